@@ -1,0 +1,64 @@
+"""Compiled loops, each beside the NumPy function that defines it.
+
+    def _sweep_numpy(v, P, R): ...            the definition: what the loops mean
+
+    @kernel(defined_by=_sweep_numpy)
+    def _sweep(v, P, R): ...                  the same numbers, as loops that numba compiles
+
+The name bound by the decorator is the compiled loop, or the definition where numba is not installed or the environment
+variable NPIXEL_KERNELS is "off" when this module is first imported. Nothing is compiled at import: numba compiles a kernel
+at its first call with new argument types, and keeps the result beside the source (or in its user-wide cache) where a
+directory is writable.
+
+Kernels are serial and release the interpreter lock, so they may run in several Python threads at once and never
+meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
+compiled without fast-math: a sum is added up in the order written.
+
+Read next: blas.py, layers/conv2d.py.
+"""
+
+import os
+from typing import Callable, NamedTuple
+
+if os.environ.get("NPIXEL_KERNELS", "on").lower() == "off":
+    numba = None
+else:
+    try:
+        import numba
+    except ImportError:                                # the definitions give the same numbers, slower
+        numba = None
+
+
+class Pair(NamedTuple):
+    """A kernel and the function that defines it."""
+    name: str                                          # module.function
+    definition: Callable
+    compiled: Callable                                 # the definition itself where kernels are off
+
+
+PAIRS: list[Pair] = []                                 # every kernel imported so far, in order of definition
+
+
+def kernel(*, defined_by):
+    """Decorator: compile the loops below it, which compute what `defined_by` computes.
+
+    defined_by   the NumPy function with the same arguments and the same effect; called instead when kernels are off
+    returns      the compiled function (lazily: the first call compiles), or `defined_by`
+    """
+    def decorate(loops):
+        compiled = defined_by if numba is None else _compile(loops)
+        PAIRS.append(Pair(f"{loops.__module__}.{loops.__name__}", defined_by, compiled))
+        return compiled
+    return decorate
+
+
+def _compile(loops):
+    try:
+        return numba.njit(loops, nogil=True, cache=True)
+    except RuntimeError:                               # numba found no writable directory for its cache
+        return numba.njit(loops, nogil=True)
+
+
+def enabled():
+    """True if kernels are compiled, False if their definitions run instead."""
+    return numba is not None
