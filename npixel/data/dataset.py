@@ -1,0 +1,114 @@
+"""Dataset: images in three splits, with what is known about them.
+
+Every loader of this package returns one. Images are uint8 arrays (N, H, W, C) of levels in [0, L): what a model's log_prob takes.
+
+Read next: digits.py, then catalogue.py.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of images of one shape.
+
+    name                        what was loaded
+    train, valid, test          (N, H, W, C) uint8, levels in [0, L); N differs between splits and is at least 1
+    levels                      L, 2 to 256
+    *_labels                    (N,) uint8, or None where there are none
+    source, licence             text: where the images come from, and under which terms
+    process                     the known_entropy source that drew the images, else None
+
+    ValueError if shapes, dtypes or levels do not agree.
+    """
+    name: str
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    levels: int
+    train_labels: np.ndarray | None = None
+    valid_labels: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
+    source: str = ""
+    licence: str = ""
+    process: Any = None
+
+    def __post_init__(self):
+        if not 2 <= self.levels <= 256:
+            raise ValueError(f"{self.name}: levels is {self.levels}, must be 2 to 256")
+        for split in SPLITS:
+            images, labels = self.split(split)
+            if images.dtype != np.uint8 or images.ndim != 4:
+                raise ValueError(f"{self.name}: {split} must be uint8 (N, H, W, C), is {images.dtype} {images.shape}")
+            if 0 in images.shape:
+                raise ValueError(f"{self.name}: {split} has no images, its shape is {images.shape}")
+            if images.shape[1:] != self.image_shape:
+                raise ValueError(f"{self.name}: {split} images are {images.shape[1:]}, train images are {self.image_shape}")
+            if images.max() >= self.levels:
+                raise ValueError(f"{self.name}: {split} has level {images.max()}, levels must be in [0, {self.levels})")
+            if labels is not None and (labels.shape != (len(images),) or labels.dtype != np.uint8):
+                raise ValueError(f"{self.name}: {split}_labels must be uint8 ({len(images)},), is {labels.dtype} {labels.shape}")
+
+    def split(self, name):
+        """Images and labels of "train", "valid" or "test"; ValueError for another name."""
+        if name not in SPLITS:
+            raise ValueError(f"split is {name!r}, must be one of {', '.join(SPLITS)}")
+        return getattr(self, name), getattr(self, name + "_labels")
+
+    @property
+    def image_shape(self):
+        """(H, W, C)"""
+        return self.train.shape[1:]
+
+    @property
+    def entropy(self):
+        """Nats per image that no model can go below in expectation, where the images come from a known source; else None."""
+        return None if self.process is None else self.process.entropy
+
+
+def every(N, k):
+    """Row numbers of a fixed split: every k-th row is held back, the last of each k.
+
+    returns    (kept, held back), ascending int64 arrays
+
+    No random numbers are involved, so the split is the same everywhere and for ever; it takes the same share of each
+    class whether the rows are shuffled or sorted by class.
+
+    >>> every(7, 3)
+    (array([0, 1, 3, 4, 6]), array([2, 5]))
+    """
+    rows = np.arange(N)
+    held = rows % k == k - 1
+    return rows[~held], rows[held]
+
+
+def from_train_and_test(name, train, test, *, levels, train_labels=None, test_labels=None, k=10, **about):
+    """A Dataset of a training set and a test set: every k-th training image is held back for validation.
+
+    ValueError if there are fewer than k training images.
+    """
+    if len(train) < k:
+        raise ValueError(f"{name}: {len(train)} training images, at least {k} are needed to hold one of {k} back for validation")
+    kept, held = every(len(train), k)
+    return Dataset(name, train[kept], train[held], test, levels, _take(train_labels, kept), _take(train_labels, held), test_labels, **about)
+
+
+def from_images(name, images, *, levels, labels=None, **about):
+    """A Dataset of images that come without splits: of every ten images the ninth is for validation and the tenth for the test.
+
+    ValueError if there are fewer than ten.
+    """
+    if len(images) < 10:
+        raise ValueError(f"{name}: {len(images)} images, at least 10 are needed for a split of 8 : 1 : 1")
+    rows = np.arange(len(images)) % 10
+    train, valid, test = rows < 8, rows == 8, rows == 9
+    return Dataset(name, images[train], images[valid], images[test], levels, _take(labels, train), _take(labels, valid), _take(labels, test), **about)
+
+
+def _take(labels, rows):
+    return None if labels is None else labels[rows]
