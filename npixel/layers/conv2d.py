@@ -1,0 +1,335 @@
+"""Convolution as a sum over a list of taps: every convolution of this package is this one with another list.
+
+    y[n, r, c] = b + Σ_t x[n, s r + δ dr_t, s c + δ dc_t] · (w[t] ∘ mask[t])      s: stride, δ: dilation; x = 0 outside the image
+
+A tap is an offset (dr, dc) into the input, dr rows below and dc columns to the right of the output pixel. A K x K convolution is
+K² taps; a masked one is a list whose mask is zero below and to the right; 1 x 1 is the list [(0, 0)]. masks.py makes the lists.
+The same sum as van den Oord et al. 2016 (section 3.4) write with a mask over a K x K kernel, but dead taps cost nothing:
+a tap whose mask is all zero, or that lies outside every image, is never read.
+
+How it is computed. Each image is copied once into a zero-padded canvas whose rows lie `pitch` pixels apart, so a tap is one
+constant offset in flattened pixels, and a tile of pixels times w[t] is one small BLAS product added to the tile of y:
+
+    Y[tile] += X[tile + offset_t] w[t]                       forward
+    dX[tile + offset_t] += dY[tile] w[t]ᵀ                    backward, the same loops
+    dw[t]   += X[tile + offset_t]ᵀ dY[tile]
+
+With stride s the canvas holds the s² phases of the image, each of which meets the output pixel by pixel. Convolutions
+over few channels (the first of a net) are gathered into one tap of T C channels first: their products would be too thin.
+
+Read first: masks.py, blas.py.  Read next: relu.py, models/pixelcnn.py.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import blas
+from ..blas import TILE, add_product
+from ..kernels import kernel
+from ..masks import Taps, as_taps
+
+BLOCK = 64                                             # channels in one product; more are added up block by block
+THIN = 8                                               # gather the taps of inputs with fewer channels than this
+
+
+class Weights(NamedTuple):
+    w: np.ndarray                                      # (T, C, D)  one matrix per tap
+    b: np.ndarray                                      # (D,)
+
+
+def init(rng, C, D, /, *, taps, dtype, gain=1.0):
+    """Weights for the live taps with mean 0 and variance gain² / (live inputs of an output channel); dead weights and b are zero.
+
+    gain   1 keeps the variance of a linear layer (LeCun 1998), sqrt(2) that of one that follows a relu (He et al. 2015)
+    """
+    offsets, mask = as_taps(taps, C, D)
+    fan_in = np.maximum(mask.sum(axis=(0, 1)), 1)                          # (D,)
+    w = rng.standard_normal(mask.shape) * (gain / np.sqrt(fan_in)) * mask
+    return Weights(w.astype(dtype), np.zeros(D, dtype))
+
+
+def forward(x, w, b, /, *, taps, stride=1, dilation=1):
+    """The sum above.
+
+    x   (N, H, W, C)   float32 or float64
+    w   (T, C, D)      one matrix per tap, of x's dtype
+    b   (D,)
+    taps      masks.Taps, or a plain list of T pairs (dr, dc) where nothing is masked
+    stride    s >= 1; y has ceil(H / s) rows and ceil(W / s) columns
+    dilation  δ >= 1; offsets are multiplied by it
+    returns   y (N, ceil(H/s), ceil(W/s), D), and the cache
+
+    ValueError if ranks, dtypes, channels or the number of taps disagree.
+    """
+    offsets, mask = check(x.shape, x.dtype, w, b, taps, stride, dilation)
+    live = _live(offsets, mask, x.shape, stride, dilation)                 # indices into the list
+    lists = np.array(offsets, np.int64).reshape(-1, 2)[live] * dilation    # (T', 2)
+    wm = np.ascontiguousarray((w * mask)[live])                            # (T', C, D)
+    gathered = x.shape[3] < THIN and (len(live) > 1 or stride > 1)
+    if gathered:
+        z = _gather(x, lists, stride)                                      # (N, H', W', T' C)
+        y = _correlate_all(z, wm.reshape(1, -1, wm.shape[2]), b, _HERE, 1)
+    else:
+        z = _writable(x)
+        y = _correlate_all(z, wm, b, lists, stride)
+    return y, (z, x.shape, wm, mask, live, lists, stride, gathered)
+
+
+def backward(dy, cache, /):
+    """dy (N, H', W', D) -> dx (N, H, W, C), dw (T, C, D), db (D,).   Masked and dead weights have gradient zero."""
+    z, x_shape, wm, mask, live, lists, stride, gathered = cache
+    dy = _writable(dy)
+    if gathered:
+        dz, dwm, db = _correlate_all_backward(dy, z, wm.reshape(1, -1, wm.shape[2]), _HERE, 1)
+        dx = _scatter(dz, x_shape, lists, stride)
+    else:
+        dx, dwm, db = _correlate_all_backward(dy, z, wm, lists, stride)
+    dw = np.zeros(mask.shape, dy.dtype)
+    dw[live] = dwm.reshape(wm.shape)
+    dw *= mask                                                             # forward used w * mask
+    return dx, dw, db
+
+
+def check(shape, dtype, w, b, taps, stride=1, dilation=1):
+    """The offsets and the mask (T, C, D) of `taps`, after every argument has been held against the others."""
+    if len(shape) != 4:
+        raise ValueError(f"x must be (N, H, W, C), has shape {tuple(shape)}")
+    if w.ndim != 3:
+        raise ValueError(f"w must be (taps, C, D), has shape {w.shape}")
+    if w.shape[1] != shape[3]:
+        raise ValueError(f"w expects {w.shape[1]} channels, x has {shape[3]}")
+    if b.shape != w.shape[2:]:
+        raise ValueError(f"b must be ({w.shape[2]},), has shape {b.shape}")
+    if not dtype == w.dtype == b.dtype:
+        raise ValueError(f"x, w and b must have one dtype, have {dtype}, {w.dtype}, {b.dtype}")
+    if stride < 1 or dilation < 1:
+        raise ValueError(f"stride and dilation must be at least 1, are {stride} and {dilation}")
+    offsets, mask = as_taps(taps, *w.shape[1:])
+    if len(offsets) != len(w):
+        raise ValueError(f"w has {len(w)} taps, the list {len(offsets)}")
+    return offsets, mask
+
+
+def _writable(x):
+    """x in memory order; kernels know one type of array, so a read-only one is copied."""
+    return np.require(x, requirements=["C", "W"])
+
+
+_HERE = np.zeros((1, 2), np.int64)                     # the list of a 1 x 1 convolution
+
+
+def _live(offsets, mask, shape, stride, dilation):
+    """Indices of the taps that some output pixel can read: not masked away, and not outside the image everywhere."""
+    _, H, W, _ = shape
+    last_row, last_column = (H - 1) // stride * stride, (W - 1) // stride * stride      # where the last output pixel stands
+    return [t for t, (dr, dc) in enumerate(offsets)
+            if mask[t].any() and -last_row <= dr * dilation < H and -last_column <= dc * dilation < W]
+
+
+def _overlap(size, out, shift, stride):
+    """Where output i reads input stride i + shift inside [0, size): the slice of outputs and the slice of inputs."""
+    first = max(0, -(shift // stride))
+    last = min(out, -((shift - size) // stride))                           # ceil((size - shift) / stride)
+    start = first * stride + shift
+    return slice(first, max(first, last)), slice(start, max(start, (last - 1) * stride + shift + 1), stride)
+
+
+def _gather(x, lists, stride):
+    """(N, H', W', T C): for every output pixel, the pixels its taps read, side by side."""
+    N, H, W, C = x.shape
+    rows, columns = -(-H // stride), -(-W // stride)
+    z = np.zeros((N, rows, columns, len(lists), C), x.dtype)
+    for t, (dr, dc) in enumerate(lists):
+        (r, rx), (c, cx) = _overlap(H, rows, dr, stride), _overlap(W, columns, dc, stride)
+        z[:, r, c, t] = x[:, rx, cx]
+    return z.reshape(N, rows, columns, len(lists) * C)
+
+
+def _scatter(dz, shape, lists, stride):
+    """The transpose of `_gather`: every pixel collects the gradients of the places it was copied to."""
+    _, H, W, C = shape
+    _, rows, columns, _ = dz.shape
+    dz = dz.reshape(len(dz), rows, columns, len(lists), C)
+    dx = np.zeros(shape, dz.dtype)
+    for t, (dr, dc) in enumerate(lists):
+        (r, rx), (c, cx) = _overlap(H, rows, dr, stride), _overlap(W, columns, dc, stride)
+        dx[:, rx, cx] += dz[:, r, c, t]
+    return dx
+
+
+def _correlate_all(x, w, b, lists, stride):
+    """y of the whole batch, lane by lane."""
+    N, H, W, _ = x.shape
+    y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
+    gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.LANES), _plan(lists, stride, *y.shape[1:3])
+    blas.parallel(lambda lane: _correlate(gemm, blas.scratch(x.dtype), plan, x, w, b, lists, stride, lane, lanes, y), lanes)
+    return y
+
+
+def _correlate_all_backward(dy, x, w, lists, stride):
+    """dx, dw, db of the whole batch; each lane sums dw and db over its own images, and the lanes are added in order."""
+    gemm, lanes, plan = blas.gemm_pointer(x.dtype), max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
+    dx = np.empty_like(x)
+    dw, db = np.zeros((lanes, *w.shape), x.dtype), np.zeros((lanes, w.shape[2]), x.dtype)
+    blas.parallel(lambda lane: _correlate_backward(gemm, blas.scratch(x.dtype), plan, dy, x, w, lists, stride, lane, lanes,
+                                                   dx, dw[lane], db[lane]), lanes)
+    return dx, dw.sum(axis=0), db.sum(axis=0)
+
+
+def _plan(taps, stride, rows, columns):
+    """The geometry of the canvas for `rows` x `columns` outputs: (left, pitch, top, height, offsets).
+
+    left     zero columns in front of each row; those in front of the next row serve as the ones behind this one
+    pitch    pixels from one canvas row to the next
+    top      canvas rows above the first output row
+    height   rows of one phase; the last is zero, for the taps to the right of the row before it
+    offsets  (T,) where each tap stands, in flattened pixels, when the output pixel is (0, 0)
+    """
+    shift, phase = np.divmod(taps, stride)                                 # (T, 2) each: x[s r + dr] is phase[r + shift]
+    top, left = np.maximum(-shift.min(axis=0, initial=0), 0)
+    bottom, right = np.maximum(shift.max(axis=0, initial=0), 0)
+    pitch, height = columns + max(left, right), top + rows + bottom + 1
+    offsets = ((phase[:, 0] * stride + phase[:, 1]) * height + shift[:, 0] + top) * pitch + shift[:, 1] + left
+    return int(left), int(pitch), int(top), int(height), offsets
+
+
+def _correlate_numpy(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
+    """y[n, r, c] = b + sum over t of x[n, s r + dr, s c + dc] w[t], for the images n = lane, lane + lanes, ..."""
+    x, y = x[lane::lanes], y[lane::lanes]
+    y[...] = b
+    for t, (dr, dc) in enumerate(taps):
+        (r, rx), (c, cx) = _overlap(x.shape[1], y.shape[1], dr, stride), _overlap(x.shape[2], y.shape[2], dc, stride)
+        y[:, r, c] += x[:, rx, cx] @ w[t]
+
+
+@kernel(defined_by=_correlate_numpy)
+def _correlate(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
+    left, pitch, top, height, offsets = plan
+    N, R, Q, D = y.shape
+    C, last = x.shape[3], (R - 1) * pitch + Q                              # flattened pixels, from the first output to the last
+    plain = pitch == Q and height == R + 1 and stride == 1                 # 1 x 1: the image is its own canvas
+    X = np.zeros((0 if plain else stride * stride * height * pitch, C), x.dtype)
+    Y = np.empty((0 if plain else R * pitch, D), x.dtype)
+    size = _tile(C, D)
+    for n in range(lane, N, lanes):
+        if plain:
+            X, Y = x[n].reshape(R * Q, C), y[n].reshape(R * Q, D)
+        else:
+            _draw_canvas(X, x[n], left, pitch, top, height, stride)
+        for start in range(0, last, size):
+            stop = min(last, start + size)
+            for i in range(start, stop):
+                for d in range(D):
+                    Y[i, d] = b[d]
+            for t in range(len(w)):
+                for c in range(0, C, BLOCK):
+                    for d in range(0, D, BLOCK):
+                        add_product(gemm, scratch, X[start + offsets[t]:stop + offsets[t], c:c + BLOCK], w[t, c:c + BLOCK, d:d + BLOCK],
+                                 Y[start:stop, d:d + BLOCK], 0, 0)
+        if not plain:
+            for r in range(R):
+                for q in range(Q):
+                    for d in range(D):
+                        y[n, r, q, d] = Y[r * pitch + q, d]
+
+
+def _correlate_backward_numpy(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes, dx, dw, db):
+    """The gradients of the lane's images: dx is filled in, dw and db are added to."""
+    dy, x = dy[lane::lanes], x[lane::lanes]
+    C, D = w.shape[1:]
+    dx[lane::lanes] = 0
+    db += dy.sum(axis=(0, 1, 2))
+    for t, (dr, dc) in enumerate(taps):
+        (r, rx), (c, cx) = _overlap(x.shape[1], dy.shape[1], dr, stride), _overlap(x.shape[2], dy.shape[2], dc, stride)
+        dx[lane::lanes, rx, cx] += dy[:, r, c] @ w[t].T
+        dw[t] += x[:, rx, cx].reshape(-1, C).T @ dy[:, r, c].reshape(-1, D)
+
+
+@kernel(defined_by=_correlate_backward_numpy)
+def _correlate_backward(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes, dx, dw, db):
+    left, pitch, top, height, offsets = plan
+    N, R, Q, D = dy.shape
+    C, last = x.shape[3], (R - 1) * pitch + Q
+    plain = pitch == Q and height == R + 1 and stride == 1
+    cells = 0 if plain else stride * stride * height * pitch
+    X, dX = np.zeros((cells, C), x.dtype), np.empty((cells, C), x.dtype)
+    dY = np.zeros((0 if plain else R * pitch, D), x.dtype)                 # the columns between the rows stay zero
+    size, db_image = _tile(C, D), np.empty(D, x.dtype)
+    wt = np.ascontiguousarray(w.transpose(0, 2, 1))                        # BLAS is slower when it transposes
+    for n in range(lane, N, lanes):
+        if plain:
+            X, dX, dY = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C), dy[n].reshape(R * Q, D)
+        else:
+            _draw_canvas(X, x[n], left, pitch, top, height, stride)
+            for r in range(R):
+                for q in range(Q):
+                    for d in range(D):
+                        dY[r * pitch + q, d] = dy[n, r, q, d]
+        dX[...] = 0
+        for start in range(0, last, size):
+            stop = min(last, start + size)
+            for t in range(len(w)):
+                for c in range(0, C, BLOCK):
+                    for d in range(0, D, BLOCK):
+                        here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
+                        # Y[here] += X[there] w[t]
+                        add_product(gemm, scratch, dY[here, d:d + BLOCK], wt[t, d:d + BLOCK, c:c + BLOCK], dX[there, c:c + BLOCK], 0, 0)
+                        add_product(gemm, scratch, X[there, c:c + BLOCK], dY[here, d:d + BLOCK], dw[t, c:c + BLOCK, d:d + BLOCK], 1, 0)
+        db_image[...] = 0                                                  # image by image: fewer roundings than one long sum
+        for r in range(R):
+            for q in range(Q):
+                for d in range(D):
+                    db_image[d] += dy[n, r, q, d]
+        for d in range(D):
+            db[d] += db_image[d]
+        if not plain:
+            _read_canvas(dX, dx[n], left, pitch, top, height, stride)
+
+
+def _tile_numpy(C, D):
+    """Pixels in one product, so that it multiplies at most blas.TILE numbers; a multiple of 8 where that leaves more than 8."""
+    size = blas.TILE // (min(C, BLOCK) * min(D, BLOCK))
+    return max(1, size - size % 8 if size > 8 else size)
+
+
+@kernel(defined_by=_tile_numpy)
+def _tile(C, D):
+    size = TILE // (min(C, BLOCK) * min(D, BLOCK))
+    return max(1, size - size % 8 if size > 8 else size)
+
+
+def _draw_canvas_numpy(X, x, left, pitch, top, height, stride):
+    """Copy the image x (H, W, C) into its s² phases on the canvas X; everything else on the canvas is zero and stays so."""
+    phases = X.reshape(stride, stride, height, pitch, -1)
+    for i in range(stride):
+        for j in range(stride):
+            phase = x[i::stride, j::stride]
+            phases[i, j, top:top + phase.shape[0], left:left + phase.shape[1]] = phase
+
+
+@kernel(defined_by=_draw_canvas_numpy)
+def _draw_canvas(X, x, left, pitch, top, height, stride):
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            cell = (((r % stride) * stride + c % stride) * height + top + r // stride) * pitch + left + c // stride
+            for k in range(x.shape[2]):
+                X[cell, k] = x[r, c, k]
+
+
+def _read_canvas_numpy(X, x, left, pitch, top, height, stride):
+    """The reverse of `_draw_canvas`: fill the image x (H, W, C) from the canvas."""
+    phases = X.reshape(stride, stride, height, pitch, -1)
+    for i in range(stride):
+        for j in range(stride):
+            rows, columns = x[i::stride, j::stride].shape[:2]
+            x[i::stride, j::stride] = phases[i, j, top:top + rows, left:left + columns]
+
+
+@kernel(defined_by=_read_canvas_numpy)
+def _read_canvas(X, x, left, pitch, top, height, stride):
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            cell = (((r % stride) * stride + c % stride) * height + top + r // stride) * pitch + left + c // stride
+            for k in range(x.shape[2]):
+                x[r, c, k] = X[cell, k]
