@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npixel.data import digits
-from npixel.data.dataset import Dataset, every, from_images, from_train_and_test
+from npixel.data.dataset import Dataset, from_images, from_train_and_test, hold_back
 
 
 def test_the_bundled_digits_are_the_1797_images_with_17_levels():
@@ -66,11 +66,26 @@ def test_fixed_splits_use_every_row_once_and_the_same_share_of_sorted_classes():
     images = np.arange(120, dtype=np.uint8).reshape(120, 1, 1, 1)
     data = from_images("x", images, levels=256, labels=labels)
     assert sorted(np.concatenate([data.train, data.valid, data.test]).ravel()) == list(range(120))
-    assert all(np.bincount(part).tolist() == [share] * 3
+    assert all(np.abs(np.bincount(part) - share).max() <= 1
                for part, share in ((data.train_labels, 32), (data.valid_labels, 4), (data.test_labels, 4)))
     data = from_train_and_test("x", images, images[:5], levels=256, train_labels=labels, k=6)
     assert len(data.train) == 100 and len(data.valid) == 20 and len(data.test) == 5
-    assert data.valid.ravel().tolist() == every(120, 6)[1].tolist() == list(range(5, 120, 6))
+    kept, held = hold_back(120, 20)
+    assert np.array_equal(data.valid.ravel(), held) and np.array_equal(data.train_labels, labels[kept])
+
+
+def share_error(held, N, period):
+    """How far the rows held back are from an equal share of each residue, in rows."""
+    return np.abs(np.bincount(held % period, minlength=period) - len(held) / period).max()
+
+
+@pytest.mark.parametrize("N, count", [(60_000, 10_000), (50_000, 5_000), (3_000, 300)])
+def test_rows_held_back_follow_no_period(N, count):
+    (_, held), every = hold_back(N, count), np.arange(N // count - 1, N, N // count)
+    assert max(share_error(held, N, period) for period in range(2, 21)) < 0.03 * count
+    assert share_error(every, N, 2) == count / 2       # what a stride would do to rows that alternate
+    runs = np.histogram(held, bins=100, range=(0, N))[0]
+    assert np.abs(runs - count / 100).max() <= 3       # and every run of rows gives its share
 
 
 def test_too_few_images_to_split_is_said_in_one_line():

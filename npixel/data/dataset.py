@@ -84,7 +84,7 @@ def hold_back(N, *counts):
     "every tenth row" would be a biased sample.
 
     >>> hold_back(10, 2, 1)
-    (array([0, 1, 2, 4, 6, 7, 9]), array([3, 8]), array([5]))
+    (array([0, 1, 2, 4, 5, 7, 9]), array([3, 8]), array([6]))
     """
     h = np.arange(N, dtype=np.uint64) * np.uint64(2654435769) % np.uint64(2**32)
     falling = np.argsort(h)[::-1]                      # all h differ: the factor is odd and N < 2^32

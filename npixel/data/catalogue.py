@@ -1,0 +1,96 @@
+"""load: a data set by name, by path, or as a source of known entropy.
+
+Looked up in this order:
+    1. a name in NAMES               digits is bundled; the others are searched in data_dir, else in NPIXEL_DATA
+    2. name:HxW[,key=value]...       a source of known entropy (known_entropy)
+    3. a path                        as given, then below data_dir or NPIXEL_DATA:
+           .npz                      arrays.py; bits packed as in binarized_mnist.py
+           .tar.gz .tgz .tar         the archive of cifar10.py
+           folder                    binarized_mnist_*.amat, IDX files, CIFAR-10 batches, or image files: the first that it holds
+
+Read first: files.py (what a name claims that a path does not), levels.py.
+"""
+
+from pathlib import Path
+
+from npixel.data import arrays, binarized_mnist, cifar10, digits, image_folder, known_entropy, mnist
+from npixel.data.files import data_directory, find
+from npixel.data.known_entropy import draw
+from npixel.data.levels import with_levels
+
+# name -> (what it is, the file it would be read from or None, where to get it, load), each of the data directory
+NAMES = {
+    "digits": ("1,797 handwritten digits, 8x8, 17 levels, bundled", lambda directory: digits.FILE, "",
+               lambda directory: digits.load()),
+    "binarized_mnist": ("statically binarised MNIST, 28x28, 2 levels", binarized_mnist.locate, binarized_mnist.WHERE, binarized_mnist.load),
+    "mnist": ("MNIST, 28x28, 256 levels", lambda directory: mnist.locate("mnist", directory), mnist.SETS["mnist"].where,
+              lambda directory: mnist.load("mnist", directory)),
+    "fashion_mnist": ("Fashion-MNIST, 28x28, 256 levels", lambda directory: mnist.locate("fashion_mnist", directory),
+                      mnist.SETS["fashion_mnist"].where, lambda directory: mnist.load("fashion_mnist", directory)),
+    "cifar10": ("CIFAR-10, 32x32 RGB, 256 levels", cifar10.locate, cifar10.WHERE, cifar10.load),
+}
+
+
+def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
+    """A Dataset by name ("digits"), as a source ("noisy_rule:8x8,eps=0.1"), or by path.
+
+    data_dir     the directory of data files; None: the environment variable NPIXEL_DATA
+    levels       requantise to this number of levels
+    binarize     "threshold" or "stochastic": make two levels (levels.py)
+    seed         of stochastic binarisation
+
+    FileNotFoundError that says where to get a missing file; ValueError for a damaged or foreign file or a wrong option;
+    ImportError if a folder of images is asked for without Pillow.
+
+    >>> load("digits", levels=4).train.max()
+    np.uint8(3)
+    """
+    text = str(name_or_path)
+    directory = data_directory(data_dir)
+    if text in NAMES:
+        data = NAMES[text][3](directory)
+    elif text.partition(":")[0] in known_entropy.SOURCES and not Path(text).exists():
+        data = draw.dataset(text)
+    else:
+        data = _load_path(_existing(text, directory))
+    return with_levels(data, levels, binarize, seed)
+
+
+def _existing(text, directory):
+    """The path meant by `text`: as given, or below the data directory; FileNotFoundError with both if there is neither."""
+    places = [Path(text).expanduser()] if text else []
+    if directory and text:
+        places.append(directory / text)
+    for place in places:
+        if place.exists():
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source ({', '.join(known_entropy.SOURCES)}, as name:HxW), "
+                            f"and no file or folder{f' ({looked})' if looked else ''}")
+
+
+def _load_path(path):
+    if path.is_dir():
+        return _load_folder(path)
+    if path.suffix == ".npz":
+        content = arrays.read(path)
+        if binarized_mnist.is_packed(content):
+            return binarized_mnist.load_packed(path, content=content)
+        return arrays.load(path, content=content)
+    if path.name.endswith((".tar.gz", ".tgz", ".tar")):
+        return cifar10.load_archive(path)
+    raise ValueError(f"{path}: not a known form of data, must be .npz, .tar.gz, or the folder of its files")
+
+
+def _load_folder(folder):
+    if find([binarized_mnist.TEXT.format("*")], [folder]):
+        return binarized_mnist.load_text(folder)
+    if find(["*images?idx3-ubyte*"], [folder]):
+        return mnist.load_folder(folder)
+    for batches in (folder, folder / cifar10.FOLDER):
+        if find(["data_batch_*", cifar10.TEST], [batches]):
+            return cifar10.load_folder(batches)
+    if image_folder.holds_images(folder):
+        return image_folder.load(folder)
+    raise ValueError(f"{folder}: holds no images ({binarized_mnist.TEXT.format('train')}, {mnist.TRAIN[0]}, {cifar10.TRAIN[0]}, "
+                     f"or image files such as .png)")

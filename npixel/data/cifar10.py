@@ -1,0 +1,182 @@
+"""CIFAR-10: 50,000 + 10,000 RGB images of 32x32, 256 levels.
+
+    A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+
+Read in three forms: the archive cifar-10-python.tar.gz (never unpacked to disk), its folder cifar-10-batches-py, and an .npz.
+The batches are Python pickles, and a pickle can run any program. These are read by an unpickler that has no names to call:
+the few that NumPy arrays need stand for inert records, from which the bytes are taken; every other name is an error.
+
+There is no validation set: one training image in ten is held back (5,000 of 50,000; dataset.hold_back). A batch holds planes, (N, 3, 32, 32) in memory order.
+"""
+
+import io
+import pickle
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from npixel.data import arrays
+from npixel.data.dataset import from_train_and_test
+from npixel.data.files import check_digest, find, missing
+
+TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
+TEST = "test_batch"
+FOLDER = "cifar-10-batches-py"
+ARCHIVE = "cifar-10-python.tar.gz"
+MD5 = {ARCHIVE: "c58f30108f718f92721af3b95e74349a",
+       "data_batch_1": "c99cafc152244af753f735de768cd75f", "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+       "data_batch_3": "54ebc095f3ab1f0389bbae665268c751", "data_batch_4": "634d18415352ddfa80567beed471001a",
+       "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb", "test_batch": "40351d587109b95175f43aff81a1287e"}
+SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009 (CIFAR-10)"
+LICENCE = "none stated by the authors"
+WHERE = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+
+
+def locate(directory):
+    """The folder or file that load(directory) would read, or None."""
+    return find([FOLDER, ARCHIVE, "cifar10*.npz"], _folders(directory))
+
+
+def load(directory):
+    """CIFAR-10 from the data directory: its folder, its archive, or an .npz (which may hold a part).
+
+    returns    Dataset: train (45000, 32, 32, 3), valid (5000, ...), test (10000, ...) uint8, 256 levels, labels 0 to 9
+
+    FileNotFoundError that says where to get it; ValueError for files that are not the originals, or damaged.
+    """
+    path = locate(directory)
+    if path is None:
+        raise missing("cifar10", f"{FOLDER}, {ARCHIVE} or cifar10*.npz", _folders(directory), WHERE)
+    if path.suffix == ".npz":
+        data = arrays.load(path, name="cifar10", source=f"{SOURCE}: {path.name}", licence=LICENCE)
+        if data.image_shape != (32, 32, 3) or data.levels != 256:
+            raise ValueError(f"{path}: images {data.image_shape} of {data.levels} levels, cifar10 has (32, 32, 3) of 256")
+        return data
+    return load_folder(path, "cifar10") if path.is_dir() else load_archive(path, "cifar10")
+
+
+def load_folder(folder, name=None):
+    """A Dataset from the six batch files of a folder; with a name, they must be the originals."""
+    batches = {}
+    for batch in (*TRAIN, TEST):
+        path = Path(folder) / batch
+        if not path.is_file():
+            raise missing(name or str(folder), batch, [folder], WHERE)
+        if name:
+            check_digest(path, ("md5", MD5[batch]), name, WHERE)
+        batches[batch] = read_batch(path.read_bytes(), path)
+    return _dataset(name or str(folder), batches)
+
+
+def load_archive(path, name=None):
+    """A Dataset from the archive (.tar.gz), read in memory; with a name, it must be the original."""
+    path = Path(path)
+    if name:
+        check_digest(path, ("md5", MD5[ARCHIVE]), name, WHERE)
+    batches = {}
+    try:
+        with tarfile.open(path, "r:" if path.suffix == ".tar" else "r:gz") as archive:
+            for member in archive:
+                batch = Path(member.name).name
+                if member.isfile() and batch in (*TRAIN, TEST):
+                    batches[batch] = archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise ValueError(f"{path}: damaged archive ({error})") from None
+    for batch in (*TRAIN, TEST):
+        if batch not in batches:
+            raise ValueError(f"{path}: the archive has no {batch} (get it from {WHERE})")
+    return _dataset(name or str(path), {batch: read_batch(raw, f"{path}: {batch}") for batch, raw in batches.items()})
+
+
+def read_batch(raw, origin):
+    """One batch: images (N, 32, 32, 3) uint8 and labels (N,) uint8 from the bytes of its pickle.
+
+    origin    what to call it in an error
+
+    ValueError if the bytes are no pickle, ask for anything but plain data and arrays, or the contents have the wrong shape or range.
+    """
+    try:
+        batch = _PlainUnpickler(io.BytesIO(raw), encoding="bytes").load()
+    except Exception as error:                         # damaged pickles raise nearly anything
+        raise ValueError(f"{origin}: not a CIFAR-10 batch ({type(error).__name__}: {error})") from None
+    if not isinstance(batch, dict):
+        raise ValueError(f"{origin}: not a CIFAR-10 batch (a {type(batch).__name__}, must be a dict)")
+    batch = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
+    data, labels = batch.get("data"), batch.get("labels")
+    if not isinstance(data, _Array) or labels is None:
+        raise ValueError(f"{origin}: not a CIFAR-10 batch (keys {', '.join(map(str, batch))}; must have data, an array, and labels)")
+    data = data.to_numpy(origin)
+    if data.ndim != 2 or data.shape[1] != 3072:
+        raise ValueError(f"{origin}: data has shape {data.shape}, must be (N, 3072)")
+    labels = labels.to_numpy(origin).tolist() if isinstance(labels, _Array) else labels
+    if not isinstance(labels, list) or len(labels) != len(data) or any(type(label) is not int or not 0 <= label <= 9 for label in labels):
+        raise ValueError(f"{origin}: labels must be {len(data)} integers in [0, 10)")
+    images = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)                       # (N, 32, 32, 3)
+    return np.ascontiguousarray(images), np.array(labels, np.uint8)
+
+
+class _Record:
+    """What a name in a pickle becomes: its arguments and state, kept and never used to do anything."""
+
+    def __init__(self, *arguments):
+        self.arguments, self.state = arguments, None
+
+    def __setstate__(self, state):
+        self.state = state
+
+
+class _Dtype(_Record):
+    def name(self):
+        first = self.arguments[0] if self.arguments else None
+        return first.decode("latin1") if isinstance(first, bytes) else first
+
+
+class _Array(_Record):
+    """numpy's _reconstruct(ndarray, (0,), b"b") with state (version, shape, dtype, fortran, bytes), or _frombuffer(bytes, dtype, shape, order)."""
+
+    def to_numpy(self, origin):
+        try:
+            if self.state is not None:
+                _, shape, dtype, fortran, raw = self.state
+            else:
+                raw, dtype, shape, order = self.arguments
+                fortran = order != "C"
+            if dtype.name() != "u1" or not isinstance(raw, (bytes, bytearray)):
+                raise ValueError(f"dtype {dtype.name()!r}, must be 'u1'")
+            return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{origin}: not an array of unsigned bytes ({error})") from None
+
+
+class _Encode(_Record):
+    """The bytes that Python 3 writes in protocol 2 as _codecs.encode(text, "latin1")."""
+
+    def __new__(cls, text, encoding):
+        if encoding not in ("latin1", b"latin1"):
+            raise pickle.UnpicklingError(f"encoding {encoding!r}, must be 'latin1'")
+        return text.encode("latin1")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Dicts, lists, numbers, text, bytes, and the records above; any other name is refused before it is looked up."""
+
+    NAMES = {("numpy", "ndarray"): _Record, ("numpy", "dtype"): _Dtype, ("_codecs", "encode"): _Encode} | {
+        (f"numpy.{core}.{module}", name): _Array
+        for core in ("core", "_core") for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))}
+
+    def find_class(self, module, name):
+        if (module, name) not in self.NAMES:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is refused")
+        return self.NAMES[module, name]
+
+
+def _dataset(name, batches):
+    train, train_labels = (np.concatenate(parts) for parts in zip(*(batches[batch] for batch in TRAIN)))
+    return from_train_and_test(name, train, batches[TEST][0], levels=256, train_labels=train_labels, test_labels=batches[TEST][1],
+                               source=SOURCE, licence=LICENCE)
+
+
+def _folders(directory):
+    return [directory, directory / "cifar10"] if directory else []

@@ -1,0 +1,120 @@
+"""npixel data: which data sets there are, what is in one, and the packed form of binarised MNIST.
+
+    npixel data list
+    npixel data info digits
+    npixel data pack FOLDER --output binarized_mnist.npz
+
+`add_arguments` hooks these below the command line; `add_data_options` and `load_from` give --data and its options to other commands.
+"""
+
+import numpy as np
+
+from npixel import command
+from npixel.data import binarized_mnist, known_entropy
+from npixel.data.catalogue import NAMES, load
+from npixel.data.dataset import SPLITS
+from npixel.data.files import ENVIRONMENT, data_directory
+from npixel.data.levels import METHODS
+
+
+def add_arguments(subparsers):
+    """Add `data` with list, info and pack to the subcommands of a parser; each sets `call`."""
+    parser = subparsers.add_parser("data", help="list data sets, describe one, pack binarised MNIST", description=__doc__.split("\n")[0])
+    parser.set_defaults(call=lambda arguments: parser.error("must be followed by list, info or pack"))
+    verbs = parser.add_subparsers(metavar="list | info | pack")
+
+    verb = verbs.add_parser("list", help="the data sets by name, and where each was found")
+    _add_data_dir(verb)
+    command.add_json(verb)
+    verb.set_defaults(call=_list)
+
+    verb = verbs.add_parser("info", help="shapes, levels, means, labels, source and licence of one data set")
+    verb.add_argument("data", metavar="DATA", help=_DATA_HELP)
+    _add_level_options(verb)
+    command.add_json(verb)
+    verb.set_defaults(call=_info)
+
+    verb = verbs.add_parser("pack", help="make binarized_mnist.npz from the three .amat files")
+    verb.add_argument("text", metavar="INPUT", nargs="+", help="the folder of the .amat files, or the three: train valid test")
+    verb.add_argument("--output", "-o", required=True, metavar="FILE.npz", help="the file to write, whole or not at all")
+    command.add_json(verb)
+    verb.set_defaults(call=_pack)
+
+
+def add_data_options(parser, default=None):
+    """Give a command --data, --data-dir, --levels, --binarize and --data-seed; --data is required where there is no default."""
+    shown = f" (default {default})" if default else ""
+    parser.add_argument("--data", default=default, required=default is None, metavar="DATA", help=_DATA_HELP + shown)
+    _add_level_options(parser)
+
+
+def load_from(arguments):
+    """The Dataset that the options of add_data_options ask for; errors as catalogue.load."""
+    return load(arguments.data, data_dir=arguments.data_dir, levels=arguments.levels, binarize=arguments.binarize, seed=arguments.data_seed)
+
+
+_DATA_HELP = f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; or the path of a file or folder"
+
+
+def _add_data_dir(parser):
+    parser.add_argument("--data-dir", metavar="DIR", help=f"the directory of data files (default: {ENVIRONMENT})")
+
+
+def _add_level_options(parser):
+    _add_data_dir(parser)
+    parser.add_argument("--levels", type=int, metavar="L", help="requantise to L levels")
+    parser.add_argument("--binarize", choices=METHODS, help="make two levels")
+    parser.add_argument("--data-seed", type=int, default=0, metavar="SEED", help="of stochastic binarisation (default 0)")
+
+
+def _list(arguments):
+    directory = data_directory(arguments.data_dir)
+    rows = []
+    for name, (about, locate, where, _) in NAMES.items():
+        path = locate(directory)
+        rows.append({"name": name, "about": about, "found": None if path is None else str(path), "get_it_from": where})
+    sources = [{"name": name, "about": source.__doc__.split("\n")[0]} for name, source in known_entropy.SOURCES.items()]
+    if arguments.json:
+        command.print_json({"data_dir": None if directory is None else str(directory), "data": rows, "sources": sources})
+        return
+    print(f"Data directory: {directory or f'none ({ENVIRONMENT} is not set)'}\n")
+    for row in rows:
+        print(f"{row['name']:<16} {row['about']}")
+        print(f"{'':<16} {row['found'] or 'not found; get it from ' + row['get_it_from']}")
+    print("\nSources of known entropy, as name:HxW[,key=value]...")
+    for source in sources:
+        print(f"{source['name']:<16} {source['about']}")
+
+
+def _info(arguments):
+    data = load_from(arguments)
+    splits = {}
+    for split in SPLITS:
+        images, labels = data.split(split)
+        splits[split] = {"images": len(images), "mean_level": float(images.mean()), "highest_level": int(images.max()),
+                         "labels": None if labels is None else np.bincount(labels).tolist()}
+    result = {"name": data.name, "image_shape": data.image_shape, "levels": data.levels, "splits": splits,
+              "entropy_nats_per_image": data.entropy, "source": data.source, "licence": data.licence}
+    if arguments.json:
+        command.print_json(result)
+        return
+    H, W, C = data.image_shape
+    print(f"{data.name}: {H}x{W}x{C}, {data.levels} levels")
+    for split, row in splits.items():
+        labels = "" if row["labels"] is None else "   images of each label: " + " ".join(map(str, row["labels"]))
+        print(f"{split:<8} {row['images']:>6} images   mean level {row['mean_level']:.6f}{labels}")
+    if data.entropy is not None:
+        print(f"entropy  {data.entropy:.6f} nats per image: no model can have a lower expected loss")
+    print(f"source   {data.source}")
+    print(f"licence  {data.licence or 'not known'}")
+
+
+def _pack(arguments):
+    text = arguments.text[0] if len(arguments.text) == 1 else arguments.text
+    packed = binarized_mnist.pack(text, arguments.output)
+    if arguments.json:
+        command.print_json({"output": arguments.output, "splits": packed})
+        return
+    for split, row in packed.items():
+        print(f"{split:<6} {row['rows']:>6} images   {'the original' if row['original'] else 'not the original'}   sha256 of the text {row['sha256']}")
+    print(f"wrote {arguments.output}")

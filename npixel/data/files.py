@@ -1,0 +1,90 @@
+"""Files of data sets: where they are looked for, how they are recognised, how they are written.
+
+    A name claims an identity.  load("mnist") takes train-images-idx3-ubyte.gz only if it is the original file, to the
+        last bit: a complete file with another checksum is an error that shows both checksums.
+    A path claims nothing.  load("some/folder") checks format, shapes and levels, and says in `source` what it read.
+    A part of a data set has a name of its own (t10k-8000-images-idx3-ubyte.gz, cifar10_3000.npz) or fewer rows than the
+        complete one, and is accepted under the data set's name on format, shapes and levels alone.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+ENVIRONMENT = "NPIXEL_DATA"
+
+
+def data_directory(data_dir=None):
+    """`data_dir`, else the directory in the environment variable NPIXEL_DATA, else None.
+
+    ValueError if it is not a directory.
+    """
+    origin, place = ("data_dir", data_dir) if data_dir is not None else (ENVIRONMENT, os.environ.get(ENVIRONMENT) or None)
+    if place is None:
+        return None
+    if not Path(place).is_dir():
+        raise ValueError(f"{origin} is {str(place)!r}, which is not a directory")
+    return Path(place)
+
+
+def find(candidates, folders):
+    """The first of `candidates` (glob patterns, best first) that exists in one of `folders` (best first), else None."""
+    for pattern in candidates:
+        for folder in folders:
+            matches = sorted(folder.glob(pattern)) if folder.is_dir() else []
+            if matches:
+                return matches[0]
+    return None
+
+
+def missing(name, what, folders, where):
+    """The FileNotFoundError for a data set that is not there: what, looked for where, and where to get it."""
+    looked = ", ".join(str(folder) for folder in folders) if folders else f"{ENVIRONMENT} is not set and no data_dir was given"
+    return FileNotFoundError(f"{name}: {what} not found ({looked}); get it from {where} and set {ENVIRONMENT} to its folder")
+
+
+def read(path):
+    """The bytes of a file, uncompressed if its name ends in .gz; ValueError if the compressed data is damaged."""
+    try:
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} not found") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: damaged gzip file ({error})") from None
+
+
+def check_digest(path, known, name, where):
+    """ValueError unless the file has the checksum of the original.
+
+    known      (algorithm, hexadecimal digest), such as ("md5", "f68b...")
+    """
+    algorithm, expected = known
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    if found != expected:
+        raise ValueError(f"{path}: {algorithm} is {found}, the original of {name} has {expected}; "
+                         f"get it from {where}, or give the path instead of the name to use the file as it is")
+
+
+def write_whole(path, write):
+    """Call write(file) on a temporary file beside `path`, then move it there: the file is written whole or not at all.
+
+    FileNotFoundError if the folder of `path` does not exist.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder {path.parent} does not exist")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

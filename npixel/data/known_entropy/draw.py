@@ -1,0 +1,34 @@
+"""A Dataset drawn from a source of known entropy.
+
+    noisy_rule:8x8,eps=0.1,train=10000,valid=2000,test=2000,seed=0
+
+Beside the parameters of the source the text may have the sizes of the splits (those above if it does not) and a seed. Each split has a
+stream of its own, numpy.random.default_rng([seed, 0]), [seed, 1], [seed, 2]: more training images leave the test images as they are.
+"""
+
+import numpy as np
+
+from npixel.data.dataset import SPLITS, Dataset
+from npixel.data.known_entropy import parse, split
+
+SIZES = {"train": 10_000, "valid": 2_000, "test": 2_000}
+
+
+def dataset(text):
+    """The Dataset that `text` describes, with the source as `process` and its floor as `entropy`.
+
+    ValueError that names the text if a key or value is not right.
+    """
+    name, H, W, options = split(text)
+    sizes = {key: _count(text, key, options.pop(key, SIZES[key]), 1) for key in SPLITS}
+    seed = _count(text, "seed", options.pop("seed", 0), 0)
+    process = parse(f"{name}:{H}x{W}" + "".join(f",{key}={value}" for key, value in options.items()))
+    images = [process.sample(sizes[key], np.random.default_rng([seed, i])) for i, key in enumerate(SPLITS)]
+    return Dataset(text, *images, levels=2, source=f"{process}, seed {seed}; {process.entropy:.6f} nats per image",
+                   licence="none needed", process=process)
+
+
+def _count(text, key, value, least):
+    if not str(value).isdecimal() or int(value) < least:
+        raise ValueError(f"{text!r}: {key} is {value!r}, must be an integer, at least {least}")
+    return int(value)
