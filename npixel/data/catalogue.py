@@ -11,23 +11,29 @@ Looked up in this order:
 Read first: files.py (what a name claims that a path does not), levels.py.
 """
 
+from functools import partial
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 from npixel.data import arrays, binarized_mnist, cifar10, digits, image_folder, known_entropy, mnist
 from npixel.data.files import data_directory, find
 from npixel.data.known_entropy import draw
 from npixel.data.levels import with_levels
 
-# name -> (what it is, the file it would be read from or None, where to get it, load), each of the data directory
+class Named(NamedTuple):
+    about: str
+    where: str                                         # where to get it; empty if it is bundled
+    locate: Callable                                   # data directory or None -> the file it would be read from, or None
+    load: Callable                                     # data directory or None -> Dataset
+
+
 NAMES = {
-    "digits": ("1,797 handwritten digits, 8x8, 17 levels, bundled", lambda directory: digits.FILE, "",
-               lambda directory: digits.load()),
-    "binarized_mnist": ("statically binarised MNIST, 28x28, 2 levels", binarized_mnist.locate, binarized_mnist.WHERE, binarized_mnist.load),
-    "mnist": ("MNIST, 28x28, 256 levels", lambda directory: mnist.locate("mnist", directory), mnist.SETS["mnist"].where,
-              lambda directory: mnist.load("mnist", directory)),
-    "fashion_mnist": ("Fashion-MNIST, 28x28, 256 levels", lambda directory: mnist.locate("fashion_mnist", directory),
-                      mnist.SETS["fashion_mnist"].where, lambda directory: mnist.load("fashion_mnist", directory)),
-    "cifar10": ("CIFAR-10, 32x32 RGB, 256 levels", cifar10.locate, cifar10.WHERE, cifar10.load),
+    "digits": Named("1,797 handwritten digits, 8x8, 17 levels, bundled", "", lambda _: digits.FILE, lambda _: digits.load()),
+    "binarized_mnist": Named("statically binarised MNIST, 28x28, 2 levels", binarized_mnist.WHERE, binarized_mnist.locate, binarized_mnist.load),
+    "mnist": Named("MNIST, 28x28, 256 levels", mnist.SETS["mnist"].where, partial(mnist.locate, "mnist"), partial(mnist.load, "mnist")),
+    "fashion_mnist": Named("Fashion-MNIST, 28x28, 256 levels", mnist.SETS["fashion_mnist"].where,
+                           partial(mnist.locate, "fashion_mnist"), partial(mnist.load, "fashion_mnist")),
+    "cifar10": Named("CIFAR-10, 32x32 RGB, 256 levels", cifar10.WHERE, cifar10.locate, cifar10.load),
 }
 
 
@@ -46,27 +52,26 @@ def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
     np.uint8(3)
     """
     text = str(name_or_path)
-    directory = data_directory(data_dir)
-    if text in NAMES:
-        data = NAMES[text][3](directory)
+    if text in NAMES:                                  # what is bundled does not depend on the data directory
+        data = NAMES[text].load(data_directory(data_dir) if NAMES[text].where else None)
     elif text.partition(":")[0] in known_entropy.SOURCES and not Path(text).exists():
         data = draw.dataset(text)
     else:
-        data = _load_path(_existing(text, directory))
+        data = _load_path(_existing(text, data_dir))
     return with_levels(data, levels, binarize, seed)
 
 
-def _existing(text, directory):
+def _existing(text, data_dir):
     """The path meant by `text`: as given, or below the data directory; FileNotFoundError with both if there is neither."""
-    places = [Path(text).expanduser()] if text else []
-    if directory and text:
-        places.append(directory / text)
-    for place in places:
-        if place.exists():
-            return place
-    looked = ", ".join(str(place) for place in places)
+    given = Path(text).expanduser()
+    if text and given.exists():
+        return given
+    directory = data_directory(data_dir)
+    below = directory / text if directory and text else None
+    if below and below.exists():
+        return below
     raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source ({', '.join(known_entropy.SOURCES)}, as name:HxW), "
-                            f"and no file or folder{f' ({looked})' if looked else ''}")
+                            f"and no file or folder{f' (nor is {below})' if below else ''}")
 
 
 def _load_path(path):

@@ -70,9 +70,9 @@ def _add_level_options(parser):
 def _list(arguments):
     directory = data_directory(arguments.data_dir)
     rows = []
-    for name, (about, locate, where, _) in NAMES.items():
-        path = locate(directory)
-        rows.append({"name": name, "about": about, "found": None if path is None else str(path), "get_it_from": where})
+    for name, named in NAMES.items():
+        path = named.locate(directory)
+        rows.append({"name": name, "about": named.about, "found": None if path is None else str(path), "get_it_from": named.where})
     sources = [{"name": name, "about": source.__doc__.split("\n")[0]} for name, source in known_entropy.SOURCES.items()]
     if arguments.json:
         command.print_json({"data_dir": None if directory is None else str(directory), "data": rows, "sources": sources})
