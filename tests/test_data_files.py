@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from npixel import command
-from npixel.data import NAMES, binarized_mnist, catalogue, cifar10, dataset, digits, levels, load, mnist, pack
+from npixel.data import NAMES, binarized_mnist, catalogue, cifar10, dataset, digits, files, levels, load, mnist, pack
 from npixel.data import command as data_command
 from npixel.data.known_entropy import NoisyRule
 
@@ -185,6 +185,7 @@ def test_other_white_space_in_an_amat_file_is_accepted(tmp_path):
     (lambda raw: raw[:1568] + b"0.5" + raw[1569:], ("line 2", "'0.5'")),
     (lambda raw: raw[:1568] + b"\xff\x00" + raw[1570:], ("line 2",)),
     (lambda raw: raw[:1569] + b"0" + raw[1570:], ("line 2", "783 values")),
+    (lambda raw: raw[:1567] + b" " + raw[1568:], ("line 1", "1568 values")),
     (lambda raw: b"", ("no images",)),
     (lambda raw: b"MATLAB 5.0 MAT-file" + raw, ("MATLAB",)),
 ])
@@ -214,10 +215,14 @@ def test_packing_says_what_is_missing_and_leaves_an_old_file_whole(tmp_path, mon
     def interrupted(file, **bits):
         file.write(b"half of it")
         raise KeyboardInterrupt
-    monkeypatch.setattr(np, "savez_compressed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        pack(tmp_path, tmp_path / "packed.npz")
-    assert (tmp_path / "packed.npz").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 4
+
+    def full(source, target):
+        raise OSError("no space left")
+    for module, name, fault, error in ((np, "savez_compressed", interrupted, KeyboardInterrupt), (os, "replace", full, OSError)):
+        with monkeypatch.context() as patch, pytest.raises(error):
+            patch.setattr(module, name, fault)
+            pack(tmp_path, tmp_path / "packed.npz")
+        assert (tmp_path / "packed.npz").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("change, words", [
@@ -332,12 +337,16 @@ def test_a_pickle_that_runs_a_program_is_refused_and_not_run(tmp_path):
     assert victim.exists()
     victim.unlink()
     for raw in (pickle.dumps(Opens(victim)), cifar_batch(labels=Opens(victim))[1], hostile_state(victim),
-                b"cos\nsystem\n(S'touch " + str(victim).encode() + b"'\ntR.",
-                b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x06\x00\x00\x00punycode\x86R."):
+                b"cos\nsystem\n(S'touch " + str(victim).encode() + b"'\ntR."):
         with pytest.raises(ValueError) as error:
             cifar10.read_batch(raw, "some/file")
         one_line(error, "some/file", "not a CIFAR-10 batch")
         assert not victim.exists()
+
+
+def test_no_codec_but_latin1_is_looked_up():
+    with pytest.raises(ValueError, match="encoding 'punycode', must be 'latin1'"):
+        cifar10.read_batch(b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x08\x00\x00\x00punycode\x86R.", "x")
 
 
 @pytest.mark.parametrize("name", ["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.load", "numpy.frombuffer",
@@ -559,6 +568,15 @@ def test_a_relative_path_is_looked_for_below_the_data_directory_too(tmp_path, mo
     assert len(load(tmp_path / "mine.npz").train) == 16 and load("digits").levels == 17      # neither needs the directory
 
 
+def test_the_better_form_wins_over_the_nearer_folder(tmp_path):
+    near, far = tmp_path / "near", tmp_path / "far"
+    for folder, name in ((near, "x.npz"), (far, "x.gz")):
+        folder.mkdir()
+        (folder / name).touch()
+    assert files.find(["x.gz", "x.npz"], [near, far]) == far / "x.gz" and files.find(["*.npz"], [far, near]) == near / "x.npz"
+    assert files.find(["x"], [near, tmp_path / "none"]) is None
+
+
 def test_a_folder_or_file_of_no_known_form_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no images"):
         load(tmp_path)
@@ -600,6 +618,14 @@ def test_stochastic_binarisation_has_the_level_as_probability_and_its_seed_decid
         assert np.array_equal(data.split(split)[0], rng.random(x.shape) < x / 16)
     assert data.levels == 2 and "seed 5" in data.source and np.array_equal(data.test_labels, full.test_labels)
     assert not np.array_equal(load("digits", binarize="stochastic", seed=6).test, data.test)
+
+
+def test_a_black_pixel_stays_black_and_a_white_one_white():
+    class Extremes:                                    # the ends of [0, 1)
+        def random(self, shape):
+            return np.broadcast_to([0.0, np.nextafter(1, 0)], shape)
+    x = np.array([[[0, 0]], [[255, 255]]], np.uint8)
+    assert np.array_equal(levels.binarize(x, 256, Extremes()), x // 255)
 
 
 @pytest.mark.parametrize("options, message", [

@@ -23,7 +23,12 @@ def all_images(H, W):
     return np.array(list(itertools.product((0, 1), repeat=H * W)), np.uint8).reshape(-1, H, W, 1)
 
 
-SMALL = [NoisyRule(3, 3, eps=0.1), NoisyRule(3, 3, eps=0.3, rule="long_range"), NoisyRule(3, 3, eps=0), NoisyRule(2, 5, 0.2),
+def parity_of_everything(x, r, c):
+    """A rule that reads the whole image: what is not past must be zero."""
+    return x.sum((0, 1), dtype=int) % 2 == 0
+
+
+SMALL = [NoisyRule(3, 3, eps=0.1), NoisyRule(3, 3, eps=0.3, rule="long_range"), NoisyRule(3, 3, eps=0), NoisyRule(2, 5, 0.2), NoisyRule(3, 3, 0.2, parity_of_everything),
          MarkovMesh(3, 3), MarkovMesh(3, 3, random_table(0)), MarkovMesh(3, 3, (0, 1) * 8), BlindCorner(3, 3), BlindCorner(4, 2, eps=0.2)]
 
 
@@ -163,9 +168,7 @@ def test_the_noise_alone_decides_the_entropy_of_a_rule(rule, H, W):
 
 
 def test_a_rule_without_noise_is_obeyed_pixel_by_pixel():
-    def count(x, r, c):                                # any function of the past: the parity of everything so far, plus one
-        return x.sum((0, 1), dtype=int) % 2 == 0
-    image = NoisyRule(4, 5, eps=0, rule=count).sample(1, 0)[0, ..., 0].ravel()
+    image = NoisyRule(4, 5, eps=0, rule=parity_of_everything).sample(1, 0)[0, ..., 0].ravel()
     assert image.tolist() == [1] + [0] * 19
     x = np.zeros((8, 8, 1), np.uint8)
     x[1, 2] = 1

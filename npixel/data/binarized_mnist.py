@@ -1,7 +1,7 @@
 """Statically binarised MNIST: 50,000 + 10,000 + 10,000 images of 28x28, two levels, the same bits for everybody.
 
-    H. Larochelle, I. Murray, "The Neural Autoregressive Distribution Estimator", AISTATS 2011 (the binarisation is that of
-    R. Salakhutdinov, I. Murray, "On the Quantitative Analysis of Deep Belief Networks", ICML 2008: each pixel was drawn once, with its intensity as probability).
+    H. Larochelle, I. Murray, "The Neural Autoregressive Distribution Estimator", AISTATS 2011. Each pixel was drawn once, with its intensity as
+    probability, as in R. Salakhutdinov, I. Murray, "On the Quantitative Analysis of Deep Belief Networks", ICML 2008.
 
 Used with NADE, MADE, DRAW and PixelRNN; figures on it are in nats per image.
 

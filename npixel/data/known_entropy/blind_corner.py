@@ -5,8 +5,8 @@
     H       = (H W - (H-1)) log 2 + (H-1) h(eps)
 
 In the order of generation x[r-1, W-1] is the pixel directly before x[r, 0]; in the image it is W-1 columns away, where
-several models of the literature are blind however deep they are: PixelCNN and the Row LSTM (a wedge to the right), and the
-Diagonal BiLSTM, whose right-hand map is shifted down by one row.
+several models of the literature are blind however deep they are, once W - 1 > k0 // 2 for a first kernel k0 x k0: PixelCNN and the
+Row LSTM (a wedge to the right), and the Diagonal BiLSTM, whose right-hand map is shifted down by one row.
 
 A model that cannot see x[r-1, W-1] when it predicts x[r, 0] sees a fair coin there, since nothing else in the past
 depends on that pixel. In expectation it loses at least, and with the best weights exactly,
