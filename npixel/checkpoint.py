@@ -1,0 +1,235 @@
+"""Checkpoints: models, and training runs that can go on, in one .npz file that is written whole or not at all.
+
+A checkpoint is a plain .npz (a zip of .npy arrays, readable by numpy.load), never pickle:
+
+    meta                       JSON text, a string array of rank 0:
+        format, version            "npixel", 1: set by `write`, checked by `read`
+        arrays                     the names of all arrays: set by `write`, and compared and removed by `read`
+        model                      {name, image_shape, levels, dtype, config}, see `describe`
+        training                   only in the checkpoint of a training run: its plan and its progress (training.py)
+    params/NAME/FIELD          the model's weights, such as params/conv0/w; what npixel.load reads
+    training/...               only in the checkpoint of a training run: optimizer state, unaveraged weights, learning curve
+
+A tree is nested dicts and NamedTuples with arrays as leaves: params, gradients, the state of an optimizer. `flatten` names every
+leaf by its path, `unflatten` builds a tree of the same form back and `restore` fills one in place; both check every array first.
+
+Equal contents give equal bytes: the zip carries no dates.
+
+Read next: training.py, model.py.
+"""
+
+import dataclasses
+import json
+import os
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "npixel"
+VERSION = 1
+
+
+def write(path, arrays, meta):
+    """Write arrays and meta to `path` as one .npz file, whole or not at all.
+
+    The bytes go to a temporary file beside `path`, reach the disk, and only then take its name: whatever interrupts this, `path` is the
+    old file or the new one. A process killed on the way leaves the temporary file, NAME.PID.THREAD.tmp, and nothing else.
+
+    path      exactly the name of the file; no suffix is added. A symbolic link is followed
+    arrays    dict: name -> array of numbers or bools
+    meta      dict that JSON can hold (no nan); `format`, `version` and `arrays` are added
+
+    ValueError for an array of Python objects, a meta that JSON cannot hold, a path that is a directory; FileNotFoundError if the folder
+    of `path` does not exist; OSError if the disk refuses. The old file is left as it was in every case.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder {path.parent} does not exist")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} exists and is not a file")
+    try:
+        text = json.dumps(meta | {"format": FORMAT, "version": VERSION, "arrays": list(arrays)}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: meta cannot be written as JSON ({error})") from None
+    members = {"meta": np.array(text)} | {name: np.asarray(array) for name, array in arrays.items() if name != "meta"}
+    if len(members) != len(arrays) + 1:
+        raise ValueError(f"{path}: an array may not be called meta")
+    for name, array in members.items():
+        if array.dtype.kind not in "biufcU":
+            raise ValueError(f"{path}: {name} must be an array of numbers, has dtype {array.dtype}")
+
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in members.items():
+                    with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    """Bring the new name to the disk too, where folders can be opened (not on Windows)."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        except OSError:                                # some network file systems do not sync folders; the file is whole all the same
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def read(path):
+    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte of every array is checked against its checksum.
+
+    arrays    dict: name -> array, writable, in the order written
+    meta      dict, with `format` and `version`
+
+    FileNotFoundError if there is no such file; ValueError that names the file and what is wrong if it is damaged, truncated, pickled, of another
+    program or of a later version.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    with open(path, "rb") as file:
+        start = file.read(4)
+        if start[:2] != b"PK":                         # every zip file begins with these
+            raise ValueError(f"{path}: not a checkpoint of npixel (it is no .npz file: it starts with {start!r})")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = {name.removesuffix(".npy"): _read_member(archive, name) for name in archive.namelist()}
+        except Exception as error:                     # damage makes zipfile and the .npy reader stumble in many ways
+            raise ValueError(f"{path}: damaged .npz file ({_one_line(error)})") from None
+    meta = _read_meta(path, members.pop("meta", None))
+    names = meta.pop("arrays", None)
+    if names != list(members):                         # damage to the zip's list of contents can hide an array
+        raise ValueError(f"{path}: damaged .npz file (it has {len(members)} arrays, and names {len(names or [])})")
+    return members, meta
+
+
+def _read_member(archive, name):
+    with archive.open(name) as member:
+        array = np.lib.format.read_array(member, allow_pickle=False)
+        if member.read(1):                             # reading on to the end also compares the checksum
+            raise ValueError(f"{name} is longer than its header says")
+        return array
+
+
+def _read_meta(path, text):
+    foreign = f"{path}: not a checkpoint of npixel"
+    if text is None or text.dtype.kind != "U" or text.ndim != 0:
+        raise ValueError(f"{foreign} (an .npz file, but without npixel's meta)")
+    try:
+        meta = json.loads(str(text))
+    except ValueError as error:
+        raise ValueError(f"{foreign} (its meta is no JSON: {_one_line(error)})") from None
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        found = meta.get("format") if isinstance(meta, dict) else meta
+        raise ValueError(f"{foreign} (its format is {found!r}, not {FORMAT!r})")
+    if meta.get("version") != VERSION:
+        raise ValueError(f"{path}: a checkpoint of version {meta.get('version')!r}; this npixel reads version {VERSION}")
+    return meta
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def describe(model):
+    """meta["model"]: what is needed to build the model again, as JSON gives it back (tuples are lists).
+
+    {"name": "pixelcnn", "image_shape": [28, 28, 1], "levels": 2, "dtype": "float32", "config": {...}}
+    """
+    return json.loads(json.dumps({
+        "name": model.name,
+        "image_shape": list(model.image_shape),
+        "levels": model.levels,
+        "dtype": np.dtype(model.dtype).name,
+        "config": dataclasses.asdict(model.config),
+    }))
+
+
+def flatten(tree, prefix=""):
+    """Every array of a tree, named by its path: {"conv0/w": array, "conv0/b": array}. The arrays themselves, not copies.
+
+    prefix    put before every name, with a slash: flatten(params, "params") has "params/conv0/w"
+
+    ValueError if a leaf is no array or two leaves have one path.
+
+    >>> flatten({"a": {"w": np.zeros(2)}}, "params")
+    {'params/a/w': array([0., 0.])}
+    """
+    if isinstance(tree, np.ndarray):
+        return {prefix: tree}
+    flat = {}
+    for name, branch in _branches(tree, prefix):
+        path = f"{prefix}/{name}" if prefix else str(name)
+        for leaf, array in flatten(branch, path).items():
+            if leaf in flat:
+                raise ValueError(f"two arrays are called {leaf}")
+            flat[leaf] = array
+    return flat
+
+
+def unflatten(arrays, like, prefix=""):
+    """A new tree of the form of `like`, whose leaves are the arrays of those names.
+
+    arrays    dict: name -> array; what stands outside `prefix` is not looked at
+    like      the tree that says which names, shapes and dtypes are expected
+    returns   nested dicts and NamedTuples as in `like`; the leaves are the arrays of `arrays`, not copies
+
+    ValueError (see `check`).
+    """
+    check(arrays, like, prefix)
+    return _rebuild(arrays, like, prefix)
+
+
+def _rebuild(arrays, like, prefix):
+    if isinstance(like, np.ndarray):
+        return arrays[prefix]
+    branches = {name: _rebuild(arrays, branch, f"{prefix}/{name}" if prefix else str(name)) for name, branch in _branches(like, prefix)}
+    return branches if isinstance(like, dict) else type(like)(**branches)
+
+
+def restore(tree, arrays, prefix=""):
+    """Copy the arrays of those names into the arrays of `tree`, all of them or, where `check` raises, none.   In place."""
+    check(arrays, tree, prefix)
+    for name, array in flatten(tree, prefix).items():
+        array[...] = arrays[name]
+
+
+def check(arrays, like, prefix=""):
+    """ValueError unless `arrays` holds exactly the leaves of `like` below `prefix`, of its shapes and dtypes, all numbers finite."""
+    expected = flatten(like, prefix)
+    inside = [name for name in arrays if not prefix or name == prefix or name.startswith(prefix + "/")]
+    for name in inside:
+        if name not in expected:
+            raise ValueError(f"unexpected array {name} of shape {arrays[name].shape}")
+    for name, array in expected.items():
+        if name not in arrays:
+            raise ValueError(f"array {name} is missing, expected shape {array.shape}")
+        found = arrays[name]
+        if found.shape != array.shape:
+            raise ValueError(f"array {name} has shape {found.shape}, expected {array.shape}")
+        if found.dtype != array.dtype:
+            raise ValueError(f"array {name} has dtype {found.dtype}, expected {array.dtype}")
+        if not np.isfinite(found).all():
+            raise ValueError(f"array {name} has {np.count_nonzero(~np.isfinite(found))} entries of {found.size} that are nan or infinite")
+
+
+def _branches(tree, prefix):
+    if isinstance(tree, dict):
+        return tree.items()
+    if hasattr(tree, "_asdict"):                       # a NamedTuple
+        return tree._asdict().items()
+    raise ValueError(f"{prefix or 'tree'} must be a dict, a NamedTuple or an array, is {type(tree).__name__}")
