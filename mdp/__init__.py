@@ -1,0 +1,24 @@
+"""Markov decision processes, solved exactly.
+
+    m = mdp.problems.gridworld()
+    s = mdp.solve(m)                  s.lower <= v of s.policy <= v* <= s.upper, rounding included
+    mdp.evaluate(m, s.policy).v       any policy, by linear solve
+    mdp.simulate(m, s.policy, rng)    trajectories
+
+Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators), evaluation (one policy), planning/ (the best
+policy: enumerate_policies is the definition), simulation, problems/ (textbook examples with their published answers), policy_evaluation (a layer
+with gradients). numbers, graph and linear are the tools below them.
+
+Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
+"""
+
+from . import bellman, problems
+from .chains import MarkovChain, MarkovRewardProcess
+from .evaluation import ConvergenceWarning, Evaluation, evaluate
+from .formats.json_file import load, save
+from .model import MDP
+from .planning import Solution, solve
+from .simulation import Trajectory, log_prob, returns, simulate
+
+__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Trajectory", "ConvergenceWarning",
+           "bellman", "problems", "evaluate", "solve", "simulate", "log_prob", "returns", "load", "save"]

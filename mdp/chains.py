@@ -1,0 +1,228 @@
+"""Markov chains and Markov reward processes: a process without choices.
+
+    chain:            P(s' | s)
+    reward process:   v = R + gamma P v,   hence   v = (I - gamma P)^-1 R
+
+A chain falls into communicating classes. The closed ones are recurrent: the chain ends up in one of them with probability one, and each has
+one stationary distribution. The other states are transient.
+
+Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov Chains", 1997, chapter 1.
+
+Read first: model.py, linear.py.  Read next: bellman.py.
+"""
+
+from functools import cached_property
+from math import gcd
+
+import numpy as np
+import scipy.sparse as sp
+
+from . import graph
+from .linear import Resolvent
+from .model import ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set
+from .numbers import parse_array
+
+
+class MarkovChain:
+    """A finite Markov chain.
+
+    P         (S, S) floats, exact numbers (Fractions, integers, strings) or scipy.sparse; rows sum to one
+    initial   distribution of the first state, or a state; optional
+    names     names of the states; default 0..S-1
+
+    >>> MarkovChain([["1/2", "1/2"], [1, 0]]).stationary.round(4).tolist()
+    [[0.6667, 0.3333]]
+    """
+
+    def __init__(self, P, initial=None, *, names=None):
+        self.exact_P = None
+        if sp.issparse(P):
+            P = _canonical(P)
+        else:
+            P, self.exact_P = parse_array("P", P)
+        if P.ndim != 2 or P.shape[0] != P.shape[1] or P.shape[0] == 0:
+            raise ValueError(f"P expects shape (S, S) with at least one state, got {P.shape}")
+        self.num_states = S = P.shape[0]
+        self.state_names = tuple(range(S)) if names is None else tuple(names)
+        if len(self.state_names) != S:
+            raise ValueError(f"names has {len(self.state_names)} entries, P has {S} states")
+        self.P = _canonical(sp.csr_matrix(P))
+        rows = np.repeat(np.arange(S), np.diff(self.P.indptr))
+        for j in np.flatnonzero(~np.isfinite(self.P.data) | (self.P.data < 0))[:1]:
+            raise ValueError(f"P is {self.P.data[j]:.6g} for {self.state_label(rows[j])} -> {self.state_label(self.P.indices[j])}: "
+                             "probabilities must be finite and not negative")
+        sums = np.asarray(self.P.sum(axis=1)).ravel()
+        wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(np.diff(self.P.indptr), 1)
+        if self.exact_P is not None:
+            sums = self.exact_P.sum(axis=1)
+            wrong = sums != 1
+        for s in np.flatnonzero(wrong)[:1]:
+            raise ValueError(f"P: the probabilities of {self.state_label(s)} sum to {sums[s]}, not to 1 (off by {float(sums[s] - 1):.3g})")
+        self.initial = None if initial is None else _distribution("initial", initial, S)
+
+    def state_label(self, s):
+        """"state 3", or "state 3 ('Pub')" where states have names."""
+        name = self.state_names[s]
+        return f"state {s}" if isinstance(name, int) else f"state {s} ({name!r})"
+
+    @cached_property
+    def classes(self):
+        """Communicating classes, each an array of states, sorted by first state."""
+        return graph.communicating_classes(self.P)
+
+    @cached_property
+    def recurrent_classes(self):
+        """The closed classes: the chain enters one of them and stays."""
+        return graph.closed_classes(self.P)
+
+    @property
+    def transient(self):
+        """(S,) bool: states visited finitely often."""
+        out = np.ones(self.num_states, bool)
+        for states in self.recurrent_classes:
+            out[states] = False
+        return out
+
+    @property
+    def irreducible(self):
+        """True if every state reaches every other."""
+        return len(self.classes) == 1
+
+    def period(self, state):
+        """Greatest common divisor of the lengths of all ways from `state` back to itself; 0 if there is none."""
+        members = next(states for states in self.classes if state in states)
+        inside = np.isin(np.arange(self.num_states), members)
+        depth, frontier, period = {int(state): 0}, [int(state)], 0
+        while frontier:
+            ahead = []
+            for s in frontier:
+                for t in self.P.indices[self.P.indptr[s]:self.P.indptr[s + 1]]:
+                    if not inside[t]:
+                        continue
+                    if int(t) not in depth:
+                        depth[int(t)] = depth[s] + 1
+                        ahead.append(int(t))
+                    period = gcd(period, depth[s] + 1 - depth[int(t)])
+            frontier = ahead
+        return period
+
+    @cached_property
+    def stationary(self):
+        """One stationary distribution per recurrent class: (C, S), rows sum to one.   mu = mu P."""
+        out = np.zeros((len(self.recurrent_classes), self.num_states))
+        for c, states in enumerate(self.recurrent_classes):
+            # cut the chain at its first state: expected visits between two returns, which are all positive sums (no cancellation)
+            start, rest = states[0], states[1:]
+            visits = np.ones(1)
+            if rest.size:
+                inner = Resolvent(self.P[rest][:, rest], 1.0, leaves=True)
+                visits = np.concatenate((visits, inner.solve_transposed(self.P[[start]][:, rest].toarray()[0])))
+            out[c, states] = visits / visits.sum()
+        return out
+
+    @cached_property
+    def absorption(self):
+        """(S, C) probability to end in each recurrent class."""
+        inner = Resolvent(self.P, 1.0)
+        out = np.zeros((self.num_states, len(self.recurrent_classes)))
+        for c, states in enumerate(self.recurrent_classes):
+            enters = np.asarray(self.P[:, states].sum(axis=1)).ravel()
+            out[:, c] = inner.solve(np.where(self.transient, enters, 0.0))
+            out[states, c] = 1
+        return out
+
+    def hitting_probabilities(self, targets):
+        """(S,) probability to be in one of `targets` (states, or bool (S,)) at some time."""
+        targets = _state_set("targets", targets, self.num_states)
+        able = graph.can_reach(self.P, targets) & ~targets
+        out = targets.astype(float)
+        free = np.flatnonzero(able)
+        if free.size:
+            enters = np.asarray(self.P[free][:, np.flatnonzero(targets)].sum(axis=1)).ravel()
+            out[free] = Resolvent(self.P[free][:, free], 1.0, leaves=True).solve(enters)
+        return out
+
+    def hitting_times(self, targets):
+        """(S,) expected number of steps to `targets`; inf where they may be missed."""
+        targets = _state_set("targets", targets, self.num_states)
+        # a state that must pass a target before it can miss the targets misses nothing
+        through = self.P.copy()
+        through.data[np.repeat(targets, np.diff(through.indptr))] = 0
+        through.eliminate_zeros()
+        missed = graph.can_reach(through, ~graph.can_reach(self.P, targets)) & ~targets
+        out = np.where(missed, np.inf, 0.0)
+        free = np.flatnonzero(~missed & ~targets)
+        if free.size:
+            out[free] = Resolvent(self.P[free][:, free], 1.0, leaves=True).solve(np.ones(free.size))
+        return out
+
+    def distribution(self, steps):
+        """Law of the state after `steps` steps from `initial`: (S,)."""
+        if self.initial is None:
+            raise ValueError("distribution needs an initial distribution: give the chain initial=")
+        mu = self.initial
+        for _ in range(steps):
+            mu = self.P.T @ mu
+        return mu
+
+
+class MarkovRewardProcess(MarkovChain):
+    """A Markov chain with rewards and a discount.
+
+    P, initial, names   as for MarkovChain
+    R                   (S,) reward on leaving a state, or (S, S) per transition (then its expectation is used by `v`, itself by `variance`)
+    gamma               in [0, 1]
+    """
+
+    def __init__(self, P, R, gamma, initial=None, *, names=None):
+        super().__init__(P, initial, names=names)
+        R = R.toarray() if sp.issparse(R) else R
+        R, self.exact_R = parse_array("R", R)
+        self.gamma, self.exact_gamma = _discount(gamma)
+        S = self.num_states
+        if R.shape not in ((S,), (S, S)):
+            raise ValueError(f"R expects shape {(S,)} or {(S, S)}, got {R.shape}")
+        for at in np.argwhere(~np.isfinite(R))[:1]:
+            raise ValueError(f"R{at.tolist()} is {R[tuple(at)]}: rewards must be finite")
+        row = np.repeat(np.arange(S), np.diff(self.P.indptr))
+        self.transition_reward = R[row] if R.ndim == 1 else R[row, self.P.indices]         # beside P.data
+        self.R = R if R.ndim == 1 else np.bincount(row, self.P.data * self.transition_reward, minlength=S)
+
+    @cached_property
+    def v(self):
+        """Value, (S,): v = (I - gamma P)^-1 R.
+
+        At gamma = 1 a closed class without rewards is worth zero, the system is solved on the transient states, and a closed class with
+        rewards is a ValueError that names its states: the sum of its rewards is infinite or has no limit.
+        """
+        inner = Resolvent(self.P, self.gamma)
+        self._refuse_rewards_for_ever(inner)
+        return inner.solve(self.R)
+
+    @cached_property
+    def variance(self):
+        """Variance of the return from each state, (S,) (Sobel, "The variance of discounted Markov decision processes", 1982).
+
+            var = psi + gamma**2 P var,   psi(s) = sum over s' of P(s' | s) (r(s, s') + gamma v(s') - v(s))**2
+        """
+        v = self.v
+        row = np.repeat(np.arange(self.num_states), np.diff(self.P.indptr))
+        inner = Resolvent(self.P, self.gamma ** 2)
+        psi = np.bincount(row, self.P.data * (self.transition_reward + self.gamma * v[self.P.indices] - v[row]) ** 2, minlength=self.num_states)
+        for states in inner.closed:
+            psi[states] = 0
+        return inner.solve(psi)
+
+    def _refuse_rewards_for_ever(self, inner):
+        row = np.repeat(np.arange(self.num_states), np.diff(self.P.indptr))
+        paid = np.zeros(self.num_states, bool)
+        paid[row[self.transition_reward != 0]] = True
+        refuse_rewards_for_ever(self, inner.blocked(paid))
+
+
+def refuse_rewards_for_ever(m, classes):
+    """ValueError if there are closed classes with rewards at gamma = 1.   m needs `state_label`"""
+    if classes:
+        states = np.concatenate(classes)
+        named = ", ".join(m.state_label(s) for s in states[:5]) + (f" and {states.size - 5} more" if states.size > 5 else "")
+        raise ValueError(f"at gamma = 1 the value is infinite or undefined: the process never leaves {named}, and rewards are received there for ever")

@@ -1,0 +1,169 @@
+"""Evaluate a policy exactly, by linear solve: its values, its visits, and the mean and variance of its return.
+
+    v    = r_pi + gamma P_pi v                                       values
+    q    = r + gamma P v                                             values of one other first action
+    y    = initial + gamma P_pi^T y,  occupancy(s, a) = y(s) pi(a | s)          discounted visits:  initial . v = sum occupancy * r
+    var  = psi + gamma**2 P_pi var                                   variance of the return G = sum of gamma**t R_t
+           psi(s) = E[(R + gamma v(S') - v(s))**2 | s]
+
+Sobel, "The variance of discounted Markov decision processes", J. Appl. Prob. 19, 1982; Puterman 1994, sections 6.1 and 6.9.
+psi is taken over the outcomes as given, so two rewards with the same mean but different spread differ in variance, not in value.
+Where v is computed from floats, `error` is a proven bound on its distance from the true value (linear.py).
+
+Read first: bellman.py, linear.py.  Read next: policy_evaluation.py (the same as a layer with gradients), planning/.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import bellman
+from .chains import refuse_rewards_for_ever
+from .linear import Resolvent, spread
+from .model import mix
+
+RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
+
+
+class ConvergenceWarning(UserWarning):
+    """A result is not as precise as asked for; its bounds are valid all the same."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a policy is worth. S states, A actions; with a time-dependent policy every table has a leading axis of time.
+
+    v               (S,) expected return from each state;                          (T+1, S), v[T] the terminal values
+    q               (S, A) expected return after one first action, nan where it is not available;   (T, S, A)
+    error           (S,) proven bound on |v - true v|, rounding included, inf where none could be proved;  (T+1, S)
+    return_mean     (S,) mean of the return from each first state: v (at time 0)
+    return_variance (S,) variance of the return from each first state
+    occupancy       (S, A) expected discounted visits from the initial distribution, ValueError without one;  (T, S, A)
+    initial_mean, initial_variance   mean and variance of the return from the initial distribution, ValueError without one
+    """
+    v: np.ndarray
+    q: np.ndarray
+    error: np.ndarray
+    return_variance: np.ndarray
+    _occupancy: np.ndarray | None = field(repr=False, default=None)
+    _initial: np.ndarray | None = field(repr=False, default=None)
+
+    @property
+    def return_mean(self):
+        return self.v if self.v.ndim == 1 else self.v[0]
+
+    @property
+    def occupancy(self):
+        self._need_initial("occupancy")
+        return self._occupancy
+
+    @property
+    def initial_mean(self):
+        self._need_initial("initial_mean")
+        return float(self._initial @ self.return_mean)
+
+    @property
+    def initial_variance(self):
+        self._need_initial("initial_variance")
+        # law of total variance: within the first states, and between them
+        between = self._initial @ (self.return_mean - self.initial_mean) ** 2
+        return float(self._initial @ self.return_variance + between)
+
+    def _need_initial(self, name):
+        if self._initial is None:
+            raise ValueError(f"{name} needs an initial distribution: give the MDP initial=")
+
+
+def evaluate(m, policy, *, terminal_values=None):
+    """Evaluate `policy` on `m` -> Evaluation.
+
+    policy            (S,) actions or (S, A) probabilities: the infinite horizon;
+                      (T, S) or (T, S, A): one per step, T steps, then `terminal_values` (S,), default zero
+    ValueError if the policy does not fit the model, or at gamma = 1 if it never leaves states in which rewards are received (the
+    states are named). A proven error above 1e-6 of the largest value and reward is a ConvergenceWarning.
+
+    >>> from mdp import MDP
+    >>> evaluate(MDP([[[1.0]]], [1.0], 0.5), [0]).v.tolist()
+    [2.0]
+    """
+    weights = m.pair_weights(policy)
+    if weights.ndim == 2:
+        return _evaluate_steps(m, weights, terminal_values)
+    if terminal_values is not None:
+        raise ValueError("terminal_values needs a policy per step, of shape (T, S) or (T, S, A)")
+    e = m.expected
+    P, r = mix(e, weights)
+    inner = Resolvent(P, m.gamma)
+    # a class is worth zero only if no outcome in it pays, not if rewards happen to cancel
+    refuse_rewards_for_ever(m, inner.blocked(np.bincount(e.owner, weights * e.size, minlength=m.num_states)))
+    v = inner.solve(r)
+    error = inner.error(r, v, spread(np.bincount(e.owner, e.count, minlength=m.num_states)) * np.bincount(e.owner, weights * e.size, minlength=m.num_states))
+    if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
+        warnings.warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})", ConvergenceWarning, stacklevel=2)
+
+    second = inner if m.gamma == 1 else Resolvent(P, m.gamma ** 2)
+    psi = _spread_of_targets(m, weights, v, v)
+    for states in second.closed:
+        psi[states] = 0
+    variance = second.solve(psi)
+    occupancy = None
+    if m.initial is not None:
+        visits = inner.solve_transposed(m.initial)
+        with np.errstate(invalid="ignore"):
+            rows = np.where(weights > 0, visits[e.owner] * weights, 0.0)
+        occupancy = _table(m, rows)
+    return Evaluation(v, bellman.table(e, bellman.pair_q(e, v), m.num_actions), error, variance, occupancy, m.initial)
+
+
+def _evaluate_steps(m, weights, terminal_values):
+    """Backwards in time: v_t = sum over a of pi_t(a | s) (r + gamma P v_{t+1}); forwards: the visits."""
+    e, S, T = m.expected, m.num_states, len(weights)
+    v = np.zeros((T + 1, S))
+    v[T] = check_terminal_values(m, terminal_values)
+    q, error, variance = np.empty((T, S, m.num_actions)), np.zeros((T + 1, S)), np.zeros(S)
+    for t in reversed(range(T)):
+        pairs = bellman.pair_q(e, v[t + 1])
+        v[t] = np.bincount(e.owner, weights[t] * pairs, minlength=S)
+        v[t][m.terminal] = v[T][m.terminal]
+        q[t] = bellman.table(e, pairs, m.num_actions)
+        local = bellman.pair_rounding(e, v[t + 1]) * 2 + e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error[t + 1])
+        error[t] = np.bincount(e.owner, weights[t] * local, minlength=S) * (1 + spread(m.num_actions)) + spread(m.num_actions) * np.abs(v[t])
+        P, _ = mix(e, weights[t])
+        variance = _spread_of_targets(m, weights[t], v[t], v[t + 1]) + m.gamma ** 2 * (P @ variance)
+    occupancy = None
+    if m.initial is not None:
+        occupancy, mu = np.zeros((T, S, m.num_actions)), m.initial
+        for t in range(T):
+            occupancy[t] = _table(m, mu[e.owner] * weights[t])
+            mu = m.gamma * (mix(e, weights[t])[0].T @ mu)
+    return Evaluation(v, q, error, variance, occupancy, m.initial)
+
+
+def check_terminal_values(m, terminal_values):
+    """None or (S,) finite numbers -> (S,) float64."""
+    if terminal_values is None:
+        return np.zeros(m.num_states)
+    try:
+        values = np.asarray(terminal_values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"terminal_values expects numbers of shape {(m.num_states,)}") from None
+    if values.shape != (m.num_states,):
+        raise ValueError(f"terminal_values expects shape {(m.num_states,)}, got {values.shape}")
+    for s in np.flatnonzero(~np.isfinite(values))[:1]:
+        raise ValueError(f"terminal_values[{s}] is {values[s]}: values must be finite")
+    return values
+
+
+def _spread_of_targets(m, weights, v, v_next):
+    """psi(s) = E[(R + gamma v_next(S') - v(s))**2 | s], (S,), over the outcomes as given."""
+    pair = m.outcome_pair
+    state = m.pair_state[pair]
+    target = m.reward + m.gamma * v_next[m.next] - v[state]
+    return np.bincount(state, weights[pair] * m.probability * target ** 2, minlength=m.num_states)
+
+
+def _table(m, rows):
+    out = np.zeros((m.num_states, m.num_actions))
+    out[m.pair_state, m.pair_action] = rows
+    return out

@@ -1,0 +1,1 @@
+"""Files. json_file: our own form, names and exact numbers as text."""

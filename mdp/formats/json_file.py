@@ -1,0 +1,97 @@
+"""Our own file: the dict form of `MDP.from_dict` as JSON.
+
+    {
+      "format": "mdp", "version": 1,
+      "gamma": "9/10",
+      "initial": {"hungry": 1},                                     optional
+      "actions": ["eat", "wait"],                                   optional: their order
+      "states": {
+        "hungry": {"eat": [["9/10", "full", 1], ["1/10", "hungry", 0]], "wait": [[1, "hungry", "-1/2"]]},
+        "full": {}                                                  no actions: terminal
+      }
+    }
+
+An outcome is [probability, next state, reward]. A number is a JSON number, or a string "1/3" or "0.1" that is taken exactly; JSON
+integers are exact too, JSON decimals are floats. Names are strings. Writing and reading again gives the same process; a file is written whole
+or not at all.
+"""
+
+import json
+import os
+import tempfile
+from fractions import Fraction
+
+from ..model import MDP
+
+KEYS = {"format", "version", "gamma", "initial", "actions", "states"}
+
+
+def load(path):
+    """Read an MDP.   OSError if the file cannot be read, ValueError in one line if it is not such a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file, object_pairs_hook=_no_duplicates)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: not an mdp file: nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != "mdp":
+        raise ValueError(f'{path}: not an mdp file: expected an object with "format": "mdp"')
+    if data.get("version") != 1:
+        raise ValueError(f'{path}: version {data.get("version")!r} is not known, expected 1')
+    for key in sorted(set(data) - KEYS):
+        raise ValueError(f"{path}: unknown key {key!r}; the keys are {', '.join(sorted(KEYS))}")
+    for key in ("gamma", "states"):
+        if key not in data:
+            raise ValueError(f"{path}: key {key!r} is missing")
+    actions = data.get("actions")
+    if actions is not None and (not isinstance(actions, list) or not all(isinstance(a, str) for a in actions)):
+        raise ValueError(f"{path}: actions expects a list of names, got {actions!r}")
+    if data.get("initial") is not None and not isinstance(data["initial"], (str, dict)):
+        raise ValueError(f"{path}: initial expects a state or an object of probabilities, got {data['initial']!r}")
+    try:
+        return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"), actions=actions)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def save(m, path):
+    """Write an MDP; state and action names become strings.   ValueError if two names would then be the same"""
+    for kind, names in (("state", m.state_names), ("action", m.action_names)):
+        if len({str(name) for name in names}) < len(names):
+            raise ValueError(f"{kind} names are not distinct as strings: {', '.join(map(str, names[:8]))}")
+    states = {str(s): {str(a): [[_number(p), str(t), _number(r)] for p, t, r in outcomes] for a, outcomes in choices.items()}
+              for s, choices in m.to_dict().items()}
+    data = {"format": "mdp", "version": 1, "gamma": _number(m.gamma if m.exact_gamma is None else m.exact_gamma)}
+    if m.initial is not None:
+        data["initial"] = {str(m.state_names[s]): _number(p if m.exact_initial is None else m.exact_initial[s])
+                           for s, p in enumerate(m.initial.tolist()) if p}
+    data["actions"] = [str(a) for a in m.action_names]
+    data["states"] = states
+    path = os.fspath(path)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".mdp-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _number(x):
+    if isinstance(x, Fraction):
+        return int(x) if x.denominator == 1 else str(x)
+    return float(x)
+
+
+def _no_duplicates(pairs):
+    out = {}
+    for key, value in pairs:
+        if key in out:
+            raise ValueError(f"key {key!r} appears twice in one object")
+        out[key] = value
+    return out

@@ -1,0 +1,528 @@
+"""The Markov decision process <S, A, P, R, gamma>: its checks and its forms.
+
+    P(s' | s, a)    from state s, action a leads to state s' with this probability
+    R               the reward received on the way
+    gamma           the discount: a reward t steps ahead counts gamma**t
+
+Sutton and Barto, "Reinforcement Learning", 2nd edition, 2018, chapter 3; Silver, "Lectures on Reinforcement Learning", 2015, lecture 2.
+
+Inside there is one form. A *pair* k = 0..K-1 is an available (state, action), sorted by state and then action, so that the pairs of state s
+are `pair_ptr[s]:pair_ptr[s+1]`. An *outcome* j is what may follow a pair: (next, reward) with a probability; the outcomes of pair k are
+`outcome_ptr[k]:outcome_ptr[k+1]`. Outcomes stay as given (merged only if next and reward are both equal), since simulation and the variance of the
+return need them; planners use the expectation, `m.expected`. Numbers given exactly (integers, Fractions, strings such as "1/3") are kept
+exactly as well.
+
+A state without pairs is terminal: its value is zero, the process ends there. An absorbing state with reward zero has the same
+value, but the process goes on.
+
+Read first: numbers.py.  Read next: chains.py, bellman.py, evaluation.py, planning/.
+"""
+
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from .numbers import parse, parse_array
+
+ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
+
+
+class Expected(NamedTuple):
+    """The part of a process that the Bellman operators see: one row per pair, outcomes replaced by their expectation."""
+    P: sp.csr_matrix                         # (K, S) probabilities of the next state
+    r: np.ndarray                            # (K,) expected reward: sum of p * reward over the outcomes
+    size: np.ndarray                         # (K,) sum of p * |reward|: the scale of the rounding error in r
+    count: np.ndarray                        # (K,) number of outcomes
+    gamma: float
+    pair_ptr: np.ndarray                     # (S+1,)
+    owner: np.ndarray                        # (K,) state of each pair
+    action: np.ndarray                       # (K,) action of each pair
+    zero: np.ndarray                         # (K,) bool: no outcome has a reward
+
+
+class MDP:
+    """A finite Markov decision process, checked.
+
+        m = MDP(P, R, gamma)
+
+    P          probabilities, in one of these forms (S states, A actions):
+               dense, layout="SAS": (S, A, S), P[s, a, s'];  layout="ASS": (A, S, S), P[a, s, s']
+               floats, or numbers given exactly: Fractions, integers or strings such as "1/3", in object arrays or nested lists
+               scipy.sparse: a list of A matrices (S, S), or one matrix (S*A, S) whose row s*A + a belongs to the pair (s, a)
+    R          rewards: (S,) on leaving a state, (S, A), or one per transition: (S, A, S), with layout="ASS" (A, S, S),
+               with sparse P also a list of A sparse matrices (S, S)
+    gamma      discount in [0, 1]
+    initial    distribution of the first state: (S,) probabilities, or one state; none is assumed
+    terminal   states without actions: a bool (S,) or a list of states; their rows of P and R are not read
+    available  bool (S, A): which actions exist in which state; rows of unavailable pairs are not read.  Default: all, except in terminal states
+
+    ValueError, in one line with the numbers, if a shape does not fit, a number is not finite, a probability is negative, a row does not
+    sum to one (exactly where every probability is exact, else within 1e-12 per outcome; nothing is ever renormalised), or
+    gamma is outside [0, 1].
+
+    >>> m = MDP([[[0.5, 0.5]], [[0, 1]]], [1, 0], 0.9)
+    >>> m.num_states, m.num_actions, m.gamma
+    (2, 1, 0.9)
+    """
+
+    def __init__(self, P, R, gamma, *, layout="SAS", initial=None, terminal=None, available=None):
+        if layout not in ("SAS", "ASS"):
+            raise ValueError(f'layout expects "SAS" or "ASS", got {layout!r}')
+        if sp.issparse(P) or isinstance(P, (list, tuple)) and len(P) and all(sp.issparse(p) for p in P):
+            rows, S, A = _sparse_rows(P)
+            exact_rows = None
+        else:
+            P, exact_rows = parse_array("P", P)
+            if P.ndim != 3 or P.shape[2] != P.shape[0 if layout == "SAS" else 1] or 0 in P.shape:
+                shape = "(S, A, S)" if layout == "SAS" else "(A, S, S)"
+                raise ValueError(f'P expects shape {shape} for layout "{layout}", with at least one state and one action; got {P.shape}')
+            if layout == "ASS":
+                P, exact_rows = P.swapaxes(0, 1), None if exact_rows is None else exact_rows.swapaxes(0, 1)
+            S, A = P.shape[:2]
+            rows = P.reshape(S * A, S)
+            exact_rows = None if exact_rows is None else exact_rows.reshape(S * A, S)
+
+        terminal = _state_set("terminal", terminal, S)
+        if available is None:
+            available = np.repeat(~terminal[:, None], A, axis=1)
+        else:
+            available = np.asarray(available)
+            if available.shape != (S, A) or available.dtype != bool:
+                raise ValueError(f"available expects bools of shape {(S, A)}, got {available.dtype} of shape {available.shape}")
+            for s in np.flatnonzero(terminal & available.any(1)):
+                raise ValueError(f"available: state {s} is terminal, yet action {available[s].argmax()} is available in it")
+        chosen = np.flatnonzero(available)                                     # the pairs' rows s*A + a
+        rows = rows[chosen]
+        pair, column, probability = _nonzeros(rows)
+        exact_probability = None if exact_rows is None else exact_rows[chosen[pair], column]
+        reward, exact_reward = _rewards(R, layout, S, A, chosen, pair, column)
+        self._assemble(S, A, chosen // A, chosen % A, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial)
+
+    @classmethod
+    def from_pairs(cls, state, action, P, R, gamma, *, initial=None, num_states=None, num_actions=None):
+        """One row of P for each available (state, action): states may have different actions.
+
+        state, action   (K,) integers, in any order, no pair twice
+        P               (K, S) dense or scipy.sparse
+        R               (K,), or (K, S) per transition
+        A state that has no pair is terminal.
+        """
+        state, action = _indices("state", state), _indices("action", action)
+        exact_rows = None
+        if sp.issparse(P):
+            P = _canonical(P)
+        else:
+            P, exact_rows = parse_array("P", P)
+        if P.ndim != 2 or state.shape != action.shape or P.shape[0] != state.size or 0 in P.shape:
+            raise ValueError(f"from_pairs expects state (K,), action (K,) and P (K, S) with K >= 1; got {state.shape}, {action.shape} and {P.shape}")
+        S = P.shape[1]
+        A = int(action.max()) + 1 if num_actions is None else int(num_actions)
+        if num_states not in (None, S):
+            raise ValueError(f"num_states is {num_states}, but P has {S} columns")
+        for name, index, size in (("state", state, S), ("action", action, A)):
+            for k in np.flatnonzero((index < 0) | (index >= size)):
+                raise ValueError(f"{name}[{k}] is {index[k]}, outside [0, {size})")
+        order = np.lexsort((action, state))
+        for first, second in zip(order[:-1], order[1:]):
+            if state[first] == state[second] and action[first] == action[second]:
+                raise ValueError(f"state and action: pair ({state[first]}, {action[first]}) appears twice, at {first} and {second}")
+        rows = P[order]
+        pair, column, probability = _nonzeros(rows)
+        exact_probability = None if exact_rows is None else exact_rows[order[pair], column]
+        if sp.issparse(R):
+            R, exact_R = _canonical(R).toarray() if R.shape == P.shape else R.toarray(), None
+        else:
+            R, exact_R = parse_array("R", R)
+        if R.shape == state.shape:
+            at = (order[pair],)
+        elif R.shape == P.shape:
+            at = (order[pair], column)
+        else:
+            raise ValueError(f"R expects shape {state.shape} or {P.shape}, got {R.shape}")
+        m = cls.__new__(cls)
+        m._assemble(S, A, state[order], action[order], pair, column, probability, R[at], exact_probability,
+                    None if exact_R is None else exact_R[at], gamma, initial)
+        return m
+
+    @classmethod
+    def from_dict(cls, transitions, gamma, *, initial=None, actions=None):
+        """States and actions by name.
+
+            {"hungry": {"eat": [("9/10", "full", 1), ("1/10", "hungry", 0)]}, "full": {}}
+
+        transitions   state -> action -> list of (probability, next state, reward); "full" has no actions: it is terminal
+        initial       a state, or {state: probability}
+        actions       the order of the actions; default: the order in which they first appear
+        Numbers may be floats, integers, Fractions, or strings such as "1/3". A state that is only a successor is an error.
+        """
+        if not isinstance(transitions, dict) or not transitions:
+            raise ValueError(f"transitions expects a dict with at least one state, got {type(transitions).__name__} of length {_length(transitions)}")
+        names = list(transitions)
+        index = {name: s for s, name in enumerate(names)}
+        for name, choices in transitions.items():
+            if not isinstance(choices, dict):
+                raise ValueError(f"state {name!r} expects a dict action -> outcomes, got {type(choices).__name__}")
+        appearing = list(dict.fromkeys(a for choices in transitions.values() for a in choices))
+        actions = appearing if actions is None else list(actions)
+        action_index = {a: i for i, a in enumerate(actions)}
+        for a in appearing:
+            if a not in action_index:
+                raise ValueError(f"actions does not list {a!r}, which is used")
+        state_of, action_of, pair, column, probability, reward, exact_p, exact_r = [], [], [], [], [], [], [], []
+        for s, (name, choices) in enumerate(transitions.items()):
+            for a in sorted(choices, key=action_index.__getitem__):
+                where = f"state {name!r}, action {a!r}"
+                merged = {}
+                outcomes = choices[a]
+                if not isinstance(outcomes, (list, tuple)):
+                    raise ValueError(f"{where} expects a list of (probability, next, reward), got {type(outcomes).__name__}")
+                for outcome in outcomes:
+                    if not isinstance(outcome, (list, tuple)) or len(outcome) != 3:
+                        raise ValueError(f"{where} expects outcomes (probability, next, reward), got {outcome!r}")
+                    p, next_name, r = outcome
+                    try:
+                        t = index[next_name]
+                    except (KeyError, TypeError):
+                        raise ValueError(f"{where} leads to {next_name!r}, which is not a state (write {next_name!r}: {{}} if it is terminal)") from None
+                    p, fraction_p = parse(f"{where}: probability", p)
+                    r, fraction_r = parse(f"{where}: reward", r)
+                    if p < 0:                                                  # before merging could hide it
+                        raise ValueError(f"P is {p:.6g} for {where} -> {next_name!r}: probabilities must not be negative")
+                    key = (t, r if fraction_r is None else fraction_r)
+                    if key in merged:                                          # same next and same reward: one outcome
+                        before, fraction_before = merged[key][:2]
+                        p, fraction_p = before + p, None if None in (fraction_before, fraction_p) else fraction_before + fraction_p
+                        p = p if fraction_p is None else float(fraction_p)
+                    if p != 0:
+                        merged[key] = (p, fraction_p, r, fraction_r)
+                for (t, _), (p, fraction_p, r, fraction_r) in merged.items():
+                    pair.append(len(state_of)), column.append(t)
+                    probability.append(p), reward.append(r), exact_p.append(fraction_p), exact_r.append(fraction_r)
+                state_of.append(s), action_of.append(action_index[a])
+        if isinstance(initial, dict):
+            for name in initial:
+                if name not in index:
+                    raise ValueError(f"initial names {name!r}, which is not a state")
+            initial = [initial.get(name, 0) for name in names]
+        elif initial is not None and not isinstance(initial, (list, np.ndarray)):
+            if initial not in index:
+                raise ValueError(f"initial is {initial!r}, which is not a state")
+            initial = index[initial]
+        m = cls.__new__(cls)
+        m.state_names, m.action_names = tuple(names), tuple(actions)
+        m._assemble(len(names), len(actions), np.array(state_of, np.int64), np.array(action_of, np.int64),
+                    np.array(pair, np.int64), np.array(column, np.int64), np.array(probability, float), np.array(reward, float),
+                    _objects(exact_p), _objects(exact_r), gamma, initial)
+        return m
+
+    def _assemble(self, S, A, state, action, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial):
+        """Check everything and store it.   state, action (K,)   pair, column, probability, reward (J,), sorted by pair"""
+        K = state.size
+        self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
+        if not hasattr(self, "state_names"):
+            self.state_names, self.action_names = tuple(range(S)), tuple(range(A))
+        self.gamma, self.exact_gamma = _discount(gamma)
+        self.pair_state, self.pair_action = state.astype(np.int64), action.astype(np.int64)
+        self.pair_ptr = np.concatenate(([0], np.cumsum(np.bincount(state, minlength=S)))).astype(np.int64)
+        self.outcome_ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=K)))).astype(np.int64)
+        self.next, self.probability, self.reward = column.astype(np.int32), probability, reward
+        self.exact_probability, self.exact_reward = exact_probability, exact_reward
+        self.available = np.zeros((S, A), bool)
+        self.available[state, action] = True
+        self.terminal = ~self.available.any(axis=1)
+
+        for name, numbers in (("P", probability), ("R", reward)):
+            for j in np.flatnonzero(~np.isfinite(numbers))[:1]:
+                hint = "; mark an action that does not exist with available=" if name == "R" else ""
+                raise ValueError(f"{name} is {numbers[j]} for {self.pair_label(pair[j])} -> {self.state_label(column[j])}: numbers must be finite{hint}")
+        for j in np.flatnonzero(probability < 0)[:1]:
+            raise ValueError(f"P is {probability[j]:.6g} for {self.pair_label(pair[j])} -> {self.state_label(column[j])}: probabilities must not be negative")
+        sums = np.bincount(pair, probability, minlength=K)
+        count = np.diff(self.outcome_ptr)
+        if exact_probability is None:
+            wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(count, 1)
+        else:
+            exact_sums = np.full(K, Fraction(0), object)
+            np.add.at(exact_sums, pair, exact_probability)
+            wrong = exact_sums != 1
+            sums = exact_sums
+        for k in np.flatnonzero(wrong)[:1]:
+            off = float(sums[k] - 1)
+            raise ValueError(f"P: the probabilities of {self.pair_label(k)} sum to {sums[k]}, not to 1 (off by {off:.3g})")
+        self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
+
+    # names for messages
+
+    def state_label(self, s):
+        """"state 3", or "state 3 ('Pub')" where states have names."""
+        name = self.state_names[s]
+        return f"state {s}" if isinstance(name, int) else f"state {s} ({name!r})"
+
+    def pair_label(self, k):
+        """"state 3, action 1" of pair k."""
+        a = self.pair_action[k]
+        name = self.action_names[a]
+        return f"{self.state_label(self.pair_state[k])}, action {a}" + ("" if isinstance(name, int) else f" ({name!r})")
+
+    def state(self, name):
+        """The number of the state called `name`."""
+        try:
+            return self.state_names.index(name)
+        except ValueError:
+            raise ValueError(f"{name!r} is not a state") from None
+
+    def __repr__(self):
+        return f"MDP({self.num_states} states, {self.num_actions} actions, {self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g})"
+
+    # forms
+
+    @cached_property
+    def expected(self):
+        """What the Bellman operators need: `Expected`, outcomes replaced by their expectation."""
+        K, S = self.num_pairs, self.num_states
+        pair = self.outcome_pair
+        P = sp.csr_matrix((self.probability, self.next, self.outcome_ptr), shape=(K, S), copy=True)
+        P.sum_duplicates()
+        r = np.bincount(pair, self.probability * self.reward, minlength=K)
+        size = np.bincount(pair, self.probability * np.abs(self.reward), minlength=K)
+        if self.exact_probability is not None and self.exact_reward is not None:
+            exact = np.full(K, Fraction(0), object)
+            np.add.at(exact, pair, self.exact_probability * self.exact_reward)
+            r = exact.astype(float)                                            # rounded once
+        return Expected(P, r, size, np.diff(self.outcome_ptr), self.gamma, self.pair_ptr, self.pair_state, self.pair_action, size == 0)
+
+    @property
+    def outcome_pair(self):
+        """(J,) the pair of each outcome."""
+        return np.repeat(np.arange(self.num_pairs), np.diff(self.outcome_ptr))
+
+    def dense(self):
+        """(P (S, A, S), R (S, A)) float64: expected rewards; rows of unavailable pairs are zero."""
+        e = self.expected
+        P, R = np.zeros((self.num_states, self.num_actions, self.num_states)), np.zeros((self.num_states, self.num_actions))
+        P[e.owner, e.action], R[e.owner, e.action] = e.P.toarray(), e.r
+        return P, R
+
+    def to_dict(self):
+        """The names form of `from_dict`, with Fractions where numbers were given exactly: `MDP.from_dict(m.to_dict(), gamma)` is m again."""
+        p = self.probability.tolist() if self.exact_probability is None else list(self.exact_probability)
+        r = self.reward.tolist() if self.exact_reward is None else list(self.exact_reward)
+        out = {name: {} for name in self.state_names}
+        for k in range(self.num_pairs):
+            outcomes = range(self.outcome_ptr[k], self.outcome_ptr[k + 1])
+            out[self.state_names[self.pair_state[k]]][self.action_names[self.pair_action[k]]] = [
+                (p[j], self.state_names[self.next[j]], r[j]) for j in outcomes]
+        return out
+
+    def replace(self, *, gamma=None, initial=None):
+        """The same process with another discount or another initial distribution."""
+        m = MDP.__new__(MDP)
+        m.__dict__.update({name: value for name, value in self.__dict__.items() if name != "expected"})
+        if gamma is not None:
+            m.gamma, m.exact_gamma = _discount(gamma)
+        if initial is not None:
+            m.initial, m.exact_initial = _distribution("initial", initial, self.num_states, exactly=True)
+        return m
+
+    # policies
+
+    def pair_weights(self, policy):
+        """A policy as the probability of each pair given its state: (K,), or (T, K) for a policy that depends on time.
+
+        policy   (S,) integers: an action per state, -1 allowed in terminal states;  (S, A) floats or Fractions: pi(a | s);
+                 with one more leading axis T: one policy per step
+        ValueError names the first state whose action does not exist or whose probabilities are no distribution.
+        """
+        policy = parse_array("policy", policy)[0] if _is_exact(policy) else np.asarray(policy)
+        tolerance = 1e-6 if policy.dtype == np.float32 else ROW_SUM_TOLERANCE * max(self.num_actions, 1)
+        S, A = self.num_states, self.num_actions
+        if policy.dtype.kind in "iu":
+            if policy.ndim not in (1, 2) or policy.shape[-1] != S:
+                raise ValueError(f"policy expects integers of shape ({S},) or (T, {S}), got shape {policy.shape}")
+            out_of_range = ~self.terminal & ((policy < 0) | (policy >= A))
+            for at in np.argwhere(out_of_range)[:1]:
+                raise ValueError(f"policy: action {policy[tuple(at)]} in {self.state_label(at[-1])} is outside [0, {A})")
+            clipped = np.clip(policy, 0, A - 1)
+            missing = ~self.terminal & ~self.available[np.arange(S), clipped]
+            for at in np.argwhere(missing)[:1]:
+                raise ValueError(f"policy: action {policy[tuple(at)]} is not available in {self.state_label(at[-1])}")
+            return (clipped[..., self.pair_state] == self.pair_action).astype(float)
+        if policy.dtype.kind != "f":
+            raise ValueError(f"policy expects integers (actions) or floats (probabilities), got {policy.dtype}")
+        if policy.ndim not in (2, 3) or policy.shape[-2:] != (S, A):
+            raise ValueError(f"policy expects probabilities of shape ({S}, {A}) or (T, {S}, {A}), got shape {policy.shape}")
+        policy = policy.astype(float)
+        rows = ~self.terminal
+        for message, wrong in (("not finite", ~np.isfinite(policy)), ("negative", policy < 0), ("not zero, yet the action is not available", (policy != 0) & ~self.available)):
+            for at in np.argwhere(wrong & rows[:, None])[:1]:
+                raise ValueError(f"policy: the probability {policy[tuple(at)]:.6g} of action {at[-1]} in {self.state_label(at[-2])} is {message}")
+        sums = policy.sum(-1)
+        for at in np.argwhere((np.abs(sums - 1) > tolerance) & rows)[:1]:
+            raise ValueError(f"policy: the probabilities in {self.state_label(at[-1])} sum to {float(sums[tuple(at)])!r}, not to 1")
+        return policy[..., self.pair_state, self.pair_action]
+
+    def chain(self, policy):
+        """The Markov chain that `policy` induces; terminal states stay where they are."""
+        from .chains import MarkovChain
+        P, _ = self._induced(policy)
+        P = P + sp.diags_array(self.terminal.astype(float))
+        return MarkovChain(sp.csr_matrix(P), initial=self.initial, names=self.state_names)
+
+    def reward_process(self, policy):
+        """The Markov reward process that `policy` induces; terminal states stay where they are with reward zero."""
+        from .chains import MarkovRewardProcess
+        P, r = self._induced(policy)
+        P = P + sp.diags_array(self.terminal.astype(float))
+        return MarkovRewardProcess(sp.csr_matrix(P), r, self.gamma, initial=self.initial, names=self.state_names)
+
+    def _induced(self, policy):
+        """(P_pi (S, S) CSR, r_pi (S,)): the expectation over actions; rows of terminal states are empty."""
+        weights = self.pair_weights(policy)
+        if weights.ndim != 1:
+            raise ValueError(f"policy depends on time (T = {len(weights)}): it induces no single chain")
+        return mix(self.expected, weights)
+
+
+def mix(e, weights):
+    """Average the pairs of each state: (P_pi (S, S) CSR without stored zeros, r_pi (S,)).   weights (K,) probability of each pair given its state"""
+    S = e.P.shape[1]
+    choose = sp.csr_matrix((weights, np.arange(weights.size), e.pair_ptr), shape=(S, weights.size))
+    P = sp.csr_matrix(choose @ e.P)
+    P.eliminate_zeros()
+    return P, choose @ e.r
+
+
+# reading the forms
+
+def _sparse_rows(P):
+    """A list of A matrices (S, S) or one (S*A, S) -> ((S*A, S) CSR, S, A)."""
+    if sp.issparse(P):
+        P = _canonical(P)
+        S = P.shape[1]
+        if S == 0 or P.shape[0] == 0 or P.shape[0] % S:
+            raise ValueError(f"P expects a sparse matrix of shape (S*A, S), got {P.shape}")
+        return P, S, P.shape[0] // S
+    S, A = P[0].shape[0], len(P)
+    for a, p in enumerate(P):
+        if p.shape != (S, S) or S == 0:
+            raise ValueError(f"P expects sparse matrices of shape (S, S), all alike; P[{a}] is {p.shape}, P[0] is {P[0].shape}")
+    return _stack([_canonical(p) for p in P], S, A), S, A
+
+
+def _stack(matrices, S, A):
+    """A matrices (S, S) -> (S*A, S) CSR whose row s*A + a is row s of matrix a."""
+    rows = (np.arange(A) * S + np.arange(S)[:, None]).ravel()
+    return sp.csr_matrix(sp.vstack(matrices, format="csr"))[rows]
+
+
+def _canonical(P):
+    if P.ndim != 2 or P.dtype.kind not in "fiu":
+        raise ValueError(f"P expects sparse matrices of real numbers, got {P.dtype} of shape {P.shape}")
+    P = sp.csr_matrix(P, dtype=np.float64, copy=True)
+    P.sum_duplicates()
+    P.eliminate_zeros()
+    return P
+
+
+def _nonzeros(rows):
+    """(K, S) dense or CSR -> (row, column, value) of its nonzero entries, sorted by row."""
+    if sp.issparse(rows):
+        return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)), rows.indices, rows.data.copy()
+    row, column = np.nonzero(rows)                       # nan counts as nonzero, and is refused later
+    return row, column, rows[row, column]
+
+
+def _rewards(R, layout, S, A, chosen, pair, column):
+    """Any form of R -> (reward of each outcome (J,), the same exactly or None)."""
+    if isinstance(R, (list, tuple)) and len(R) and all(sp.issparse(r) for r in R):
+        if len(R) != A or any(r.shape != (S, S) for r in R):
+            raise ValueError(f"R expects {A} sparse matrices of shape {(S, S)}, got {[r.shape for r in R]}")
+        stacked = _stack([_canonical(r) for r in R], S, A)
+        return np.asarray(stacked[chosen[pair], column], float).ravel(), None
+    if sp.issparse(R):
+        R = R.toarray()
+    R, exact = parse_array("R", R)
+    state, action = chosen[pair] // A, chosen[pair] % A
+    if R.shape == (S,):
+        at = (state,)
+    elif R.shape == (S, A):
+        at = (state, action)
+    elif R.shape == ((S, A, S) if layout == "SAS" else (A, S, S)):
+        at = (state, action, column) if layout == "SAS" else (action, state, column)
+    else:
+        per_transition = (S, A, S) if layout == "SAS" else (A, S, S)
+        raise ValueError(f"R expects shape {(S,)}, {(S, A)} or {per_transition}, got {R.shape}")
+    return R[at], None if exact is None else exact[at]
+
+
+def _discount(gamma):
+    value, exact = parse("gamma", gamma)
+    if not 0 <= value <= 1:
+        raise ValueError(f"gamma is {value:g}, outside [0, 1]")
+    return value, exact
+
+
+def _state_set(name, states, S):
+    """None, bool (S,) or a list of states -> bool (S,)."""
+    if states is None:
+        return np.zeros(S, bool)
+    states = np.asarray(states)
+    if states.dtype == bool:
+        if states.shape != (S,):
+            raise ValueError(f"{name} expects bools of shape {(S,)}, got {states.shape}")
+        return states.copy()
+    states = _indices(name, np.atleast_1d(states))
+    for s in states[(states < 0) | (states >= S)]:
+        raise ValueError(f"{name} names state {s}, outside [0, {S})")
+    out = np.zeros(S, bool)
+    out[states] = True
+    return out
+
+
+def _indices(name, x):
+    x = np.asarray(x)
+    if x.size == 0:
+        return x.astype(np.int64)
+    if x.dtype.kind not in "iu" or x.ndim != 1:
+        raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
+    return x.astype(np.int64)
+
+
+def _distribution(name, x, S, exactly=False):
+    """A state or (S,) probabilities -> (S,) float64, checked; exactly=True: and beside it the Fractions, or None."""
+    if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
+        if not 0 <= x < S:
+            raise ValueError(f"{name} is state {x}, outside [0, {S})")
+        x = np.eye(1, S, int(x), dtype=int)[0]
+    p, exact = parse_array(name, x)
+    if p.shape != (S,):
+        raise ValueError(f"{name} expects a state or probabilities of shape {(S,)}, got shape {p.shape}")
+    for s in np.flatnonzero(~np.isfinite(p) | (p < 0))[:1]:
+        raise ValueError(f"{name}[{s}] is {p[s]:.6g}: probabilities must be finite and not negative")
+    total = p.sum() if exact is None else sum(exact)
+    if abs(total - 1) > (ROW_SUM_TOLERANCE * S if exact is None else 0):
+        raise ValueError(f"{name} sums to {total}, not to 1 (off by {float(total - 1):.3g})")
+    return (p, exact) if exactly else p
+
+
+def _objects(values):
+    """A list of Fractions -> object array, or None if any of them is None."""
+    if any(value is None for value in values):
+        return None
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
+def _is_exact(policy):
+    try:
+        return np.asarray(policy).dtype.kind in "OU"
+    except ValueError:
+        raise ValueError("policy expects a rectangular array; its rows differ in length") from None
+
+
+def _length(x):
+    return len(x) if hasattr(x, "__len__") else 1

@@ -1,0 +1,66 @@
+"""Policy iteration: evaluate the policy exactly, improve it, until no action is better.
+
+    v  = (I - gamma P_pi)^-1 r_pi
+    pi(s) <- argmax over a of r(s, a) + gamma sum over s' of P(s' | s, a) v(s')     only where that is an improvement
+
+In exact arithmetic every switch makes the policy better, and there are finitely many policies. In floating point two equally good actions may look
+better than each other in turn, and a method that takes the largest number goes round for ever. So an action is switched only if its gain is
+larger than the rounding error of the two numbers compared. Should a policy come back all the same, a gain must from then on exceed the proven error
+of v as well: then every switch is an improvement in exact arithmetic, and no policy can come back.
+
+The bounds are those of bounds.py, from one application of T to the last v.
+
+Howard, "Dynamic Programming and Markov Processes", 1960; Puterman 1994, section 6.4. This file: gamma < 1; at gamma = 1: policy_iteration_total.py.
+
+Read first: bounds.py, ../linear.py.  Read next: policy_iteration_total.py.
+"""
+
+import numpy as np
+
+from .. import bellman
+from ..linear import Resolvent, spread
+from ..model import mix
+from . import bounds
+from .solution import finish
+
+
+def policy_iteration(m, e, *, tol):
+    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
+    pairs = bellman.pair_argmax(e, e.r)                                 # start greedy for the next reward
+    seen, careful, history, iterations = set(), False, [], 0
+    while True:
+        iterations += 1
+        v, error = evaluate_pairs(e, pairs)
+        lower, upper, _ = bounds.discounted(e, v, pairs)
+        history.append(float(np.max(upper - lower, initial=0.0)))
+        key = pairs.tobytes()
+        careful = careful or key in seen                                # came back: from now on prove each switch
+        seen.add(key)
+        better = improve(e, pairs, v, 2 * e.gamma * error.max(initial=0) if careful else 0.0)
+        if (better == pairs).all():
+            break
+        pairs = better
+    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method="policy_iteration",
+                  criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)
+
+
+def evaluate_pairs(e, pairs):
+    """(v, proven error), (S,) each, of the policy that takes `pairs` (S,), -1 where terminal; at gamma = 1 it must end everywhere."""
+    weights = np.zeros(e.r.size)
+    weights[pairs[pairs >= 0]] = 1
+    P, r = mix(e, weights)
+    inner = Resolvent(P, e.gamma)
+    v = inner.solve(r)
+    own = np.maximum(pairs, 0)
+    b_error = np.where(pairs >= 0, (spread(e.count) * e.size)[own], 0.0) if e.r.size else np.zeros(v.size)
+    return v, inner.error(r, v, b_error)
+
+
+def improve(e, pairs, v, margin):
+    """Switch to the best pair where it gains more than the rounding error of the comparison plus `margin`; keep the old one elsewhere."""
+    if not e.r.size:
+        return pairs
+    q, rounding = bellman.pair_q(e, v), bellman.pair_rounding(e, v)
+    best = bellman.pair_argmax(e, q)
+    gain = q[best] - q[pairs] - rounding[best] - rounding[pairs]
+    return np.where((pairs >= 0) & (gain > margin), best, pairs)

@@ -1,0 +1,52 @@
+"""What every planner returns."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..evaluation import ConvergenceWarning
+
+__all__ = ["ConvergenceWarning", "Solution", "finish"]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Values with bounds, and the policy they belong to.   S states, A actions, T steps
+
+    v            (S,) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
+    lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
+    q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A)
+    policy       (S,) actions, -1 in terminal states;   (T, S)
+    converged    True if upper - lower <= tol everywhere
+    iterations   sweeps, policy improvements, policies or steps, depending on the method
+    method       the name of the algorithm, a file of mdp/planning
+    criterion    "discounted", "total" or "finite_horizon"
+    history      (iterations,) the largest upper - lower after each iteration, where the method has one, else None
+    """
+    v: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    q: np.ndarray
+    policy: np.ndarray
+    converged: bool
+    iterations: int
+    method: str
+    criterion: str
+    tol: float
+    history: np.ndarray | None = None
+
+
+def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None):
+    """Midpoint, convergence, and the warning that goes with its absence.   q_of: v -> q"""
+    with np.errstate(invalid="ignore"):
+        v = lower + (upper - lower) / 2
+        width = upper - lower
+    v = np.where(np.isnan(v), 0.0, v)                                  # from -inf to inf: nothing is known
+    widest = float(np.max(width, initial=0.0))
+    converged = bool(widest <= tol)
+    if not converged:
+        warnings.warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, tol is {tol:.3g}; the bounds are valid",
+                      ConvergenceWarning, stacklevel=4)
+    return Solution(v, lower, upper, q_of(v), policy, converged, int(iterations), method, criterion, tol,
+                    None if history is None else np.asarray(history, dtype=float))

@@ -1,0 +1,36 @@
+"""A published answer, as data: what was printed where, so that anything can be held against it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Published:
+    """Numbers somebody printed.
+
+    quantity   "v*" (optimal), "q*", or "v" of the policy `policy`
+    gamma      the discount they were computed with
+    values     state name, or (state name, action name), -> the number as printed, a string so that its digits are known
+    source     where
+    policy     "uniform", "" for a process without choices, or a description
+    note       what to know about these numbers
+    wrong      state or (state, action) -> the correct number, where a printed one is known to be a slip
+    """
+    quantity: str
+    gamma: str
+    values: dict
+    source: str
+    policy: str = ""
+    note: str = ""
+    wrong: dict | None = None
+
+    def misses(self, computed):
+        """The entries that `computed` (same keys -> number) does not reproduce to the printed digits: {key: (printed, computed)}.
+
+        A printed number x with d decimals is met if |computed - x| <= half a unit of its last digit.
+        """
+        out = {}
+        for key, text in self.values.items():
+            unit = 10.0 ** -len(text.partition(".")[2])
+            if not abs(computed[key] - float(text)) <= unit / 2 * (1 + 1e-9):
+                out[key] = (text, computed[key])
+        return out
