@@ -97,6 +97,13 @@ def test_a_damaged_gzip_file_is_named(tmp_path, damage):
     one_line(error, path, "gzip")
 
 
+def test_a_folder_without_its_test_images_names_the_file(tmp_path):
+    (write_idx(tmp_path) / "t10k-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        load(tmp_path)
+    one_line(error, tmp_path, "t10k-images-idx3-ubyte.gz not found")
+
+
 def test_idx_labels_of_another_number_are_refused(tmp_path):
     path = write_idx(tmp_path, compressed=False) / "t10k-labels-idx1-ubyte"
     path.write_bytes(idx_bytes(np.zeros(6, np.uint8)))

@@ -20,6 +20,7 @@ from npixel.data.files import data_directory, find
 from npixel.data.known_entropy import draw
 from npixel.data.levels import with_levels
 
+
 class Named(NamedTuple):
     about: str
     where: str                                         # where to get it; empty if it is bundled
@@ -48,8 +49,8 @@ def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
     FileNotFoundError that says where to get a missing file; ValueError for a damaged or foreign file or a wrong option;
     ImportError if a folder of images is asked for without Pillow.
 
-    >>> load("digits", levels=4).train.max()
-    np.uint8(3)
+    >>> int(load("digits", levels=4).train.max())
+    3
     """
     text = str(name_or_path)
     if text in NAMES:                                  # what is bundled does not depend on the data directory

@@ -19,7 +19,7 @@ import numpy as np
 
 from npixel.data import arrays
 from npixel.data.dataset import from_train_and_test
-from npixel.data.files import check_digest, find, missing
+from npixel.data.files import check_digest, find, incomplete, missing
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = "test_batch"
@@ -63,7 +63,7 @@ def load_folder(folder, name=None):
     for batch in (*TRAIN, TEST):
         path = Path(folder) / batch
         if not path.is_file():
-            raise missing(name or str(folder), batch, [folder], WHERE)
+            raise incomplete(folder, batch, WHERE)
         if name:
             check_digest(path, ("md5", MD5[batch]), name, WHERE)
         batches[batch] = read_batch(path.read_bytes(), path)

@@ -45,6 +45,11 @@ def missing(name, what, folders, where):
     return FileNotFoundError(f"{name}: {what} not found ({looked}); get it from {where} and set {ENVIRONMENT} to its folder")
 
 
+def incomplete(folder, what, where):
+    """The FileNotFoundError for a folder, given by path, that lacks one of the files that belong together."""
+    return FileNotFoundError(f"{folder}: {what} not found beside the others; get it from {where}")
+
+
 def read(path):
     """The bytes of a file, uncompressed if its name ends in .gz; ValueError if the compressed data is damaged."""
     try:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from npixel.data import arrays, idx
 from npixel.data.dataset import from_train_and_test
-from npixel.data.files import check_digest, find, missing
+from npixel.data.files import check_digest, find, incomplete, missing
 
 
 class About(NamedTuple):
@@ -74,13 +74,13 @@ def load_folder(folder, name=None):
     name    the data set that the files claim to be, whose checksums they must have; None: format and shapes only
     """
     about = SETS.get(name)
-    where = about.where if about else "where the others come from"
+    where = about.where if about else "where they come from"
     read = []
 
     def split(patterns):
         path = find(patterns, [folder])
         if path is None:
-            raise missing(name or folder, patterns[0], [folder], where)
+            raise incomplete(folder, patterns[0], where)
         labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
         for file in (path, labels):
             if about and file.name in about.md5 and file.exists():
