@@ -60,9 +60,9 @@ def add_product(gemm, scratch, a, b, c, ta, tb):
     sizes[0] = c.shape[0]                                                  # m
     sizes[1] = c.shape[1]                                                  # n
     sizes[2] = a.shape[0] if ta else a.shape[1]                            # k
-    sizes[3] = max(1, a.strides[0] // a.itemsize)                          # row lengths in memory
-    sizes[4] = max(1, b.strides[0] // b.itemsize)
-    sizes[5] = max(1, c.strides[0] // c.itemsize)
+    sizes[3] = max(a.shape[1], a.strides[0] // a.itemsize)                          # row lengths in memory; a single row may have any stride
+    sizes[4] = max(b.shape[1], b.strides[0] // b.itemsize)
+    sizes[5] = max(c.shape[1], c.strides[0] // c.itemsize)
     # BLAS counts columns first: it sees every array transposed, and c.T += op(b).T op(a).T
     gemm(letters[tb:].ctypes, letters[ta:].ctypes, sizes[1:].ctypes, sizes.ctypes, sizes[2:].ctypes, one.ctypes,
          b.ctypes, sizes[4:].ctypes, a.ctypes, sizes[3:].ctypes, one.ctypes, c.ctypes, sizes[5:].ctypes)

@@ -91,6 +91,71 @@ def backward(dy, cache, /):
     return dx, dw, db
 
 
+class State(NamedTuple):
+    """What a causal convolution remembers: the image so far, on a zero-padded canvas of flattened pixels."""
+    canvas: np.ndarray                                 # (N, cells, C)   pixel (r, c) is cell (top + r) pitch + left + c
+    pitch: int                                         # cells in a canvas row
+    origin: int                                        # the cell of pixel (0, 0)
+    stride: int
+    offsets: np.ndarray                                # (T',) where each live tap stands, in cells from the pixel it belongs to
+    w: np.ndarray                                      # (T', C, D)      masked once, live taps only
+    b: np.ndarray                                      # (D,)
+
+
+def start(shape, w, b, /, *, taps, stride=1, dilation=1):
+    """Memory for stepping through images of this shape, pixel by pixel: start is to step what forward is to backward."""
+    offsets, mask = check(shape, w.dtype, w, b, taps, stride, dilation)
+    N, H, W, C = shape
+    live = _live(offsets, mask, shape, stride, dilation)
+    lists = np.array(offsets, np.int64).reshape(-1, 2)[live] * dilation
+    top, left = np.maximum(-lists.min(axis=0, initial=0), 0)
+    bottom, right = np.maximum(lists.max(axis=0, initial=0), 0)
+    pitch = int(left + W + right)
+    canvas = np.zeros((N, int(top + H + bottom) * pitch, C), w.dtype)
+    return State(canvas, pitch, int(top * pitch + left), stride, lists @ [pitch, 1], np.ascontiguousarray((w * mask)[live]), b)
+
+
+def write(x_t, state, /, *, at):
+    """Pixels `at` = (row, columns) of the input are known now: x_t (N, k, C).   Updates `state` in place."""
+    row, columns = at
+    first = state.origin + row * state.pitch
+    state.canvas[:, first + columns.start:first + columns.stop] = x_t
+
+
+def read(state, /, *, at):
+    """y at `at` = (row, columns) of the output, (N, k, D), from what has been written so far."""
+    row, columns = at
+    y = np.empty((len(state.canvas), columns.stop - columns.start, len(state.b)), state.canvas.dtype)
+    first = state.origin + state.stride * (row * state.pitch + columns.start)
+    _read(state.canvas, first, state.stride, state.offsets, state.w, state.b, y)
+    return y
+
+
+def step(x_t, state, /, *, at):
+    """forward's y (N, k, D) at the strip `at` = (row, columns), where x_t (N, k, C) is the input there; every earlier strip
+    has been stepped. For taps that look up and to the left only, stride 1.   Updates `state` in place."""
+    write(x_t, state, at=at)
+    return read(state, at=at)
+
+
+def reach(seen, /, *, shape, taps, stride=1, dilation=1):
+    """Which inputs the outputs in `seen` can depend on for some weights.
+
+    seen      (H', W', D) bool, a set of outputs;  shape (H, W) of the input
+    returns   (H, W, C) bool
+
+    ValueError if taps have no channel mask: then C is unknown.
+    """
+    offsets, mask = taps
+    if mask is None:
+        raise ValueError("taps need a channel mask (T, C, D) here: it says how many channels there are")
+    needed = np.zeros((*shape, mask.shape[1]), bool)
+    for (dr, dc), m in zip(offsets, mask):
+        (r, rx), (c, cx) = (_overlap(size, out, shift * dilation, stride) for size, out, shift in zip(shape, seen.shape, (dr, dc)))
+        needed[rx, cx] |= seen[r, c] @ m.T
+    return needed
+
+
 def check(shape, dtype, w, b, taps, stride=1, dilation=1):
     """The offsets and the mask (T, C, D) of `taps`, after every argument has been held against the others."""
     if len(shape) != 4:
@@ -333,3 +398,25 @@ def _read_canvas(X, x, left, pitch, top, height, stride):
             cell = (((r % stride) * stride + c % stride) * height + top + r // stride) * pitch + left + c // stride
             for k in range(x.shape[2]):
                 x[r, c, k] = X[cell, k]
+
+
+def _read_numpy(canvas, first, stride, offsets, w, b, y):
+    """y[n, k] = b + sum over t of canvas[n, first + stride k + offsets[t]] w[t]"""
+    cells = first + stride * np.arange(y.shape[1])[:, None] + offsets      # (k, T)
+    y[...] = np.einsum("nktc,tcd->nkd", canvas[:, cells], w) + b
+
+
+@kernel(defined_by=_read_numpy)
+def _read(canvas, first, stride, offsets, w, b, y):
+    N, K, D = y.shape
+    for n in range(N):
+        for k in range(K):
+            for d in range(D):
+                y[n, k, d] = b[d]
+            for t in range(len(offsets)):
+                cell = first + stride * k + offsets[t]
+                for c in range(w.shape[1]):
+                    v = canvas[n, cell, c]
+                    if v != 0:                                             # relu's zeros, and what is not known yet
+                        for d in range(D):
+                            y[n, k, d] += v * w[t, c, d]

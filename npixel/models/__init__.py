@@ -1,0 +1,27 @@
+"""The models: one paper, one file. model.py at the top of the package binds one of these modules to its weights.
+
+Every module here has
+
+    Config                                              a frozen dataclass: image_shape, levels, then the model's own fields
+    init(rng, config) -> params                         float64; one flat dict, name -> Weights
+    forward(params, x, config, *, condition=None, rng=None, keep=True) -> (outputs, caches)
+    backward(doutputs, caches) -> (dx, dcondition, grads)
+    loss(config)                                        the module of losses that reads the outputs
+    start(params, shape, config), see, step, draws(C)   generation, see sampling.py
+    reach(seen, config)                                 which inputs a set of outputs can depend on, for some weights
+    width(config)                                       numbers alive at once per pixel of a forward pass, for choosing batch sizes
+
+x is an encoded image (N, H, W, C); outputs are logits, (N, H, W, C) for two levels and (N, H, W, C, L) for more.
+"""
+
+
+class _Forget(dict):
+    """Takes caches and keeps none."""
+
+    def __setitem__(self, name, cache):
+        pass
+
+
+def new_caches(keep):
+    """Where a forward pass puts its caches: a dict, or a place that drops each one at once."""
+    return {} if keep else _Forget()

@@ -1,0 +1,42 @@
+"""Bernoulli: two levels, one logit per sub-pixel.
+
+    p(v = 1) = σ(a) = 1 / (1 + exp(-a))          log p(v) = -softplus((1 - 2 v) a),   softplus(z) = log(1 + exp z)
+
+Read next: categorical.py.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from .levels import check_targets
+
+
+def forward(logits, /, *, targets):
+    """log p of the observed levels.
+
+    logits    (N, H, W, C)   float32 or float64 (any shape)
+    targets   the same shape, 0 or 1, integers or bools
+    returns   log_prob of that shape, float64, in nats; and the cache
+
+    ValueError if shapes disagree or a target is neither 0 nor 1.
+    """
+    targets = check_targets(targets, logits.shape, 2)
+    sign = 1.0 - 2.0 * targets                                             # -1 where v = 1
+    return -np.logaddexp(0.0, sign * logits), (logits, targets)
+
+
+def backward(dlog_prob, cache, /):
+    """d log p / d a = v - σ(a)"""
+    logits, targets = cache
+    return ((dlog_prob * (targets - expit(logits.astype(np.float64)))).astype(logits.dtype),)
+
+
+def log_conditionals(logits, /, *, targets=None):
+    """(..., 2) float64: log p(v = 0), log p(v = 1).   targets are not needed: the logits hold everything"""
+    a = logits.astype(np.float64)
+    return np.stack([-np.logaddexp(0.0, a), -np.logaddexp(0.0, -a)], axis=-1)
+
+
+def draw(logits, /, *, uniforms):
+    """Levels from uniforms in [0, 1) of the same shape: 0 where u < p(v = 0), else 1."""
+    return (uniforms >= expit(-logits.astype(np.float64))).astype(np.int64)

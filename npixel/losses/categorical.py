@@ -1,0 +1,52 @@
+"""Categorical: a softmax over L levels for every sub-pixel (van den Oord et al. 2016, section 4: L = 256).
+
+    log p(v) = a_v - log Σ_u exp a_u
+
+Nothing in it knows that level 100 is close to 101; the model learns that from data.
+Read first: bernoulli.py.
+"""
+
+import numpy as np
+
+from .levels import check_targets
+
+
+def forward(logits, /, *, targets):
+    """log p of the observed levels.
+
+    logits    (N, H, W, C, L)   float32 or float64 (any number of leading axes)
+    targets   (N, H, W, C)      integers in [0, L)
+    returns   log_prob (N, H, W, C) float64, in nats (bits per dimension is -mean / log 2); and the cache
+
+    ValueError if shapes disagree or a target is outside [0, L).
+    """
+    targets = check_targets(targets, logits.shape[:-1], logits.shape[-1])[..., None].astype(np.int64)
+    a = logits - logits.max(axis=-1, keepdims=True)                        # the max cancels in the ratio; it only keeps exp from overflowing
+    e = np.exp(a)
+    total = e.sum(axis=-1, keepdims=True, dtype=np.float64)
+    log_prob = np.take_along_axis(a, targets, axis=-1) - np.log(total)     # float64
+    return log_prob[..., 0], (e, total, targets)
+
+
+def backward(dlog_prob, cache, /):
+    """d log p(v) / d a_u = [u = v] - p(u)"""
+    e, total, targets = cache
+    scale = dlog_prob[..., None]
+    dlogits = e * (-scale / total).astype(e.dtype)
+    at_target = np.take_along_axis(dlogits, targets, axis=-1) + scale.astype(e.dtype)
+    np.put_along_axis(dlogits, targets, at_target, axis=-1)
+    return (dlogits,)
+
+
+def log_conditionals(logits, /, *, targets=None):
+    """(..., L) float64: log p of every level.   targets are not needed: the logits hold everything"""
+    a = logits.astype(np.float64)
+    a -= a.max(axis=-1, keepdims=True)
+    return a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
+
+
+def draw(logits, /, *, uniforms):
+    """Levels from uniforms in [0, 1), of shape logits.shape[:-1]: the first v with u < p(0) + ... + p(v)."""
+    distribution = np.exp(log_conditionals(logits)).cumsum(axis=-1)
+    levels = (distribution <= uniforms[..., None]).sum(axis=-1)
+    return np.minimum(levels, logits.shape[-1] - 1)                        # the last sum may round to less than 1

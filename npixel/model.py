@@ -1,0 +1,318 @@
+"""A model in hand: one of the modules in `models`, bound to a configuration and its weights.
+
+    model = npixel.build("pixelcnn", image_shape=(28, 28, 1), levels=2, seed=0)
+    model.log_prob(images)                             nats, exact
+    model.sample(16, np.random.default_rng(0))
+
+Images are integers in [0, levels), (N, H, W, C). A network sees them encoded: x = v for two levels, else x = 2 v / (levels - 1) - 1.
+Nothing is derived from the weights and kept: `model.params` is writable and is the whole state.
+
+Read first: models/pixelcnn.py, sampling.py.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from . import checkpoint, sampling
+from .models import fvbn, pixelcnn
+
+MODELS = {"fvbn": fvbn, "pixelcnn": pixelcnn}
+
+CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
+
+
+def build(name, *, image_shape, levels=2, seed=0, dtype="float32", **config):
+    """A model with random weights.
+
+    name          one of npixel.MODELS
+    image_shape   (H, W, C)
+    levels        L >= 2: a sub-pixel is one of 0, ..., L - 1
+    seed          of the weights; they are drawn in float64, so another dtype has the same weights, rounded
+    dtype         "float32" or "float64"
+    config        fields of the model's Config, such as hidden=64; the rest keep their defaults
+
+    ValueError for an unknown name or field, or a value that makes no sense.
+    """
+    config = _config(name, image_shape, levels, config)
+    params = MODELS[name].init(np.random.default_rng(seed), config)
+    return Model(name, config, _cast(params, _dtype(dtype)))
+
+
+def load(path):
+    """The model that `Model.save`, or a training run, wrote to `path`.
+
+    FileNotFoundError if there is no such file; ValueError if it is damaged or not ours.
+    """
+    arrays, meta = checkpoint.read(path)
+    about = meta.get("model")
+    if not isinstance(about, dict) or not {"name", "image_shape", "levels", "dtype", "config"} <= about.keys():
+        raise ValueError(f"{path} holds no model")
+    config = _config(about["name"], about["image_shape"], about["levels"], about["config"])
+    model = Model(about["name"], config, None)
+    params = _cast(model.module.init(np.random.default_rng(0), config), _dtype(about["dtype"]))
+    model.params = checkpoint.unflatten(arrays, params, path=path)
+    return model
+
+
+def bits_per_dim(nats, image_shape):
+    """Nats per image as bits per sub-pixel: nats / (log 2 · H W C)."""
+    return nats / (math.log(2) * math.prod(image_shape))
+
+
+def encode(images, levels, dtype):
+    """Levels as the numbers a network sees: v for two levels, else 2 v / (L - 1) - 1, in [-1, 1]."""
+    return images.astype(dtype) if levels == 2 else (images * (2 / (levels - 1)) - 1).astype(dtype)
+
+
+class Model:
+    """See `build`. Attributes: name, module, config, image_shape, levels, params."""
+
+    def __init__(self, name, config, params):
+        self.name, self.module, self.config, self.params = name, MODELS[name], config, params
+        self.image_shape, self.levels = config.image_shape, config.levels
+        self.loss = self.module.loss(config)
+
+    def __repr__(self):
+        return f"<{self.name} {self.config}, {self.num_parameters:,} parameters, {self.dtype}>"
+
+    @property
+    def dtype(self):
+        """float32 or float64: that of the weights."""
+        return next(iter(self.params.values()))[0].dtype
+
+    @property
+    def num_parameters(self):
+        """Numbers in `params`; of a masked kernel all are counted, as in the papers and elsewhere."""
+        return sum(array.size for weights in self.params.values() for array in weights)
+
+    # likelihood
+
+    def log_prob(self, images, *, condition=None, per="image"):
+        """Exact log-likelihood in nats, float64.
+
+        images    (N, H, W, C) integers or bools in [0, levels)
+        per       "image": (N,);  "subpixel": (N, H, W, C), whose sum is the former
+
+        ValueError for wrong shapes, levels out of range, an empty batch, or weights that are not finite.
+        """
+        if per not in ("image", "subpixel"):
+            raise ValueError(f'per must be "image" or "subpixel", not {per!r}')
+        images = self.check_images(images)
+        terms = self._in_chunks(images, condition, lambda outputs, part: self.loss.forward(outputs, targets=part)[0])
+        return terms.reshape(len(images), -1).sum(axis=1) if per == "image" else terms
+
+    def log_conditionals(self, images, *, condition=None):
+        """(N, H, W, C, L) float64: log p(this sub-pixel = v | everything before it), in nats. Each row's exponentials sum to one."""
+        images = self.check_images(images)
+        return self._in_chunks(images, condition, lambda outputs, part: self.loss.log_conditionals(outputs, targets=part))
+
+    def loss_and_grads(self, images, *, condition=None, rng=None):
+        """Mean negative log-likelihood in nats per image, and its gradients: a dict like `params`.
+
+        rng   a numpy.random.Generator for dropout, or None for none
+        """
+        images = self.check_images(images)
+        self.check_condition(condition, len(images))
+        outputs, caches = self.module.forward(self.params, self.encode(images), self.config, condition=condition, rng=rng)
+        log_prob, cache = self.loss.forward(outputs, targets=images)
+        doutputs, = self.loss.backward(np.full(log_prob.shape, -1 / len(images)), cache)
+        _, _, grads = self.module.backward(doutputs, caches)
+        return -log_prob.sum() / len(images), grads
+
+    # generation
+
+    def sample(self, n, rng=None, *, uniforms=None, naive=False, condition=None):
+        """n images (n, H, W, C), integers. One uniform per sub-pixel, drawn from `rng` in one call before anything else.
+
+        uniforms   float64 (n, H, W, C) in [0, 1), in place of rng: which number decides which sub-pixel is fixed
+        naive      a whole forward pass per sub-pixel, the definition; else one step per pixel
+        """
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n must be a positive integer, not {n!r}")
+        self.check_weights()
+        self.check_condition(condition, n)
+        return sampling.sample(self, self._uniforms(n, rng, uniforms), naive=naive, condition=condition)
+
+    def complete(self, images, known, rng=None, *, uniforms=None, naive=False, condition=None):
+        """Images with the sub-pixels that are not `known` drawn in order of generation, each given everything before it.
+
+        images   (N, H, W, C); unknown entries are never read
+        known    bool, broadcastable to images.shape: True keeps a sub-pixel
+
+        The law is the exact conditional given the known sub-pixels if and only if these come before all unknown ones in the
+        model's order; otherwise what is known further on does not influence what is drawn before it.
+        """
+        images, known = np.asarray(images), np.asarray(known)
+        if known.dtype != bool:
+            raise ValueError(f"known must be bool, not {known.dtype}")
+        try:
+            known = np.broadcast_to(known, images.shape)
+        except ValueError:
+            raise ValueError(f"known has shape {known.shape}, which does not broadcast to {images.shape}") from None
+        images = self.check_images(np.where(known, images, 0).astype(images.dtype))
+        self.check_weights()
+        self.check_condition(condition, len(images))
+        return sampling.complete(self, images, known, self._uniforms(len(images), rng, uniforms), naive=naive, condition=condition)
+
+    def visible_past(self, at):
+        """bool, image_shape: what the prediction at `at` = (row, column, channel) can depend on for some weights. From masks alone."""
+        at = tuple(at)
+        if len(at) != 3 or not all(0 <= i < size for i, size in zip(at, self.image_shape)):
+            raise ValueError(f"at must be (row, column, channel) inside {self.image_shape}, is {at}")
+        seen = np.zeros(self.image_shape, bool)
+        seen[at] = True
+        return self.module.reach(seen, self.config)
+
+    @property
+    def order(self):
+        """(H W C, 3): (row, column, channel) of every sub-pixel in the order of generation."""
+        return np.indices(self.image_shape).reshape(3, -1).T
+
+    # what sampling.walk needs: the module's functions with weights, configuration and encoding bound
+
+    def forward(self, images, *, condition=None):
+        """The outputs of one whole forward pass on integer images; nothing is kept."""
+        return self.module.forward(self.params, self.encode(images), self.config, condition=condition, keep=False)[0]
+
+    def start(self, shape, *, condition=None):
+        """The memory with which `step` goes through images of this shape, (N, H, W, C)."""
+        extra = {} if condition is None else {"condition": condition}
+        return self.module.start(self.params, shape, self.config, **extra)
+
+    def see(self, pixels, state, /, *, at):
+        """Integer pixels (N, k, C) at the strip `at` are known now."""
+        self.module.see(self.encode(pixels), state, at=at)
+
+    def step(self, state, /, *, at):
+        """The outputs at the strip `at` = (row, columns)."""
+        return self.module.step(state, at=at)
+
+    def draw(self, outputs, uniforms):
+        """Levels drawn from outputs at given uniforms."""
+        return self.loss.draw(outputs, uniforms=uniforms)
+
+    def encode(self, images):
+        return encode(images, self.levels, self.dtype)
+
+    # the rest
+
+    def init_from_data(self, images, rng=None):
+        """Start from data, where the model knows how (fvbn's biases): replaces `params` in place; else nothing happens."""
+        images = self.check_images(images)
+        if hasattr(self.module, "init_from_data"):
+            params = self.module.init_from_data(self.params, self.encode(images), self.config, rng=rng)
+            for name, weights in params.items():
+                for old, new in zip(self.params[name], weights):
+                    old[...] = new
+
+    def save(self, path):
+        """Weights and configuration to one .npz, written whole or not at all."""
+        checkpoint.write(path, checkpoint.flatten(self.params), {"model": self.describe()})
+
+    def describe(self):
+        """Name, image shape, levels, dtype and configuration: what, with the weights, makes the model."""
+        config = dataclasses.asdict(self.config)
+        shape, levels = config.pop("image_shape"), config.pop("levels")
+        return {"name": self.name, "image_shape": list(shape), "levels": levels, "dtype": self.dtype.name, "config": config}
+
+    def check_images(self, images):
+        """Images as an array, after rank, size, dtype and range have been checked; ValueError that carries the numbers."""
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+            raise ValueError(f"images must be (N, {', '.join(map(str, self.image_shape))}), have shape {images.shape}")
+        if not len(images):
+            raise ValueError("images is an empty batch")
+        if images.dtype.kind not in "bui":
+            raise ValueError(f"images must be integers or bools in [0, {self.levels}), not {images.dtype}")
+        low, high = int(images.min()), int(images.max())
+        if low < 0 or high >= self.levels:
+            raise ValueError(f"images must hold levels in [0, {self.levels}), found {low} to {high}")
+        return images
+
+    def check_condition(self, condition, n):
+        """ValueError if a condition is missing, superfluous or of the wrong shape."""
+        if condition is not None:
+            raise ValueError(f"this {self.name} is not conditional: condition must be None")
+
+    def check_weights(self):
+        """ValueError that names the first weights that are not finite."""
+        for name, weights in self.params.items():
+            for field, array in zip(weights._fields, weights):
+                bad = array.size - np.count_nonzero(np.isfinite(array))
+                if bad:
+                    raise ValueError(f"params[{name!r}].{field} has {bad} of {array.size} values that are not finite")
+
+    def _in_chunks(self, images, condition, read):
+        """read(outputs, images) over chunks of the batch, whose caches are dropped at once."""
+        self.check_weights()
+        self.check_condition(condition, len(images))
+        per_image = math.prod(self.image_shape[:2]) * self.module.width(self.config) * self.dtype.itemsize
+        chunk = max(1, CHUNK_BYTES // per_image)
+        results = []
+        for first in range(0, len(images), chunk):
+            part = slice(first, first + chunk)
+            results.append(read(self.forward(images[part], condition=None if condition is None else condition[part]), images[part]))
+        return np.concatenate(results)
+
+    def _uniforms(self, n, rng, uniforms):
+        shape = (n, *self.image_shape)
+        if uniforms is None:
+            return (np.random.default_rng() if rng is None else rng).random(shape)
+        uniforms = np.asarray(uniforms)
+        if uniforms.shape != shape or uniforms.dtype != np.float64:
+            raise ValueError(f"uniforms must be float64 {shape}, are {uniforms.dtype} {uniforms.shape}")
+        if not ((uniforms >= 0) & (uniforms < 1)).all():
+            raise ValueError(f"uniforms must lie in [0, 1), found {uniforms.min()} to {uniforms.max()}")
+        return uniforms
+
+
+def _config(name, image_shape, levels, fields):
+    """The module's Config, every field checked."""
+    if name not in MODELS:
+        raise ValueError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
+    image_shape = tuple(image_shape) if np.iterable(image_shape) else (image_shape,)
+    if len(image_shape) != 3 or not all(_is_count(size) for size in image_shape):
+        raise ValueError(f"image_shape must be three positive integers (H, W, C), is {image_shape}")
+    if not _is_count(levels) or levels < 2:
+        raise ValueError(f"levels must be an integer of at least 2, is {levels!r}")
+    known = {field.name: field for field in dataclasses.fields(MODELS[name].Config)}
+    for field, value in fields.items():
+        if field not in known or field in ("image_shape", "levels"):
+            names = ", ".join(n for n in known if n not in ("image_shape", "levels"))
+            raise ValueError(f"{name} has no field {field!r}; it has {names or 'none'}")
+        _check_field(name, known[field], value)
+    config = MODELS[name].Config(tuple(map(int, image_shape)), int(levels), **fields)
+    hidden = getattr(config, "hidden", image_shape[2])
+    if hidden < image_shape[2]:
+        raise ValueError(f"hidden must be at least the number of colours: {hidden} < {image_shape[2]}")
+    return config
+
+
+def _check_field(name, field, value):
+    """A count must be a positive integer (layers and head_layers may be 0), a kernel odd."""
+    if field.type in (int, "int"):
+        least = 0 if field.name in ("layers", "head_layers") else 1
+        if not (_is_count(value) or value == least == 0):
+            raise ValueError(f"{name}: {field.name} must be an integer of at least {least}, is {value!r}")
+        if field.name.endswith("kernel") and value % 2 == 0:
+            raise ValueError(f"{name}: {field.name} must be odd, is {value}")
+
+
+def _is_count(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+
+
+def _dtype(dtype):
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"dtype must be float32 or float64, not {dtype!r}") from None
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, not {dtype}")
+    return dtype
+
+
+def _cast(params, dtype):
+    return {name: type(weights)(*(np.ascontiguousarray(array, dtype) for array in weights)) for name, weights in params.items()}

@@ -1,0 +1,127 @@
+"""Fully visible belief network: each sub-pixel is predicted linearly from all those before it.
+
+    two levels     p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} W_ij x_j)
+    L levels       p(x_i | x_<i) = softmax(b_i + Σ_{j<i} W_ij onehot(x_j)),   W_ij an L x L matrix
+
+Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. The simplest model that sees its whole past, and
+a convex one. It shares nothing between places, so it has D (D - 1) / 2 + D parameters for D binary sub-pixels (307,720 for 28 x 28), and
+D (D - 1) / 2 L² + D L for L levels: for small images only.
+
+A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the input is zero.
+Read first: layers/fully_visible.py.  Read next: pixelcnn.py.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from .. import losses
+from ..layers import fully_visible
+from . import new_caches
+
+LIMIT = 2**28                                          # most parameters; 1 GB in float32, and training holds four times that
+
+
+@dataclass(frozen=True)
+class Config:
+    image_shape: tuple                                 # (H, W, C)
+    levels: int = 2
+
+    def __post_init__(self):
+        parameters = fully_visible.count(*_sizes(self))
+        if parameters > LIMIT:
+            raise ValueError(f"an fvbn for {self.image_shape} images of {self.levels} levels has {parameters:,} parameters, more than {LIMIT:,}; "
+                             "use fewer levels or smaller images")
+
+
+def loss(config):
+    return losses.by_levels(config.levels)
+
+
+def init(rng, config):
+    return {"units": fully_visible.init(rng, *_sizes(config), dtype=np.float64)}
+
+
+def init_from_data(params, x, config, *, rng):
+    """Start from independent sub-pixels: w = 0 and b the logits of each sub-pixel's own frequencies in x, add-one smoothed."""
+    codes = _encode(x, config)                                             # (N, D, K)
+    counts = codes.sum(axis=0, dtype=np.float64) + 1                       # (D, K)
+    total = len(x) + (2 if config.levels == 2 else config.levels)
+    b = np.log(counts / total) - (np.log(1 - counts / total) if config.levels == 2 else 0)
+    w, old = params["units"]
+    return {"units": fully_visible.Weights(np.zeros_like(w), b.astype(old.dtype))}
+
+
+def forward(params, x, config, *, condition=None, rng=None, keep=True):
+    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), and the caches."""
+    caches = new_caches(keep)
+    y, caches["units"] = fully_visible.forward(_encode(x, config), *params["units"])
+    caches["config"] = config
+    return _as_outputs(y, x.shape, config), caches
+
+
+def backward(doutputs, caches):
+    config, grads = caches["config"], {}
+    N, D = len(doutputs), prod(config.image_shape)
+    dcodes, *dw = fully_visible.backward(doutputs.reshape(N, D, -1), caches["units"])
+    grads["units"] = fully_visible.Weights(*dw)
+    shape = (N, *config.image_shape)
+    dx = dcodes.reshape(shape) if config.levels == 2 else np.zeros(shape, doutputs.dtype)
+    return dx, None, grads
+
+
+def start(params, shape, config):
+    D, K, _ = _sizes(config)
+    return config, fully_visible.start((shape[0], D, K), *params["units"])
+
+
+def see(x_t, state, /, *, at):
+    config, units = state
+    fully_visible.write(_encode(x_t, config), units, at=_units(at, config))
+
+
+def step(state, /, *, at):
+    config, units = state
+    y = fully_visible.read(units, at=_units(at, config))                   # (N, k C, L)
+    row, columns = at
+    return _as_outputs(y, (len(y), columns.stop - columns.start, config.image_shape[2]), config)
+
+
+def draws(C):
+    return [slice(c, c + 1) for c in range(C)]
+
+
+def reach(seen, config):
+    """Everything before the last output in `seen`, in the order of generation."""
+    flat = seen.reshape(-1)
+    past = np.arange(flat.size) < (np.flatnonzero(flat).max() if flat.any() else 0)
+    return past.reshape(seen.shape)
+
+
+def width(config):
+    return config.image_shape[2] * (2 if config.levels == 2 else 4 * config.levels)
+
+
+def _sizes(config):
+    """Units D, numbers into each K, numbers out of each L."""
+    return prod(config.image_shape), *((1, 1) if config.levels == 2 else (config.levels, config.levels))
+
+
+def _units(at, config):
+    """The strip `at` = (row, columns) as units: sub-pixels in the order of generation."""
+    row, columns = at
+    _, W, C = config.image_shape
+    return 0, slice((row * W + columns.start) * C, (row * W + columns.stop) * C)
+
+
+def _encode(x, config):
+    """Encoded pixels (N, ..., C) as the units' inputs (N, D, K): the bit itself, or a one-hot code of the level."""
+    if config.levels == 2:
+        return x.reshape(len(x), -1, 1)
+    levels = np.rint((x.reshape(len(x), -1, 1) + 1) / 2 * (config.levels - 1))
+    return (levels == np.arange(config.levels)).astype(x.dtype)
+
+
+def _as_outputs(y, shape, config):
+    return y.reshape(shape if config.levels == 2 else (*shape, config.levels))

@@ -1,0 +1,190 @@
+"""PixelCNN: a stack of masked convolutions, so that every pixel is predicted at once from a bounded part of its past.
+
+    h = conv_A(x)                                                  K0 x K0, mask A, C -> 2h maps
+    h = h + conv1x1(relu(conv_B(relu(conv1x1(relu(h))))))          residual block: 2h -> h -> h (K x K, mask B) -> 2h;  `layers` times
+    h = conv1x1(relu(h))                                           `head` maps;  `head_layers` times
+    logits = conv1x1(relu(h))                                      one per sub-pixel, or L per sub-pixel (softmax)
+
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.5 and table 1. CIFAR-10 there: 15 blocks,
+h = 128, head 1024; MNIST: head 32. Every 1 x 1 convolution carries mask B, so that the colours of a pixel stay in order.
+
+What it sees: with m = K0 // 2 and n blocks of 3 x 3, row r - d from column -(m + n) to min(d - 1, n) + m. It never sees the
+wedge to the right of that, however deep it is: the blind spot. gated_pixelcnn.py has none.
+
+Read first: masks.py, layers/conv2d.py.  Read next: sampling.py.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import losses, masks
+from ..layers import conv2d, relu
+from . import new_caches
+
+
+@dataclass(frozen=True)
+class Config:
+    image_shape: tuple                                 # (H, W, C)
+    levels: int = 2
+    hidden: int = 32                                   # h; the residual stream has 2h maps
+    layers: int = 7                                    # residual blocks
+    first_kernel: int = 7                              # K0
+    kernel: int = 3                                    # K
+    head: int = 32                                     # maps of each hidden layer of the head
+    head_layers: int = 2
+
+
+class Taps(NamedTuple):
+    """The lists of taps of this network, by what they lead from and to."""
+    first: masks.Taps                                  # (K0², C, 2h)     mask A
+    reduce: masks.Taps                                 # (1, 2h, h)       the rest mask B
+    conv: masks.Taps                                   # (K², h, h)
+    expand: masks.Taps                                 # (1, h, 2h)
+    heads: tuple                                       # (1, 2h, head), then (1, head, head)
+    logits: masks.Taps                                 # (1, head, C L)
+
+
+def taps(config):
+    C, h = config.image_shape[2], config.hidden
+    colours, narrow, wide, head = np.arange(C), masks.groups(h, C), masks.groups(2 * h, C), masks.groups(config.head, C)
+    logits = masks.groups(C * (1 if config.levels == 2 else config.levels), C)
+    into_heads = [wide] + [head] * config.head_layers
+    return Taps(masks.mask_a(config.first_kernel, colours, wide),
+                masks.mask_b(1, wide, narrow), masks.mask_b(config.kernel, narrow, narrow), masks.mask_b(1, narrow, wide),
+                tuple(masks.mask_b(1, maps, head) for maps in into_heads[:-1]), masks.mask_b(1, into_heads[-1], logits))
+
+
+def loss(config):
+    return losses.by_levels(config.levels)
+
+
+def init(rng, config):
+    """Weights of variance 2 / fan-in before a relu; the last convolution of a block starts small, so that a deep net starts shallow."""
+    t, params = taps(config), {}
+
+    def conv(name, taps, gain=np.sqrt(2)):
+        params[name] = conv2d.init(rng, *taps.mask.shape[1:], taps=taps, dtype=np.float64, gain=gain)
+
+    conv("first", t.first, gain=1)
+    for n in range(config.layers):
+        conv(f"reduce{n}", t.reduce)
+        conv(f"conv{n}", t.conv)
+        conv(f"expand{n}", t.expand, gain=np.sqrt(2 / config.layers))
+    for n, head in enumerate(t.heads):
+        conv(f"head{n}", head)
+    conv("logits", t.logits, gain=1)
+    return params
+
+
+def forward(params, x, config, *, condition=None, rng=None, keep=True):
+    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), and the caches."""
+    t, caches = taps(config), new_caches(keep)
+
+    def conv(name, h, taps):
+        h, caches[name] = conv2d.forward(h, *params[name], taps=taps)
+        return h
+
+    def rectify(name, h):
+        h, caches["relu of " + name] = relu.forward(h)
+        return h
+
+    h = conv("first", x, t.first)                                          # (N, H, W, 2h)
+    for n in range(config.layers):
+        z = conv(f"reduce{n}", rectify(f"block{n}", h), t.reduce)          # (N, H, W, h)
+        z = conv(f"conv{n}", rectify(f"reduce{n}", z), t.conv)
+        h = h + conv(f"expand{n}", rectify(f"conv{n}", z), t.expand)       # (N, H, W, 2h)
+    for n, head in enumerate(t.heads):
+        h = conv(f"head{n}", rectify(f"into head{n}", h), head)            # (N, H, W, head)
+    h = conv("logits", rectify("into logits", h), t.logits)                # (N, H, W, C L)
+    caches["config"] = config
+    return _as_outputs(h, config), caches
+
+
+def backward(doutputs, caches):
+    config, grads = caches["config"], {}
+
+    def conv(name, dh):
+        dh, *dw = conv2d.backward(dh, caches[name])
+        grads[name] = conv2d.Weights(*dw)
+        return dh
+
+    def rectify(name, dh):
+        dh, = relu.backward(dh, caches["relu of " + name])
+        return dh
+
+    dh = rectify("into logits", conv("logits", doutputs.reshape(*doutputs.shape[:3], -1)))
+    for n in reversed(range(config.head_layers)):
+        dh = rectify(f"into head{n}", conv(f"head{n}", dh))
+    for n in reversed(range(config.layers)):
+        dz = rectify(f"conv{n}", conv(f"expand{n}", dh))
+        dz = rectify(f"reduce{n}", conv(f"conv{n}", dz))
+        dh = dh + rectify(f"block{n}", conv(f"reduce{n}", dz))             # h went around the block and through it
+    return conv("first", dh), None, grads
+
+
+class State(NamedTuple):
+    """One convolution's memory for each convolution of the network."""
+    first: conv2d.State
+    blocks: list                                       # (reduce, conv, expand) of each
+    heads: list
+    logits: conv2d.State
+    config: Config
+
+
+def start(params, shape, config):
+    t, (N, H, W, _) = taps(config), shape
+
+    def conv(name, taps):
+        return conv2d.start((N, H, W, taps.mask.shape[1]), *params[name], taps=taps)
+
+    blocks = [(conv(f"reduce{n}", t.reduce), conv(f"conv{n}", t.conv), conv(f"expand{n}", t.expand)) for n in range(config.layers)]
+    heads = [conv(f"head{n}", head) for n, head in enumerate(t.heads)]
+    return State(conv("first", t.first), blocks, heads, conv("logits", t.logits), config)
+
+
+def see(x_t, state, /, *, at):
+    """These pixels are known now: only the first convolution looks at the image itself."""
+    conv2d.write(x_t, state.first, at=at)
+
+
+def step(state, /, *, at):
+    """forward's outputs at the strip `at`, from the pixels seen so far."""
+    h = conv2d.read(state.first, at=at)                                    # (N, k, 2h)
+    for reduce, conv, expand in state.blocks:
+        z = conv2d.step(relu.forward(h)[0], reduce, at=at)
+        z = conv2d.step(relu.forward(z)[0], conv, at=at)
+        h = h + conv2d.step(relu.forward(z)[0], expand, at=at)
+    for head in state.heads:
+        h = conv2d.step(relu.forward(h)[0], head, at=at)
+    return _as_outputs(conv2d.step(relu.forward(h)[0], state.logits, at=at), state.config)
+
+
+def draws(C):
+    return [slice(c, c + 1) for c in range(C)]
+
+
+def reach(seen, config):
+    """Upside down through the same lists of taps; the residual stream keeps what it had."""
+    t = taps(config)
+    H, W, C = config.image_shape
+
+    def conv(seen, taps):
+        return conv2d.reach(seen, shape=(H, W), taps=taps)
+
+    seen = conv(np.repeat(seen, 1 if config.levels == 2 else config.levels, axis=2), t.logits)
+    for head in reversed(t.heads):
+        seen = conv(seen, head)
+    for _ in range(config.layers):
+        seen = seen | conv(conv(conv(seen, t.expand), t.conv), t.reduce)
+    return conv(seen, t.first)
+
+
+def width(config):
+    return 6 * config.hidden + 2 * config.head + 4 * config.image_shape[2] * config.levels
+
+
+def _as_outputs(h, config):
+    """(..., C L) -> (..., C) or (..., C, L): the groups of the logits are the colours, in order."""
+    return h if config.levels == 2 else h.reshape(*h.shape[:-1], config.image_shape[2], config.levels)

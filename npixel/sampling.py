@@ -1,0 +1,90 @@
+"""Generation, one sub-pixel after the other, in the order in which the likelihood factorises.
+
+    for where, outputs in walk(model, images):
+        images[where] = draw(outputs, uniforms[where])
+
+`walk` goes through the places of a batch in the order of generation and hands out the prediction of each; the caller fills in what is there
+before it goes on. Sampling, completion and compression are loops of a few lines around it. Two ways to predict:
+
+    naive    the definition: one whole forward pass per sub-pixel, H W C of them
+    cached   the model's `step`, which computes the new column of every layer and remembers the rest: about one forward pass in all
+
+Both give the same numbers up to rounding, hence from the same uniforms the same images.
+
+Levels that are not known yet must be valid but do not matter: tests put noise there.
+Read first: models/pixelcnn.py.
+"""
+
+import numpy as np
+
+CACHED_BYTES = 256 * 2**20                             # what the states of one chunk of images may hold
+
+
+def walk(model, images, *, naive=False, known=None, condition=None):
+    """Yield (where, outputs) for every place of `images` in the order of generation.
+
+    model      as `npixel.build` makes it
+    images     (N, H, W, C) integers; the caller writes images[where] before it asks for the next place
+    naive      True: a whole forward pass per sub-pixel
+    known      bool (H, W) or None: pixels that the caller will not fill in, given in `images` from the start. They are not yielded; cached,
+               neighbours in a row go through the model together
+    yields     where, an index into images for one pixel and the channels drawn together; outputs, the model's there, (N, channels[, L])
+    """
+    N, H, W, C = images.shape
+    state = None if naive else model.start(images.shape, condition=condition)
+    draws = model.module.draws(C)
+    for row in range(H):
+        column = 0
+        while column < W:
+            stop = column + 1
+            if known is not None and known[row, column]:
+                while stop < W and known[row, stop]:
+                    stop += 1
+                if not naive:
+                    at = (row, slice(column, stop))
+                    model.see(images[:, row, column:stop], state, at=at)
+                    model.step(state, at=at)
+            else:
+                at = (row, slice(column, stop))
+                for channels in draws:
+                    outputs = model.forward(images, condition=condition)[:, row, column:stop] if naive else model.step(state, at=at)
+                    yield (slice(None), row, column, channels), outputs[:, 0, channels]
+                    if not naive:
+                        model.see(images[:, row, column:stop], state, at=at)
+            column = stop
+
+
+def sample(model, uniforms, *, naive=False, condition=None):
+    """Images (N, H, W, C) from uniforms of the same shape: each sub-pixel inverts its conditional's distribution function at its own uniform."""
+    nothing = np.zeros(uniforms.shape, bool)
+    return complete(model, np.zeros(uniforms.shape, np.int64), nothing, uniforms, naive=naive, condition=condition)
+
+
+def complete(model, images, known, uniforms, *, naive=False, condition=None):
+    """Images with every sub-pixel that is not `known` drawn, in order, given everything before it.   All arrays (N, H, W, C).
+
+    Unknown entries of `images` are never read. Chunked so that the states fit in memory; chunks change nothing but rounding.
+    """
+    result = np.where(known, images, 0)
+    chunk = len(images) if naive else max(1, CACHED_BYTES // max(1, _nbytes(model.start((1, *images.shape[1:]), condition=_first(condition)))))
+    for first in range(0, len(images), chunk):
+        part = slice(first, first + chunk)
+        x, u, fixed = result[part], uniforms[part], known[part]
+        for where, outputs in walk(model, x, naive=naive, known=fixed.all(axis=(0, 3)), condition=_cut(condition, part)):
+            x[where] = np.where(fixed[where], x[where], model.draw(outputs, u[where]))
+    return result
+
+
+def _cut(condition, part):
+    return None if condition is None else condition[part]
+
+
+def _first(condition):
+    return _cut(condition, slice(0, 1))
+
+
+def _nbytes(state):
+    """Bytes held by the arrays of a state, however it nests."""
+    if isinstance(state, np.ndarray):
+        return state.nbytes
+    return sum(map(_nbytes, state)) if isinstance(state, (tuple, list)) else 0
