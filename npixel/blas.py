@@ -54,6 +54,7 @@ def _add_product_numpy(gemm, scratch, a, b, c, ta, tb):
     c += (a.T if ta else a) @ (b.T if tb else b)
 
 
+# Kernels that call this one are compiled with it inside, and numba's cache does not see when it changes: then delete __pycache__.
 @kernel(defined_by=_add_product_numpy)
 def add_product(gemm, scratch, a, b, c, ta, tb):
     letters, sizes, one = scratch
