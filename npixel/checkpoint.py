@@ -5,7 +5,7 @@ A checkpoint is a plain .npz (a zip of .npy arrays, readable by numpy.load), nev
     meta                       JSON text, a string array of rank 0:
         format, version            "npixel", 1: set by `write`, checked by `read`
         arrays                     the names of all arrays: set by `write`, and compared and removed by `read`
-        model                      {name, image_shape, levels, dtype, config}, see `describe`
+        model                      {name, image_shape, levels, dtype, config}, from Model.describe
         training                   only in the checkpoint of a training run: its plan and its progress (training.py)
     params/NAME/FIELD          the model's weights, such as params/conv0/w; what npixel.load reads
     training/...               only in the checkpoint of a training run: optimizer state, unaveraged weights, learning curve
@@ -18,7 +18,6 @@ Equal contents give equal bytes: the zip carries no dates.
 Read next: training.py, model.py.
 """
 
-import dataclasses
 import json
 import os
 import threading
@@ -145,86 +144,76 @@ def _one_line(error):
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def describe(model):
-    """meta["model"]: what is needed to build the model again, as JSON gives it back (tuples are lists).
+def flatten(tree, prefix="params"):
+    """Every array of a tree, named by its path: {"params/conv0/w": array, "params/conv0/b": array}. The arrays themselves, not copies.
 
-    {"name": "pixelcnn", "image_shape": [28, 28, 1], "levels": 2, "dtype": "float32", "config": {...}}
-    """
-    return json.loads(json.dumps({
-        "name": model.name,
-        "image_shape": list(model.image_shape),
-        "levels": model.levels,
-        "dtype": np.dtype(model.dtype).name,
-        "config": dataclasses.asdict(model.config),
-    }))
-
-
-def flatten(tree, prefix=""):
-    """Every array of a tree, named by its path: {"conv0/w": array, "conv0/b": array}. The arrays themselves, not copies.
-
-    prefix    put before every name, with a slash: flatten(params, "params") has "params/conv0/w"
+    prefix    the first part of every name; "" for none
 
     ValueError if a leaf is no array or two leaves have one path.
 
-    >>> flatten({"a": {"w": np.zeros(2)}}, "params")
+    >>> flatten({"a": {"w": np.zeros(2)}})
     {'params/a/w': array([0., 0.])}
     """
     if isinstance(tree, np.ndarray):
         return {prefix: tree}
     flat = {}
     for name, branch in _branches(tree, prefix):
-        path = f"{prefix}/{name}" if prefix else str(name)
-        for leaf, array in flatten(branch, path).items():
+        for leaf, array in flatten(branch, _join(prefix, name)).items():
             if leaf in flat:
                 raise ValueError(f"two arrays are called {leaf}")
             flat[leaf] = array
     return flat
 
 
-def unflatten(arrays, like, prefix=""):
+def unflatten(arrays, like, prefix="params", *, path=None):
     """A new tree of the form of `like`, whose leaves are the arrays of those names.
 
     arrays    dict: name -> array; what stands outside `prefix` is not looked at
     like      the tree that says which names, shapes and dtypes are expected
+    path      the file the arrays come from, for the error message
     returns   nested dicts and NamedTuples as in `like`; the leaves are the arrays of `arrays`, not copies
 
     ValueError (see `check`).
     """
-    check(arrays, like, prefix)
+    check(arrays, like, prefix, path=path)
     return _rebuild(arrays, like, prefix)
 
 
 def _rebuild(arrays, like, prefix):
     if isinstance(like, np.ndarray):
         return arrays[prefix]
-    branches = {name: _rebuild(arrays, branch, f"{prefix}/{name}" if prefix else str(name)) for name, branch in _branches(like, prefix)}
+    branches = {name: _rebuild(arrays, branch, _join(prefix, name)) for name, branch in _branches(like, prefix)}
     return branches if isinstance(like, dict) else type(like)(**branches)
 
 
-def restore(tree, arrays, prefix=""):
+def restore(tree, arrays, prefix="params", *, path=None):
     """Copy the arrays of those names into the arrays of `tree`, all of them or, where `check` raises, none.   In place."""
-    check(arrays, tree, prefix)
+    check(arrays, tree, prefix, path=path)
     for name, array in flatten(tree, prefix).items():
         array[...] = arrays[name]
 
 
-def check(arrays, like, prefix=""):
-    """ValueError unless `arrays` holds exactly the leaves of `like` below `prefix`, of its shapes and dtypes, all numbers finite."""
-    expected = flatten(like, prefix)
-    inside = [name for name in arrays if not prefix or name == prefix or name.startswith(prefix + "/")]
+def check(arrays, like, prefix="params", *, path=None):
+    """ValueError, one line, unless `arrays` holds exactly the leaves of `like` below `prefix`, of its shapes and dtypes, all numbers finite."""
+    where, expected = "" if path is None else f"{path}: ", flatten(like, prefix)
+    inside = [name for name in arrays if not prefix or name.startswith(prefix + "/")]
     for name in inside:
         if name not in expected:
-            raise ValueError(f"unexpected array {name} of shape {arrays[name].shape}")
+            raise ValueError(f"{where}unexpected array {name} of shape {arrays[name].shape}")
     for name, array in expected.items():
         if name not in arrays:
-            raise ValueError(f"array {name} is missing, expected shape {array.shape}")
+            raise ValueError(f"{where}array {name} is missing, expected shape {array.shape}")
         found = arrays[name]
         if found.shape != array.shape:
-            raise ValueError(f"array {name} has shape {found.shape}, expected {array.shape}")
+            raise ValueError(f"{where}array {name} has shape {found.shape}, expected {array.shape}")
         if found.dtype != array.dtype:
-            raise ValueError(f"array {name} has dtype {found.dtype}, expected {array.dtype}")
-        if not np.isfinite(found).all():
-            raise ValueError(f"array {name} has {np.count_nonzero(~np.isfinite(found))} entries of {found.size} that are nan or infinite")
+            raise ValueError(f"{where}array {name} has dtype {found.dtype}, expected {array.dtype}")
+        if bad := found.size - np.count_nonzero(np.isfinite(found)):
+            raise ValueError(f"{where}array {name} has {bad} entries of {found.size} that are nan or infinite")
+
+
+def _join(prefix, name):
+    return f"{prefix}/{name}" if prefix else str(name)
 
 
 def _branches(tree, prefix):

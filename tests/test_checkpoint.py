@@ -1,5 +1,6 @@
 """Checkpoints: what is written comes back, every kind of damage is one clear line, and an interrupted save leaves the old file whole."""
 
+import doctest
 import io
 import json
 import os
@@ -35,7 +36,7 @@ def one_line(error):
 
 def test_what_is_written_comes_back(tmp_path):
     path = tmp_path / "no_suffix"
-    arrays = checkpoint.flatten(params(), "params") | {"training/step": np.array(3), "training/flags": np.array([True, False]), "empty": np.zeros((0, 2))}
+    arrays = checkpoint.flatten(params()) | {"training/step": np.array(3), "training/flags": np.array([True, False]), "empty": np.zeros((0, 2))}
     checkpoint.write(path, arrays, {"model": {"name": "x"}})
     found, meta = checkpoint.read(path)
     assert list(found) == list(arrays)
@@ -46,7 +47,7 @@ def test_what_is_written_comes_back(tmp_path):
 
 
 def test_numpy_alone_reads_a_checkpoint(tmp_path):
-    checkpoint.write(tmp_path / "a.npz", checkpoint.flatten(params(), "params"), {"a": 1})
+    checkpoint.write(tmp_path / "a.npz", checkpoint.flatten(params()), {"a": 1})
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         np.testing.assert_array_equal(file["params/conv0/w"], params()["conv0"].w)
         assert json.loads(str(file["meta"]))["a"] == 1
@@ -73,31 +74,31 @@ def test_restore_fills_in_place_or_not_at_all():
     assert target["conv0"].w is w
     np.testing.assert_array_equal(w, params(0)["conv0"].w)
     broken = checkpoint.flatten(params(1))
-    broken["block1.conv/b"] = np.full(4, np.nan, np.float32)          # the last one: all others would already have been copied
+    broken["params/block1.conv/b"] = np.full(4, np.nan, np.float32)          # the last one: all others would already have been copied
     with pytest.raises(ValueError):
         checkpoint.restore(target, broken)
     np.testing.assert_array_equal(w, params(0)["conv0"].w)
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda a: a.pop("conv0/b"), "array conv0/b is missing, expected shape (4,)"),
-    (lambda a: a.update({"conv0/b": np.zeros(5, np.float32)}), "array conv0/b has shape (5,), expected (4,)"),
-    (lambda a: a.update({"conv0/b": np.zeros(4)}), "array conv0/b has dtype float64, expected float32"),
-    (lambda a: a.update({"conv0/b": np.array([0, np.nan, np.inf, 0], np.float32)}), "array conv0/b has 2 entries of 4 that are nan or infinite"),
-    (lambda a: a.update({"conv9/w": np.zeros((1, 2))}), "unexpected array conv9/w of shape (1, 2)"),
+    (lambda a: a.pop("params/conv0/b"), "array params/conv0/b is missing, expected shape (4,)"),
+    (lambda a: a.update({"params/conv0/b": np.zeros(5, np.float32)}), "array params/conv0/b has shape (5,), expected (4,)"),
+    (lambda a: a.update({"params/conv0/b": np.zeros(4)}), "array params/conv0/b has dtype float64, expected float32"),
+    (lambda a: a.update({"params/conv0/b": np.array([0, np.nan, np.inf, 0], np.float32)}), "array params/conv0/b has 2 entries of 4 that are nan or infinite"),
+    (lambda a: a.update({"params/conv9/w": np.zeros((1, 2))}), "unexpected array params/conv9/w of shape (1, 2)"),
 ])
 def test_an_array_that_does_not_fit_is_named(change, message):
     arrays = checkpoint.flatten(params())
     checkpoint.check(arrays, params())
     change(arrays)
     with pytest.raises(ValueError) as error:
-        checkpoint.unflatten(arrays, params())
-    assert one_line(error) == message
+        checkpoint.unflatten(arrays, params(), path="a.npz")
+    assert one_line(error) == "a.npz: " + message
 
 
 def test_two_leaves_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two arrays are called a/b"):
-        checkpoint.flatten({"a/b": np.zeros(1), "a": {"b": np.zeros(1)}})
+        checkpoint.flatten({"a/b": np.zeros(1), "a": {"b": np.zeros(1)}}, "")
 
 
 @pytest.mark.parametrize("content, message", [
@@ -242,3 +243,7 @@ def test_a_file_rewritten_by_another_zip_program_still_loads(tmp_path):
         for name in old.namelist():
             new.writestr(name, old.read(name))
     assert checkpoint.read(tmp_path / "b.npz")[0]["w"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(checkpoint).failed == 0
