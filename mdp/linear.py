@@ -104,14 +104,16 @@ class Resolvent:
         if self.gamma < 1:
             factor = self.gamma * (1 + self._row_excess())
             out = np.full(self.size, d.max(initial=0) / (1 - factor) * (1 + 8 * UNIT) if factor < 1 else np.inf)
-            return np.where(count == 0, np.abs(b - x) + b_error, out)  # where the process ends x* = b
-        w = self.solve(np.isin(np.arange(self.size), self.free).astype(float))
-        gain = w - self.P @ w - spread(count) * (w + self.P @ np.abs(w))
-        out = np.zeros(self.size)
-        if self.free.size:
-            proved = (w[self.free] >= 0).all() and (gain[self.free] >= 0.5).all()
-            out[self.free] = 2 * d[self.free].max() * w[self.free] * (1 + 8 * UNIT) if proved else np.inf
-        return np.where(count == 0, np.abs(b - x) + b_error, out)
+        else:
+            w = self.solve(np.isin(np.arange(self.size), self.free).astype(float))
+            gain = w - self.P @ w - spread(count) * (w + self.P @ np.abs(w))
+            out = np.zeros(self.size)
+            if self.free.size:
+                proved = (w[self.free] >= 0).all() and (gain[self.free] >= 0.5).all()
+                out[self.free] = 2 * d[self.free].max() * w[self.free] * (1 + 8 * UNIT) if proved else np.inf
+        for _ in range(2):                                             # |x - x*| <= d + gamma P |x - x*|: sharper next to the end
+            out = np.minimum(out, (d + self.gamma * (self.P @ out)) * (1 + 2 * spread(count)))
+        return out
 
     def _row_excess(self):
         sums = np.asarray(self.P.sum(axis=1)).ravel()

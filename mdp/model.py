@@ -342,6 +342,8 @@ class MDP:
         if policy.dtype.kind in "iu":
             if policy.ndim not in (1, 2) or policy.shape[-1] != S:
                 raise ValueError(f"policy expects integers of shape ({S},) or (T, {S}), got shape {policy.shape}")
+            if A == 0:
+                return np.zeros((*policy.shape[:-1], 0))
             out_of_range = ~self.terminal & ((policy < 0) | (policy >= A))
             for at in np.argwhere(out_of_range)[:1]:
                 raise ValueError(f"policy: action {policy[tuple(at)]} in {self.state_label(at[-1])} is outside [0, {A})")
