@@ -1,0 +1,17 @@
+"""Timings: our code beside its NumPy definition, beside other libraries, beside what the machine can do at all.
+
+    python -m benchmarks --list
+    python -m benchmarks convolution --peers
+
+Reading order:
+  row.py           what a row declares: a call, its implementations, its targets
+  worker.py        the process in which one implementation is set up, compared and timed
+  runner.py        the parent: outputs first, then timings in the order A B B A
+  statistics.py    medians, and the interval around a ratio
+  ceilings.py      the rates of this machine, measured in the same run
+  environment.py   what the figures depend on
+  report.py plots.py cli.py      tables, the JSON file, bars, the command
+
+and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, generation.py. A new family is a new file with NAME, TITLE and
+ROWS, entered in families.py.
+"""

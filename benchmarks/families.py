@@ -1,0 +1,48 @@
+"""Every family of rows, in the order in which they run."""
+
+import importlib
+
+MODULES = ("kernels", "convolution", "pixelcnn", "generation")
+
+
+def load():
+    """{name: module}; a family has NAME, TITLE and ROWS."""
+    families = [importlib.import_module(f"benchmarks.{name}") for name in MODULES]
+    return {family.NAME: family for family in families}
+
+
+def choose(names, *, quick=False):
+    """[(family, rows)]: the rows that the words of the command line ask for, all of them without words.
+
+    A word is a family's name, or a part of the name of a row as --list prints it ("convolution/5x5 64 forward").
+    quick    only the rows meant for it, unless words ask for rows by name
+    ValueError for a word that means nothing, with those that would.
+    """
+    families = load()
+    chosen = {}                                        # (family, row) in order, without repeating
+    for name in names or families:
+        found = [(family, row) for family in families.values() for row in family.ROWS
+                 if name == family.NAME or (name not in families and name in f"{family.NAME}/{row.name}")]
+        if not found and name not in families:
+            raise ValueError(f"no benchmark is called {name!r}; families: {', '.join(families)} (--list shows their rows)")
+        if name in families and quick:
+            found = [(family, row) for family, row in found if row.quick] or found[:1]
+        chosen.update(((family.NAME, row.name), (family, row)) for family, row in found)
+    return [(family, [row for other, row in chosen.values() if other is family])
+            for family in families.values() if any(other is family for other, _ in chosen.values())]
+
+
+def untimed_kernels():
+    """Names of kernels of the packages that no row times beside their definition."""
+    import pkgutil
+
+    import mdp
+    import npixel
+    from npixel import kernels
+
+    for package in (npixel, mdp):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    timed = {name for family in load().values() for row in family.ROWS for name in row.kernels}
+    return [one.name for one in kernels.PAIRS if one.name.split(".")[0] in ("npixel", "mdp") and one.name not in timed]

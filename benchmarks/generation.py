@@ -1,0 +1,78 @@
+"""Generation of whole images, pixel by pixel: cached (each layer's new column only) beside naive (a whole forward pass per sub-pixel).
+
+    cached            model.sample(n, uniforms=...)
+    naive             model.forward (nothing kept) and a draw, per sub-pixel: timed on 20 positions spread over the image, extrapolated to all
+    one forward pass  for the cost of an image "in forwards"
+
+What is compared: the levels that the naive way draws at those 20 positions, from the same uniforms and given the pixels that the cached way
+drew before each of them, against the levels that the cached way drew there.
+"""
+
+import numpy as np
+
+from .row import Call, Implementation, Row, Target
+
+NAME = "generation"
+TITLE = "PixelCNN, 28 x 28 x 1, two levels, h = 32, 15 blocks: whole images"
+
+H, W = 28, 28
+POSITIONS = np.linspace(0, H * W - 1, 20).astype(int)  # in order of generation
+
+
+def _model_and_uniforms(n):
+    import npixel
+
+    model = npixel.build("pixelcnn", image_shape=(H, W, 1), levels=2, seed=0, dtype="float32", hidden=32, layers=15)
+    return model, np.random.default_rng(1).random((n, H, W, 1))
+
+
+def cached(n):
+    """model.sample."""
+    model, uniforms = _model_and_uniforms(n)
+    return Call(lambda: model.sample(n, uniforms=uniforms), lambda images: {"levels": images.reshape(n, H * W)[:, POSITIONS]})
+
+
+def naive(n):
+    """What sample(naive=True) does at a position, at 20 of them."""
+    model, uniforms = _model_and_uniforms(n)
+    images = model.sample(n, uniforms=uniforms)
+    later = [np.arange(H * W).reshape(H, W, 1) >= position for position in POSITIONS]
+    before = [np.where(unknown, 0, images) for unknown in later]           # (n, H, W, 1): what is known at each position
+
+    def run():
+        drawn = []
+        for known, position in zip(before, POSITIONS):
+            where = (slice(None), *divmod(int(position), W))
+            drawn.append(model.draw(model.forward(known)[where], uniforms[where]))
+        return drawn
+
+    return Call(run, lambda drawn: {"levels": np.concatenate(drawn, axis=1)}, scale=H * W / len(POSITIONS))
+
+
+def one_forward(n):
+    """model.forward of the finished images."""
+    model, uniforms = _model_and_uniforms(n)
+    images = model.sample(n, uniforms=uniforms)
+    return Call(lambda: model.forward(images), lambda logits: {})
+
+
+def _row(n, target=None, quick=False):
+    return Row(
+        name=f"{n} image{'s' if n > 1 else ''} at once",
+        call="model.sample",
+        shapes=f"{n} x {H} x {W} x 1",
+        implementations=(
+            Implementation("cached", cached),
+            Implementation("naive", naive, "definition"),
+            Implementation("one forward pass", one_forward, "definition", compared=False),
+        ),
+        arguments={"n": n},
+        tolerance=0.0,                                 # levels
+        images=n,
+        targets=(Target("naive", target),) if target else (),
+        quick=quick,
+        note=f"~ timed on {len(POSITIONS)} of {H * W} positions and extrapolated",
+    )
+
+
+ROWS = (_row(16, target=50, quick=True), _row(1))

@@ -1,0 +1,167 @@
+"""What is printed, and what is written: one aligned table per family, the list of what falls short, and the JSON file.
+
+Read first: runner.py.
+"""
+
+import json
+import os
+import tempfile
+
+COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio", "interval", "target")
+LEFT = {0, 8}                                          # columns set flush left
+RATES = {"float32": "sgemm", "float64": "dgemm"}       # the ceiling of a row that counts flops
+
+
+def head(environment, ceilings, effort):
+    """The lines above the tables: the machine, the libraries, the ceilings, and how to read what follows."""
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    load = " ".join(f"{value:.2f}" for value in environment["load"] or ())
+    return [
+        f"{environment['processor']}, {environment['cores']} processors, {environment['threads']} threads per implementation",
+        f"{environment['date']}, load average {load or 'unknown'}",
+        f"Python {environment['python']}, {packages}",
+        *(f"  {library}" for library in environment["blas"]),
+        "ceilings: " + ", ".join(f"{name} {one['value']:.3g} {one['unit']}" for name, one in ceilings.items()),
+        f"ratio: time over that of the first line of the row, the median of up to {effort.rounds} rounds A B B A; interval: order statistics "
+        "around it, at least 95 % from 6 rounds on;",
+        "spread: half the quartile distance of one implementation's timings; memory: what one call adds at its peak.",
+    ]
+
+
+def table(family, results, ceilings):
+    """The family's rows as lines of text."""
+    lines = []                                         # a str: printed as it is; a tuple: cells to be aligned
+    for result in results:
+        row = result.row
+        lines.append(f"{row.name}    {row.call}, {row.shapes}, {row.dtype}")
+        if result.failed:
+            lines.append(f"  FAILED, not timed: {result.error}")
+            continue
+        verdicts = {id(measured): (target, met) for target, measured, met in result.verdicts() if measured}
+        for measured in result.measured:
+            lines.append(_cells(row, measured, ceilings, verdicts.get(id(measured))))
+        if row.note:
+            lines.append(f"  {row.note}")
+    rows = [line for line in lines if isinstance(line, tuple)]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows)]
+    title = f"{family.NAME}: {family.TITLE}"
+    return [title, "=" * len(title), _align(COLUMNS, widths), *(line if isinstance(line, str) else _align(line, widths) for line in lines)]
+
+
+def _cells(row, measured, ceilings, verdict):
+    name = f"{measured.name}"
+    if measured.error:
+        return (name, measured.error, *[""] * (len(COLUMNS) - 2))
+    extrapolated = "~" if measured.scale != 1 else ""
+    ratio = measured.ratio
+    target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}" if verdict else ""
+    return (name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
+            f"{measured.memory / 1e6:.0f} MB", f"{extrapolated}{ratio.median:.2f}" if ratio else "",
+            f"[{ratio.lower:.2f}, {ratio.upper:.2f}]" if ratio else "", target)
+
+
+def _rate(row, measured, ceilings):
+    """GF/s or GB/s and the percentage of the ceiling, or the time per image; of another quantity, how many of it make one of ours."""
+    if measured.other_quantity:
+        return f"ours = {1 / measured.ratio.median:.3g} of it", ""
+    if row.flops:
+        value, unit, ceiling = row.flops / measured.median / 1e9, "GF/s", ceilings[RATES[row.dtype]]["value"]
+    elif row.bytes:
+        value, unit, ceiling = row.bytes / measured.median / 1e9, "GB/s", ceilings["triad"]["value"]
+    elif row.images:
+        return f"{seconds(measured.median / row.images)} / image", ""
+    else:
+        return "", ""
+    return f"{value:.3g} {unit}", f"{100 * value / ceiling:.0f} %"
+
+
+def seconds(value):
+    """Three figures with a unit.
+
+    >>> seconds(0.01234), seconds(75.0)
+    ('12.3 ms', '75 s')
+    """
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if value >= size:
+            break
+    value /= size
+    return f"{value:.0f} {unit}" if value >= 99.95 or (unit == "s" and value >= 10) else f"{value:.3g} {unit}"
+
+
+def _align(cells, widths):
+    return ("  " + "  ".join(cell.ljust(width) if i in LEFT else cell.rjust(width)
+                             for i, (cell, width) in enumerate(zip(cells, widths)))).rstrip()
+
+
+def shortfalls(families):
+    """One line per target missed and per failed row: [(family, results), ...] -> [str]."""
+    lines = []
+    for family, results in families:
+        for result in results:
+            where = f"{family.NAME}/{result.row.name}"
+            if result.failed:
+                lines.append(f"FAILED {where}: {result.error}")
+                continue
+            for target, measured, met in result.verdicts():
+                if measured and not met:
+                    within = "; the target lies inside the interval" if measured.ratio.upper >= target.ratio else ""
+                    reason = f" ({result.row.note})" if result.row.note else ""
+                    lines.append(f"SHORT {where}: {measured.ratio.median:.2f} x {measured.name}, target {target.ratio:g}{within}{reason}")
+    return lines
+
+
+def as_plain(environment, ceilings, effort, families):
+    """Everything that was measured, every single timing included, as plain values."""
+    return {
+        "environment": environment,
+        "ceilings": ceilings,
+        "effort": {"threads": effort.threads, "rounds": effort.rounds, "seconds_per_pair": effort.seconds},
+        "ratio": "time over that of the first implementation: median over rounds A B B A of (B + B) / (A + A); "
+                 "lower, upper: order statistics around it, which hold the true median with probability `coverage`",
+        "rows": [_plain_row(family, result) for family, results in families for result in results],
+    }
+
+
+def _plain_row(family, result):
+    row = result.row
+    return {
+        "family": family.NAME, "row": row.name, "call": row.call, "shapes": row.shapes, "dtype": row.dtype, "arguments": row.arguments,
+        "flops": row.flops, "bytes": row.bytes, "images": row.images, "tolerance": row.tolerance, "note": row.note,
+        "failed": result.failed, "error": result.error,
+        "targets": [{"against": target.against, "ratio": target.ratio, "met": met if measured else None}
+                    for target, measured, met in result.verdicts()],
+        "implementations": [_plain_measured(one) for one in result.measured],
+    }
+
+
+def _plain_measured(one):
+    ratio = one.ratio
+    return {
+        "name": one.name, "role": one.role, "counts_as": one.counts_as, "error": one.error, "calls": one.calls, "scale": one.scale,
+        "extrapolated": one.scale != 1, "relative_difference": one.difference, "memory_bytes": one.memory,
+        "median_seconds": one.median, "spread": one.spread, "ratio": ratio._asdict() if ratio else None,
+        "seconds": one.seconds, "rounds": one.rounds,
+    }
+
+
+def check_file(path):
+    """ValueError unless a file could be written at `path`: asked before minutes of timing, not after."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise ValueError(f"{path} cannot be written: there is no directory {folder}")
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a directory, a file is expected")
+
+
+def write_json(path, content):
+    """The whole file or none: what was there stays until the new one is complete."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".benchmarks-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,96 @@
+"""What a row of the benchmarks declares.
+
+    Row(name="conv 5x5 64 forward",
+        arguments={"K": 5, "D": 64},
+        implementations=(ours, definition, peer, ...),     the first one is held against each of the others
+        targets=(Target("PyTorch as written", 1.2),), ...)
+
+An implementation names a *setup*: a function at the top of a module, which a fresh process imports and calls with the row's arguments.
+Setup imports its library, draws the inputs from a fixed seed, and returns a Call: what is timed, and how to read its result.
+
+Read next: worker.py.
+"""
+
+from dataclasses import dataclass, field
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+
+class Call(NamedTuple):
+    """One implementation, ready to be timed."""
+    run: Callable                                      # () -> result; nothing else happens inside the clock
+    read: Callable                                     # result -> {name: array}, in our layout, for the comparison
+    scale: float = 1.0                                 # > 1 where run does a fraction of the work: seconds are multiplied by it
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A way to compute what the row computes."""
+    name: str                                          # as printed
+    setup: Callable                                    # (**row.arguments, **arguments) -> Call; found again by module and name
+    role: str = "ours"                                 # "ours", "definition" (the plain form that ours stands for) or "peer" (another library)
+    group: str = ""                                    # of several peers in one group, the fastest is the one that counts
+    arguments: dict = field(default_factory=dict)      # plain values, besides the row's own
+    environment: dict = field(default_factory=dict)    # variables of its process, besides the number of threads
+    requires: tuple = ()                               # modules it cannot do without
+    compared: bool = True                              # False: another quantity, timed for the ratio alone
+
+    @property
+    def counts_as(self):
+        """The name under which a target speaks of it."""
+        return self.group or self.name
+
+
+class Target(NamedTuple):
+    """The row's first implementation is to be `ratio` times as fast as the fastest one called (or grouped under) `against`."""
+    against: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call at one size, with everything that computes it."""
+    name: str
+    call: str                                          # what is called
+    shapes: str
+    implementations: tuple
+    dtype: str = "float32"
+    arguments: dict = field(default_factory=dict)
+    tolerance: float = 1e-4                            # max|a - b| <= tolerance max|b|, array by array, before anything is timed
+    flops: float = 0.0                                 # useful floating-point operations of one call; 0: not counted
+    bytes: float = 0.0                                 # memory one call must move at least; 0: not counted
+    images: int = 0                                    # images per call, where milliseconds per image mean something
+    targets: tuple = ()
+    kernels: tuple = ()                                # module.function of each kernel that this row times beside its definition
+    quick: bool = False                                # also part of a --quick run
+    note: str = ""                                     # a reason, an extrapolation, what falls short
+
+    def __post_init__(self):
+        names = [implementation.name for implementation in self.implementations]
+        if len(set(names)) < len(names) or not names:
+            raise ValueError(f"row {self.name!r}: implementations need names of their own, has {names}")
+        known = {implementation.counts_as for implementation in self.implementations[1:]}
+        for target in self.targets:
+            if target.against not in known:
+                raise ValueError(f"row {self.name!r}: a target against {target.against!r}, which is not among {sorted(known)}")
+
+
+def relative_difference(a, b):
+    """max|a - b| / max|b|; infinite where shapes differ or anything is not a number.
+
+    >>> relative_difference([1.0, 2.0], [1.0, 2.5])
+    0.2
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    largest, difference = np.abs(b).max(), np.abs(a - b).max()
+    if not np.isfinite(difference + largest):
+        return float("inf")
+    if difference == 0:
+        return 0.0
+    return float(difference / largest) if largest > 0 else float("inf")

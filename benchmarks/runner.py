@@ -1,0 +1,274 @@
+"""Runs rows: each implementation in a process of its own, outputs compared before anything is timed, then pairs in the order A B B A.
+
+    ours     A     A A     A ...                       A B B A is one round: a drift that is linear in time costs both the same.
+    other      B B     B B                             Never do two run at once: each waits on its pipe while the other is timed.
+
+One timing repeats the call until it lasts LEAST seconds (the number is found beforehand); compilation and first touches are over by then.
+A round gives one ratio, the sum of B's two times over the sum of A's; the figure is the median ratio of all rounds, with the
+interval of statistics.py. Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
+
+Read first: row.py, worker.py.  Read next: statistics.py, report.py.
+"""
+
+import importlib.util
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from math import ceil
+from statistics import median
+
+import numpy as np
+
+from .row import relative_difference
+from .statistics import median_interval, paired_ratios, spread
+
+LEAST = 0.02                                           # seconds that one timing lasts at least
+LONG = 0.3                                             # a call of so many seconds is not preceded by an untimed one
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
+                    "NPIXEL_THREADS")
+
+
+class Failure(Exception):
+    """An implementation raised, crashed, hung or returned something else; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+    threads: int
+    rounds: int = 9                                    # at least 6, or the interval is the range of all ratios
+    fewest: int = 6                                    # rounds that are run even where they take longer than `seconds`
+    seconds: float = 30.0                              # per pair, about
+    patience: float = 900.0                            # an answer that takes longer is a hang
+
+
+QUICK = {"rounds": 5, "fewest": 3, "seconds": 3.0}
+
+
+@dataclass
+class Measured:
+    """What one implementation of a row showed. Seconds are per call, extrapolated by `scale` where that is not 1."""
+    name: str
+    role: str
+    counts_as: str
+    seconds: list = field(default_factory=list)        # all of its own timings
+    calls: int = 0                                     # in one timing
+    scale: float = 1.0
+    memory: int = 0                                    # bytes that a call adds at its peak
+    difference: float | None = None                    # of its outputs from the first implementation's; None: not compared
+    rounds: list = field(default_factory=list)         # [[ours, other, other, ours], ...]; empty for the first
+    error: str = ""                                    # why it is not timed, or skipped
+    other_quantity: bool = False                       # not compared: timed for the ratio alone
+
+    @property
+    def median(self):
+        return median(self.seconds) if self.seconds else None
+
+    @property
+    def spread(self):
+        return spread(self.seconds) if self.seconds else None
+
+    @property
+    def ratio(self):
+        """The Interval of its time over the first implementation's, or None."""
+        if not self.rounds:
+            return None
+        return median_interval(paired_ratios([(a, d) for a, _, _, d in self.rounds], [(b, c) for _, b, c, _ in self.rounds]))
+
+
+@dataclass
+class Result:
+    """One row, measured or failed."""
+    row: object
+    measured: list
+    error: str = ""
+
+    @property
+    def failed(self):
+        return bool(self.error)
+
+    def verdicts(self):
+        """[(target, the Measured it was held against or None, met)]; of a group, the fastest counts. None and False where nothing was timed."""
+        found = []
+        for target in self.row.targets:
+            timed = [m for m in self.measured if m.counts_as == target.against and m.ratio]
+            best = min(timed, key=lambda m: m.ratio.median, default=None)
+            found.append((target, best, bool(best) and best.ratio.median >= target.ratio))
+        return found
+
+
+class Worker:
+    """A process that holds one implementation (worker.py). Use as a context: it is ended on every way out."""
+
+    def __init__(self, name, effort, environment=None):
+        self.name, self.patience = name, effort.patience
+        variables = {key: value for key, value in os.environ.items() if key != "NPIXEL_KERNELS"}
+        variables.update({key: str(effort.threads) for key in THREAD_VARIABLES})
+        variables["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        variables.update(environment or {})
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")
+        self.process = subprocess.Popen(                # a session of its own: Ctrl-C reaches the parent alone, which ends its workers
+            [sys.executable, "-m", "benchmarks.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+            env=variables, start_new_session=True)
+        self.pending = b""
+        self.scale, self.long = 1.0, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the process, whatever it is doing."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            try:
+                stream.close()
+            except OSError:                            # a command that the process never read is still in the pipe
+                pass
+
+    def send(self, **command):
+        """One command, one answer; Failure if there is none or it is an error."""
+        try:
+            self.process.stdin.write((json.dumps(command) + "\n").encode())
+            self.process.stdin.flush()
+        except OSError:                                # gone already: _read says why
+            pass
+        reply = json.loads(self._read())
+        if "error" in reply:
+            raise Failure(f"{self.name}: {reply['error']}")
+        return reply
+
+    def _read(self):
+        deadline = time.monotonic() + self.patience
+        while b"\n" not in self.pending:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise Failure(f"{self.name}: no answer within {self.patience:g} s")
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise Failure(f"{self.name}: its process ended ({self._cause()})")
+            self.pending += data
+        line, self.pending = self.pending.split(b"\n", 1)
+        return line
+
+    def _cause(self):
+        code = self.process.wait()
+        self.errors.seek(0)
+        said = [line.strip() for line in self.errors if line.strip()]
+        how = signal.Signals(-code).name if code < 0 else f"status {code}"
+        return f"{how}: {said[-1]}" if said else how
+
+    def setup(self, implementation, arguments):
+        """Import and set up; remembers the scale of its timings."""
+        place = f"{implementation.setup.__module__}:{implementation.setup.__qualname__}"
+        self.scale = self.send(do="setup", setup=place, arguments={**arguments, **implementation.arguments})["scale"]
+
+    def outputs(self, directory):
+        """{name: array} of one call, handed over in a file."""
+        path = os.path.join(directory, f"{id(self)}.npz")
+        self.send(do="outputs", path=path)
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def time(self, calls=1):
+        """Seconds per call, times the Call's scale."""
+        seconds = self.send(do="time", calls=calls, cold=self.long)["seconds"]
+        self.long = seconds > LONG * self.scale
+        return seconds
+
+
+def calibrate(worker):
+    """How many calls make one timing last at least LEAST seconds."""
+    calls = 1
+    for _ in range(8):
+        seconds = worker.time(calls) / worker.scale * calls
+        if seconds >= LEAST:
+            break
+        calls = max(calls + 1, ceil(1.1 * calls * LEAST / max(seconds, 1e-7)))
+    return calls
+
+
+def pair(a, b, calls_a, calls_b, effort):
+    """Rounds of A B B A: [[a, b, b, a], ...] in seconds per call; as many as effort.rounds, or as fit into effort.seconds."""
+    rounds, start = [], time.monotonic()
+    for done in count(1):
+        rounds.append([a.time(calls_a), b.time(calls_b), b.time(calls_b), a.time(calls_a)])
+        elapsed = time.monotonic() - start
+        if done >= effort.rounds or (done >= effort.fewest and elapsed * (done + 1) / done > effort.seconds):
+            return rounds
+
+
+def missing(implementation):
+    """The first module that it requires and this machine has not, or ""."""
+    return next((name for name in implementation.requires if importlib.util.find_spec(name) is None), "")
+
+
+def run(row, effort, *, peers=True, progress=lambda text: None):
+    """Measure one row. An error in any implementation fails the row, which comes back with the reason."""
+    chosen = [one for one in row.implementations if peers or one.role != "peer"]
+    result = Result(row, [Measured(one.name, one.role, one.counts_as, other_quantity=not one.compared) for one in chosen])
+    workers = []
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            _run(row, chosen, result, workers, effort, directory, progress)
+    except Failure as failure:
+        result.error = str(failure)
+    finally:
+        for worker in workers:
+            worker.close()
+    return result
+
+
+def _run(row, chosen, result, workers, effort, directory, progress):
+    ready = []                                         # (Measured, Worker), ours first
+    for implementation, measured in zip(chosen, result.measured):
+        if missing(implementation):
+            measured.error = f"skipped: {missing(implementation)} is not installed"
+            if implementation is chosen[0]:
+                raise Failure(f"{implementation.name}: {missing(implementation)} is not installed")
+            continue
+        progress(f"{row.name}: {implementation.name}, set up and compared")
+        worker = Worker(implementation.name, effort, implementation.environment)
+        workers.append(worker)
+        worker.setup(implementation, row.arguments)
+        measured.scale = worker.scale
+        outputs = worker.outputs(directory)
+        if not ready:
+            reference = outputs
+        elif implementation.compared:
+            measured.difference = _compare(implementation.name, reference, outputs, row.tolerance)
+        ready.append((measured, worker))
+    for measured, worker in ready:
+        measured.calls = calibrate(worker)
+        measured.memory = worker.send(do="memory")["bytes"]
+    (ours, our_worker), *others = ready
+    for measured, worker in others:
+        progress(f"{row.name}: {measured.name}")
+        measured.rounds = pair(our_worker, worker, ours.calls, measured.calls, effort)
+        ours.seconds += [seconds for a, _, _, d in measured.rounds for seconds in (a, d)]
+        measured.seconds += [seconds for _, b, c, _ in measured.rounds for seconds in (b, c)]
+    if not others:
+        ours.seconds = [our_worker.time(ours.calls) for _ in range(2 * effort.rounds)]
+
+
+def _compare(name, reference, outputs, tolerance):
+    """The largest relative difference of any array; Failure where it exceeds the tolerance."""
+    if outputs.keys() != reference.keys():
+        raise Failure(f"{name}: returns {', '.join(sorted(outputs)) or 'nothing'}, expected {', '.join(sorted(reference))}")
+    worst, largest = max(((key, relative_difference(outputs[key], reference[key])) for key in reference), key=lambda pair: pair[1],
+                         default=("", 0.0))
+    if not largest <= tolerance:
+        raise Failure(f"{name}: outputs differ: {worst} by {largest:.2g} relative, allowed {tolerance:.2g}"
+                      + (f" (shapes {outputs[worst].shape} and {reference[worst].shape})" if np.isinf(largest) else ""))
+    return largest
