@@ -1,0 +1,145 @@
+"""Pictures, by the data they show: colours, tiles, classes of pixels, texts and bar heights. No test compares rendered pixels."""
+
+import builtins
+import struct
+
+import numpy as np
+import pytest
+
+from npixel import plots
+
+matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: the tests of pictures are skipped")
+
+
+def digits(n, H=3, W=2, C=1, levels=4, seed=0):
+    return np.random.default_rng(seed).integers(0, levels, (n, H, W, C))
+
+
+def test_levels_become_grey_from_black_to_white_and_three_channels_become_colours():
+    assert plots.as_rgb(np.array([[0], [1]]), 2).tolist() == [[0, 0, 0], [255, 255, 255]]
+    assert plots.as_rgb(np.array([[0], [8], [16]]), 17)[:, 1].tolist() == [0, 128, 255]
+    assert plots.as_rgb(np.array([[3, 0, 1]]), 4).tolist() == [[255, 0, 85]]
+    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
+        plots.as_rgb(np.zeros((1, 2)), 2)
+
+
+def test_a_mosaic_holds_every_tile_at_its_place_and_gaps_elsewhere():
+    tiles = plots.as_rgb(digits(5), 4)
+    picture = plots.mosaic(tiles, 3)
+    assert picture.shape == (2 * 4 - 1, 3 * 3 - 1, 3)
+    for i, tile in enumerate(tiles):
+        top, left = i // 3 * 4, i % 3 * 3
+        assert np.array_equal(picture[top:top + 3, left:left + 2], tile)
+    assert (picture[3] == plots.GAP).all() and (picture[:, 2] == plots.GAP).all() and (picture[4:, 6:] == plots.GAP).all()
+
+
+def test_every_sub_pixel_has_the_class_that_place_theory_and_measurement_give():
+    visible, measured = np.zeros((2, 3, 1), bool), np.zeros((2, 3, 1), bool)
+    visible[0, 0] = measured[0, 0] = True                                  # seen
+    visible[0, 1] = True                                                   # allowed, without effect
+    measured[0, 2] = True                                                  # a leak in the past
+    measured[1, 2] = True                                                  # a leak from the future
+    classes = plots.field_classes((1, 1, 0), visible, measured)[..., 0]
+    assert classes.tolist() == [[plots.SEEN, plots.UNUSED, plots.LEAK], [plots.BLIND, plots.PREDICTED, plots.LEAK]]
+    measured[1, 1] = True                                                  # the predicted pixel itself
+    assert plots.field_classes((1, 1, 0), visible, measured)[1, 1, 0] == plots.LEAK
+
+
+def test_colours_of_one_pixel_are_past_and_future_in_their_order():
+    nothing = np.zeros((1, 2, 3), bool)
+    classes = plots.field_classes((0, 1, 1), nothing, nothing)
+    assert classes.tolist() == [[[plots.BLIND] * 3, [plots.BLIND, plots.PREDICTED, plots.FUTURE]]]
+
+
+def test_the_receptive_field_picture_shows_the_classes_and_counts_them():
+    at, visible = (1, 1, 0), np.zeros((2, 3, 1), bool)
+    visible[0] = True
+    figure = plots.receptive_fields({"pixelcnn": (at, visible, visible), "leaky": (at, visible, ~visible)})
+    shown = [axes for axes in figure.axes if axes.images]
+    assert shown[0].get_title() == "pixelcnn: sees 3 of 4\ntheory says 3"
+    assert shown[1].get_title() == "leaky: sees 0 of 4\ntheory says 3, LEAKS 3"
+    assert np.array_equal(shown[0].images[0].get_array(), plots.field_classes(at, visible, visible)[..., 0])
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "seen" in words and "leak: seen against theory" in words
+
+
+def test_samples_have_a_labelled_row_for_each_model_and_short_rows_are_filled_with_gaps():
+    images = {"real": digits(3), "model": digits(2, seed=1)}
+    figure = plots.samples(images, levels=4)
+    axes, = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["real", "model"]
+    picture = axes.images[0].get_array()
+    assert np.array_equal(picture[4:7, 3:5], plots.as_rgb(images["model"][1], 4)) and (picture[4:, 6:] == plots.GAP).all()
+    grid, = plots.samples(digits(5), levels=4).axes
+    assert grid.images[0].get_array().shape == (2 * 4 - 1, 3 * 3 - 1, 3)
+
+
+def test_completions_never_show_unknown_pixels_and_outline_the_drawn_part():
+    given, done = digits(2), digits(2, seed=1)
+    known = np.zeros((3, 2, 1), bool)
+    known[0] = True
+    axes, = plots.completions(given, known, {"model": done}, levels=4).axes
+    picture = axes.images[0].get_array()
+    assert (picture[1:3, :2] == plots.UNKNOWN).all() and np.array_equal(picture[0, :2], plots.as_rgb(given[0, 0], 4))
+    assert np.array_equal(picture[4:7, 3:5], plots.as_rgb(done[1], 4))
+    outline = axes.collections[0].get_segments()
+    assert len(outline) == 2 + 2 + 2 + 2                                   # above, below, left and right of a 2 x 2 region
+    assert min(y for line in outline for _, y in line) == 4 + 1 - 0.5
+
+
+def test_bits_are_summed_over_colours_and_share_one_scale():
+    bits = {"a": np.full((2, 2, 3), 0.5), "b": np.full((2, 2, 3), 1.0)}
+    figure = plots.bits_per_pixel(digits(1, 2, 2, 3)[0], bits, levels=4)
+    a, b = figure.axes[1].images[0], figure.axes[2].images[0]
+    assert (a.get_array() == 1.5).all() and (b.get_array() == 3).all() and a.get_clim() == b.get_clim() == (0, 3)
+    assert figure.axes[2].get_title() == "b: 12.0 bits,\n3.00 a pixel"
+
+
+def test_bars_are_the_probabilities_and_the_level_that_is_there_is_coloured():
+    image = np.array([[[0], [2]]])
+    p = np.array([[0.5, 0.25, 0.25]])
+    figure = plots.predicted_distributions(image, [(0, 1, 0)], {"model": p}, levels=3)
+    axes = figure.axes[1]
+    assert [bar.get_height() for bar in axes.patches] == [0.5, 0.25, 0.25]
+    assert [bar.get_facecolor() for bar in axes.patches][2] == matplotlib.colors.to_rgba(plots.OUTLINE)
+    assert "it is 2: 0.250, 2.00 bits" in axes.get_title()
+
+
+def test_learning_curves_show_the_floor_and_every_curve():
+    figure = plots.learning_curves({"mesh": ({"a": ([1, 2], [5.0, 4.0]), "b": ([1, 2], [6.0, 3.0])}, 2.5)})
+    axes, = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["a", "b", "floor"]
+    assert axes.get_ylim()[0] < 2.5
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    figure = plots.samples(digits(4), levels=4)
+    path = tmp_path / "samples.png"
+    plots.save(figure, path)
+    width, height = struct.unpack(">II", path.read_bytes()[16:24])
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and width > 300 and height > 300
+
+    def fail(*arguments, **options):
+        raise OSError("disk full")
+
+    before = path.read_bytes()
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError):
+        plots.save(figure, path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError, match="something.png, not 'x.jpg'"):
+        plots.save(figure, "x.jpg")
+
+
+def test_without_matplotlib_one_line_names_the_extra(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name.partition(".")[0] == "matplotlib":
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert not plots.available()
+    with pytest.raises(ImportError, match=r"pip install 'npixel\[demo\]'"):
+        plots.samples(digits(4), levels=4)
