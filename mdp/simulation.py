@@ -71,9 +71,9 @@ def simulate(m, policy, rng, *, episodes=1, horizon=None, start=None):
         steps[active] += 1
         running = running & ~m.terminal[state]
         t += 1
-    states = np.array(states).T.reshape(episodes, -1)                                   # (N, T+1)
-    actions = m.pair_action[np.array(pairs, np.int64).T.reshape(episodes, -1)] if pairs else np.zeros((episodes, 0), np.int64)
-    rewards = np.array(rewards, float).T.reshape(episodes, -1)
+    states = np.array(states).T                                                          # (N, T+1)
+    actions = m.pair_action[np.array(pairs, np.int64).T] if pairs else np.zeros((episodes, 0), np.int64)
+    rewards = np.array(rewards, float).T if pairs else np.zeros((episodes, 0))
     return [Trajectory(states[n, :steps[n] + 1].copy(), actions[n, :steps[n]].copy(), rewards[n, :steps[n]].copy(), bool(m.terminal[states[n, steps[n]]]))
             for n in range(episodes)]
 

@@ -1,0 +1,97 @@
+"""The textbook examples: their data, and every published number to its printed digits."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import mdp
+from cases_mdp import contains, exact_policy_value, policy_of, solve_exactly
+from mdp.problems import PROBLEMS, Published
+
+
+def computed(make, published):
+    """The numbers a Published entry speaks of, by the same keys."""
+    m = make(published.gamma)
+    if published.policy == "uniform":
+        pi = m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
+        return dict(zip(m.state_names, mdp.evaluate(m, pi).v))
+    s = mdp.solve(m)
+    if published.quantity == "v*":
+        return dict(zip(m.state_names, s.v))
+    return {(m.state_names[i], m.action_names[a]): s.q[i, a] for i, a in np.argwhere(m.available)}
+
+
+@pytest.mark.parametrize("name, published", [(n, p) for n, problem in PROBLEMS.items() for p in problem.published], ids=lambda x: getattr(x, "quantity", x))
+def test_published_values_are_met_to_their_printed_digits(name, published):
+    numbers = computed(PROBLEMS[name].make, published)
+    misses = published.misses(numbers)
+    assert set(misses) == set(published.wrong or {})                    # all but the known slips
+    for key, correct in (published.wrong or {}).items():
+        assert numbers[key] == pytest.approx(float(correct), abs=1e-9)
+
+
+def test_a_number_that_is_off_by_a_digit_is_a_miss():
+    published = Published("v", "1", {"a": "-2.3", "b": "13"}, "nowhere")
+    assert not published.misses({"a": -30 / 13, "b": 12.5}) and not published.misses({"a": -2.25, "b": 13.5})
+    assert published.misses({"a": -2.2499, "b": 13.51}) == {"a": ("-2.3", -2.2499), "b": ("13", 13.51)}
+    assert published.misses({"a": np.nan, "b": 13}) == {"a": ("-2.3", pytest.approx(np.nan, nan_ok=True))}
+
+
+def test_the_student_has_its_exact_values():
+    m = mdp.problems.student()
+    uniform = m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
+    np.testing.assert_allclose(mdp.evaluate(m, uniform).v, [-30 / 13, -17 / 13, 35 / 13, 96 / 13, 0], rtol=1e-13)
+    s = mdp.solve(m)
+    assert contains(s, dict(enumerate(map(Fraction, (6, 6, 8, 10, 0)))), range(5))
+    assert s.q[3, m.action_names.index("pub")] == pytest.approx(47 / 5, abs=1e-10)
+    s = mdp.solve(mdp.problems.student("9/10"))
+    np.testing.assert_allclose(s.v, [3.87, 4.3, 7, 10, 0], atol=1e-10)
+    assert s.q[3, 4] == pytest.approx(3947 / 500, abs=1e-10)
+    np.testing.assert_allclose(mdp.solve(mdp.problems.student(0)).v, [0, -1, 0, 10, 0], atol=1e-12)
+
+
+def test_the_gridworlds_have_their_exact_values():
+    s = mdp.solve(mdp.problems.gridworld())
+    for state, numerator in ((1, 1000000), (0, 900000), (3, 795245)):
+        assert Fraction(float(s.lower[state])) <= Fraction(numerator, 40951) <= Fraction(float(s.upper[state]))
+    m = mdp.problems.gridworld_4x4()
+    uniform = m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
+    expected = "0 -14 -20 -22 -14 -18 -20 -20 -20 -20 -18 -14 -22 -20 -14 0".split()
+    np.testing.assert_allclose(mdp.evaluate(m, uniform).v, [float(x) for x in expected], atol=1e-11)
+    q = mdp.solve(mdp.problems.gridworld()).q
+    best = q >= q.max(1, keepdims=True) - 1e-9
+    assert best[1].all() and best[3].all()                              # A and B: every action
+    assert [mdp.problems.gridworld().action_names[a] for a in np.flatnonzero(best[5])] == ["north", "east"]
+
+
+def test_russell_and_norvigs_world_has_its_exact_values():
+    """Exact fractions of the optimal policy, computed here, are those on record, and lie within the bounds."""
+    m = mdp.problems.russell_norvig()
+    s = mdp.solve(m)
+    process = m.to_dict()
+    exact = exact_policy_value(process, policy_of(m, s.policy), Fraction(1))
+    assert (exact[2, 0], exact[2, 2], exact[2, 3]) == (Fraction(4119, 5840), Fraction(1339, 2190), Fraction(3823, 9855))
+    assert contains(s, exact, m.state_names)
+    assert mdp.solve(mdp.problems.russell_norvig("9/10")).v[m.state((2, 0))] == pytest.approx(0.296466541, abs=5e-10)
+    assert [m.action_names[s.policy[m.state(cell)]] for cell in ((2, 0), (2, 1), (2, 3), (1, 2), (0, 2))] == ["north", "west", "west", "north", "east"]
+
+
+def test_a_gridworld_of_ones_own():
+    m = mdp.problems.gridworld("1/2", rows=1, columns=3, terminal=[(0, 2)], step_reward=1, bump_reward=0)
+    assert m.state_names == ((0, 0), (0, 1), (0, 2)) and m.num_pairs == 8
+    np.testing.assert_allclose(mdp.solve(m).v, [2, 2, 0], rtol=1e-12)   # walk to and fro for ever
+    slippery = mdp.problems.gridworld(rows=2, columns=2, slip="1/5")
+    north = slippery.to_dict()[1, 0]["north"]
+    assert sorted((p, t) for p, t, _ in north) == [(Fraction(1, 10), (1, 0)), (Fraction(1, 10), (1, 1)), (Fraction(4, 5), (0, 0))]
+    for arguments, message in ((dict(rows=0), "rows expects an integer >= 1, got 0"), (dict(walls=[(9, 9)]), r"walls names cell \(9, 9\)"),
+                               (dict(terminal=[(1, 1)], walls=[(1, 1)]), r"terminal names cell \(1, 1\)"), (dict(slip=2), r"slip is 2, outside \[0, 1\]"),
+                               (dict(jumps={(0, 0): ((7, 7), 1)}), r"jumps names cell \(7, 7\)")):
+        with pytest.raises(ValueError, match=message):
+            mdp.problems.gridworld(**arguments)
+
+
+def test_the_bug_that_the_slip_would_be():
+    """Leaving out the reward of the pub, as the printed number does, is not a solution of the Bellman equation."""
+    q = solve_exactly([[Fraction(1)]], [Fraction(1, 5) * 6 + Fraction(2, 5) * 8 + Fraction(2, 5) * 10])[0]
+    assert q == Fraction(42, 5) and q + 1 == Fraction(47, 5)
