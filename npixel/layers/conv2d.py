@@ -66,7 +66,7 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
     live = _live(offsets, mask, x.shape, stride, dilation)                 # indices into the list
     lists = np.array(offsets, np.int64).reshape(-1, 2)[live] * dilation    # (T', 2)
     wm = np.ascontiguousarray((w * mask)[live])                            # (T', C, D)
-    gathered = x.shape[3] < THIN and (len(live) > 1 or stride > 1)
+    gathered = x.shape[3] < THIN and len(live) * stride > 1
     if gathered:
         z = _gather(x, lists, stride)                                      # (N, H', W', T' C)
         y = _correlate_all(z, wm.reshape(1, -1, wm.shape[2]), b, _HERE, 1)
@@ -79,6 +79,9 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
 def backward(dy, cache, /):
     """dy (N, H', W', D) -> dx (N, H, W, C), dw (T, C, D), db (D,).   Masked and dead weights have gradient zero."""
     z, x_shape, wm, mask, live, lists, stride, gathered = cache
+    expected = (len(z), -(-x_shape[1] // stride), -(-x_shape[2] // stride), wm.shape[2])
+    if dy.shape != expected or dy.dtype != wm.dtype:
+        raise ValueError(f"dy must be {wm.dtype} {expected}, is {dy.dtype} {dy.shape}")
     dy = _writable(dy)
     if gathered:
         dz, dwm, db = _correlate_all_backward(dy, z, wm.reshape(1, -1, wm.shape[2]), _HERE, 1)

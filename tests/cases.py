@@ -1,0 +1,137 @@
+"""One strategy or more for every layer: how Hypothesis draws a call of it, and what theory says of that call.
+
+    @case("layers.relu")
+    def _(draw, rng):
+        return Case((normal(rng, draw(sizes), ...),))
+
+The name is the module's, without the package. A layer without a case fails test_layers.py.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+from hypothesis import strategies as st
+
+import cases_mdp
+from npixel import masks
+from properties import Case
+
+CASES = defaultdict(list)                              # layer -> its strategies
+
+small = st.integers(1, 3)
+size = st.integers(1, 6)
+
+
+def case(layer):
+    """Register a strategy, a function of (draw, rng) that returns a Case."""
+    def register(strategy):
+        CASES[layer].append(st.composite(lambda draw: strategy(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))())
+        return strategy
+    return register
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape)
+
+
+@case("npixel.layers.relu")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+    return Case((x + np.sign(x) * 1e-3,))                                  # away from the kink
+
+
+@case("npixel.layers.relu")
+def _(draw, rng):
+    x = 1e-3 + np.abs(normal(rng, draw(small), draw(size), draw(size), draw(small)))
+    return Case((x,), past=lambda where: one_hot(x.shape[1:], where))      # where it is alive, it sees its own number and no other
+
+
+@case("npixel.layers.conv2d")
+def _(draw, rng):
+    """Any list of taps, any mask, any stride and dilation; taps may look below and lie outside the image."""
+    x, C, D = image(draw, rng)
+    offsets = draw(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=1, max_size=8, unique=True))
+    mask = rng.random((len(offsets), C, D)) < draw(st.sampled_from([0.3, 0.8, 1.0]))
+    stride, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return convolution(rng, x, C, D, masks.Taps(tuple(offsets), mask), stride, dilation)
+
+
+@case("npixel.layers.conv2d")
+def _(draw, rng):
+    """The lists that models use, in causal order: these can be stepped."""
+    x, C, D = image(draw, rng)
+    colours = draw(st.integers(1, min(C, D, 3)))
+    ins, outs, K = masks.groups(C, colours), masks.groups(D, colours), draw(st.sampled_from([1, 3, 5, 7]))
+    taps = draw(st.sampled_from([masks.mask_a(K, ins, outs), masks.mask_b(K, ins, outs), masks.causal_row(K, ins, outs),
+                                 masks.causal_row(K, ins, outs, first=True), masks.above(K), masks.vertical(1),
+                                 masks.down_right_shifted(draw(small), draw(small))]))
+    if taps.mask is None:
+        taps = masks.Taps(taps.offsets, np.ones((len(taps.offsets), C, D), bool))
+    return convolution(rng, x, C, D, taps, 1, draw(st.integers(1, 2)), steps=True)
+
+
+@case("npixel.layers.conv2d")
+def _(draw, rng):
+    """Enough channels and pixels for several tiles and blocks of channels."""
+    C, D = draw(st.sampled_from([(8, 130), (130, 16), (70, 70)]))
+    x = normal(rng, 2, draw(st.integers(5, 9)), draw(st.integers(5, 30)), C)
+    taps = masks.mask_b(3, np.zeros(C, int), np.zeros(D, int))
+    return convolution(rng, x, C, D, taps, 1, 1, steps=True)
+
+
+def image(draw, rng):
+    C, D = draw(st.integers(1, 10)), draw(st.integers(1, 4))
+    return normal(rng, draw(small), draw(size), draw(size), C), C, D
+
+
+def convolution(rng, x, C, D, taps, stride, dilation, steps=False):
+    def past(where):
+        """By the definition: the taps of this output, one by one."""
+        r, c, d = where
+        seen = np.zeros(x.shape[1:], bool)
+        for (dr, dc), m in zip(*taps):
+            i, j = stride * r + dilation * dr, stride * c + dilation * dc
+            if 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+                seen[i, j] |= m[:, d]
+        return seen
+
+    w = normal(rng, len(taps.offsets), C, D)
+    return Case((x, w, normal(rng, D)), {"taps": taps, "stride": stride, "dilation": dilation}, past=past, steps=steps)
+
+
+@case("npixel.layers.fully_visible")
+def _(draw, rng):
+    N, D, K, L = draw(small), draw(st.one_of(st.integers(1, 6), st.integers(60, 70))), draw(small), draw(small)
+
+    def past(where):
+        seen = np.zeros((D, K), bool)
+        seen[:where[0]] = True
+        return seen
+
+    return Case((normal(rng, N, D, K), normal(rng, D * (D - 1) // 2, K, L), normal(rng, D, L)), past=past, steps=True)
+
+
+@case("npixel.losses.bernoulli")
+def _(draw, rng):
+    logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small))
+    return Case((logits,), {"targets": rng.integers(0, 2, logits.shape)}, past=lambda where: one_hot(logits.shape[1:], where))
+
+
+@case("npixel.losses.categorical")
+def _(draw, rng):
+    logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small), draw(st.integers(2, 7)))
+    targets = rng.integers(0, logits.shape[-1], logits.shape[:-1])
+    return Case((logits,), {"targets": targets}, past=lambda where: one_hot(logits.shape[1:], where))
+
+
+@case("mdp.policy_evaluation")
+def _(draw, rng):
+    arguments, configuration = cases_mdp.policy_evaluation(draw)
+    return Case(arguments, configuration, data=0, scale=1e-7)              # P stays a distribution only for small steps
+
+
+def one_hot(shape, where):
+    """True in the one place that a pointwise function of it may see."""
+    seen = np.zeros(shape, bool)
+    seen[where] = True
+    return seen

@@ -1,0 +1,202 @@
+"""Every kernel equals the NumPy function that defines it, to the last bit, on numbers whose sums are exact.
+
+Eighths between -2 and 2: products are 64ths and sums of a few thousand of them are exact in float32 and float64, in any order. So loops and
+definition must agree bit for bit unless a transcendental function is involved.
+"""
+
+import copy
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import walking
+from npixel import blas, kernels, masks
+from npixel.layers import conv2d
+
+walking.modules()                                      # so that every kernel of both packages is registered
+PAIRS = {pair.name: pair for pair in kernels.PAIRS}
+CASES = {}                                             # kernel -> its strategy
+
+
+def case(name):
+    """Register a strategy: a function of (draw, rng, dtype) that returns the kernel's arguments."""
+    def register(strategy):
+        def drawn(draw):
+            return strategy(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from([np.float32, np.float64])))
+        CASES[name] = st.composite(drawn)()
+        return strategy
+    return register
+
+
+def eighths(rng, dtype, *shape):
+    return (rng.integers(-16, 17, shape) / 8).astype(dtype)
+
+
+@case("npixel.blas.add_product")
+def _(draw, rng, dtype):
+    m, n, k, ta, tb = *(draw(st.integers(1, 20)) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
+    wide = lambda rows, columns: eighths(rng, dtype, rows, columns + 3)[:, 1:columns + 1]      # rows may be strided
+    return (blas.gemm_pointer(dtype), blas.scratch(dtype), wide(*((k, m) if ta else (m, k))), wide(*((n, k) if tb else (k, n))),
+            wide(m, n), int(ta), int(tb))
+
+
+def convolution(draw, rng, dtype):
+    """Everything that the two big kernels share."""
+    N, H, W, C, D, stride = *(draw(st.integers(1, 6)) for _ in range(5)), draw(st.integers(1, 3))
+    taps = np.array(draw(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=6, unique=True)), np.int64)
+    rows, columns = -(-H // stride), -(-W // stride)
+    near = (taps[:, 0] >= -((rows - 1) * stride)) & (taps[:, 0] < H) & (taps[:, 1] >= -((columns - 1) * stride)) & (taps[:, 1] < W)
+    taps = np.ascontiguousarray(taps[near])                                # a kernel is never given taps that no output can read
+    lanes = draw(st.integers(1, 3))
+    return (N, H, W, C, D, rows, columns), taps, stride, draw(st.integers(0, lanes - 1)), lanes, conv2d._plan(taps, stride, rows, columns)
+
+
+@case("npixel.layers.conv2d._correlate")
+def _(draw, rng, dtype):
+    (N, H, W, C, D, rows, columns), taps, stride, lane, lanes, plan = convolution(draw, rng, dtype)
+    return (blas.gemm_pointer(dtype), blas.scratch(dtype), plan, eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, len(taps), C, D),
+            eighths(rng, dtype, D), taps, stride, lane, lanes, eighths(rng, dtype, N, rows, columns, D))
+
+
+@case("npixel.layers.conv2d._correlate_backward")
+def _(draw, rng, dtype):
+    (N, H, W, C, D, rows, columns), taps, stride, lane, lanes, plan = convolution(draw, rng, dtype)
+    return (blas.gemm_pointer(dtype), blas.scratch(dtype), plan, eighths(rng, dtype, N, rows, columns, D), eighths(rng, dtype, N, H, W, C),
+            eighths(rng, dtype, len(taps), C, D), taps, stride, lane, lanes,
+            eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, len(taps), C, D), eighths(rng, dtype, D))
+
+
+@case("npixel.layers.conv2d._tile")
+def _(draw, rng, dtype):
+    return draw(st.integers(1, 300)), draw(st.integers(1, 300))
+
+
+def canvas(draw, rng, dtype):
+    H, W, C, stride = *(draw(st.integers(1, 6)) for _ in range(3)), draw(st.integers(1, 3))
+    left, top, more = (draw(st.integers(0, 3)) for _ in range(3))
+    pitch, height = left + -(-W // stride) + more, top + -(-H // stride) + 1
+    return eighths(rng, dtype, stride * stride * height * pitch, C), eighths(rng, dtype, H, W, C), left, pitch, top, height, stride
+
+
+case("npixel.layers.conv2d._draw_canvas")(canvas)
+case("npixel.layers.conv2d._read_canvas")(canvas)
+
+
+@case("npixel.layers.conv2d._read")
+def _(draw, rng, dtype):
+    N, K, C, D, T, stride = *(draw(st.integers(1, 4)) for _ in range(5)), draw(st.integers(1, 2))
+    K -= draw(st.integers(0, 1))                                           # a strip may be empty
+    cells = 20
+    offsets = rng.integers(-5, 5, T)
+    return (eighths(rng, dtype, N, cells, C), 5, stride, offsets, eighths(rng, dtype, T, C, D), eighths(rng, dtype, D), eighths(rng, dtype, N, K, D))
+
+
+def test_every_kernel_has_a_case_and_every_case_a_kernel():
+    ours = {name for name in PAIRS if name.startswith("npixel.")}
+    assert ours == set(CASES) and len(ours) >= 6
+
+
+@pytest.mark.skipif(not kernels.enabled(), reason="kernels are off: each is its own definition")
+@pytest.mark.parametrize("name", sorted(CASES))
+@given(data=st.data())
+def test_a_kernel_equals_its_definition_to_the_last_bit(name, data):
+    arguments = data.draw(CASES[name])
+    assert_equal(PAIRS[name], arguments)
+
+
+def assert_equal(pair, arguments):
+    """Same result, and the same effect on every array."""
+    ours, theirs = duplicate(arguments), duplicate(arguments)
+    result, expected = pair.compiled(*ours), pair.definition(*theirs)
+    for a, b in zip((result, *ours), (expected, *theirs)):
+        if isinstance(b, (np.ndarray, int)):
+            np.testing.assert_array_equal(a, b, err_msg=pair.name)
+
+
+def duplicate(arguments):
+    return [a.copy() if isinstance(a, np.ndarray) else copy.copy(a) if isinstance(a, tuple) else a for a in arguments]
+
+
+def run(code, **environment):
+    return subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_compiles_nothing_and_changes_no_global_setting():
+    out = run("""
+import numpy, os, threading
+before = dict(os.environ), numpy.geterr(), threading.active_count()
+import npixel, mdp, npixel.layers.conv2d
+from npixel import kernels
+assert (dict(os.environ), numpy.geterr(), threading.active_count()) == before
+print(sum(len(getattr(pair.compiled, "signatures", [])) for pair in kernels.PAIRS))
+""")
+    assert out.strip() == "0"
+
+
+def test_kernels_can_be_switched_off():
+    out = run("from npixel import kernels, layers; import npixel; print(kernels.enabled(), all(p.compiled is p.definition for p in kernels.PAIRS))",
+              NPIXEL_KERNELS="off")
+    assert out.split() == ["False", "True"]
+
+
+def test_a_directory_that_cannot_be_written_only_costs_the_cache():
+    """Where numba finds no place for its cache, kernels compile in memory."""
+    out = run("""
+import numba.core.caching as caching
+caching.CacheImpl._locator_classes = []
+import numpy as np
+from npixel.layers import conv2d
+y, _ = conv2d.forward(np.ones((1, 2, 2, 8)), np.ones((1, 8, 1)), np.zeros(1), taps=[(0, 0)])
+print(y.sum())
+""")
+    assert out.strip() == "32.0"
+
+
+def test_convolutions_in_several_python_threads_at_once_give_the_same_bits():
+    from concurrent.futures import ThreadPoolExecutor
+    rng = np.random.default_rng(0)
+    x, taps = rng.standard_normal((4, 9, 11, 20)), masks.mask_b(3, np.zeros(20, int), np.zeros(24, int))
+    w, b = conv2d.init(rng, 20, 24, taps=taps, dtype=np.float64)
+
+    def work(_):
+        y, cache = conv2d.forward(x, w, b, taps=taps)
+        big = np.ones((300, 300)) @ np.ones((300, 300))                    # NumPy's own BLAS threads, meanwhile
+        return y, *conv2d.backward(y, cache), big
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(24)))
+    for result in results:
+        for found, expected in zip(result, work(0)):
+            assert np.array_equal(found, expected)
+
+
+def test_no_result_depends_on_the_number_of_threads():
+    code = """
+import numpy as np, hashlib
+from npixel import masks
+from npixel.layers import conv2d
+rng = np.random.default_rng(0)
+taps = masks.mask_b(3, np.zeros(70, int), np.zeros(40, int))
+w, b = conv2d.init(rng, 70, 40, taps=taps, dtype=np.float32)
+y, cache = conv2d.forward(rng.standard_normal((11, 9, 12, 70)).astype(np.float32), w, b, taps=taps)
+print(hashlib.sha256(b"".join(a.tobytes() for a in (y, *conv2d.backward(y, cache)))).hexdigest())
+"""
+    digests = {run(code, NPIXEL_THREADS=str(n), OPENBLAS_NUM_THREADS=str(m)) for n in (1, 2, 3) for m in (1, 2)}
+    assert len(digests) == 1
+
+
+def test_work_in_lanes_runs_each_once_and_the_first_error_is_raised():
+    done = []
+    blas.parallel(done.append, 13)
+    assert sorted(done) == list(range(13))
+
+    def fail(lane):
+        if lane == 2:
+            raise ValueError("lane 2")
+    with pytest.raises(ValueError, match="lane 2"):
+        blas.parallel(fail, 5)

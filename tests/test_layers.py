@@ -1,0 +1,127 @@
+"""Every layer of both packages, found by walking them, keeps every promise in properties.py."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import properties
+import walking
+from cases import CASES
+
+LAYERS = walking.layers()
+seeds = st.integers(0, 2**32 - 1)
+
+
+def each_case(test):
+    """Parametrise a test over all strategies of all layers."""
+    pairs = [(LAYERS[name], strategy) for name, strategies in CASES.items() for strategy in strategies if name in LAYERS]
+    names = [f"{name.split('.', 1)[1]}-{i}" for name, strategies in CASES.items() for i in range(len(strategies)) if name in LAYERS]
+    return pytest.mark.parametrize("layer, strategy", pairs, ids=names)(test)
+
+
+def test_every_layer_has_a_case_and_every_case_a_layer():
+    assert set(LAYERS) == set(CASES)
+    assert "npixel.layers.conv2d" in LAYERS and "mdp.policy_evaluation" in LAYERS
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_gradient_is_the_central_difference(layer, strategy, data, seed):
+    properties.gradient(layer, data.draw(strategy), np.random.default_rng(seed))
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_nothing_is_mutated(layer, strategy, data, seed):
+    properties.nothing_is_mutated(layer, data.draw(strategy), np.random.default_rng(seed))
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_dtype_is_kept(layer, strategy, data, seed):
+    output = np.float64 if ".losses." in layer.__name__ else None          # a log-likelihood is always float64
+    properties.dtype_is_kept(layer, data.draw(strategy), np.random.default_rng(seed), output=output)
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_backward_is_linear(layer, strategy, data, seed):
+    properties.backward_is_linear(layer, data.draw(strategy), np.random.default_rng(seed))
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_batch_members_are_independent(layer, strategy, data, seed):
+    case = data.draw(strategy)
+    if case.data:
+        properties.batch_members_are_independent(layer, case, np.random.default_rng(seed))
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_the_visible_past_is_exactly_what_theory_says(layer, strategy, data, seed):
+    case = data.draw(strategy)
+    if case.past:
+        properties.past_is_exact(layer, case, np.random.default_rng(seed))
+
+
+@each_case
+@given(data=st.data(), seed=seeds)
+def test_step_is_forward_over_any_strips(layer, strategy, data, seed):
+    case = data.draw(strategy)
+    if case.steps:
+        properties.step_is_forward(layer, case, np.random.default_rng(seed))
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
+def test_every_image_layer_says_what_it_sees_and_every_layer_with_memory_is_stepped():
+    """A layer of which no case has `past`, or that has a step but no case with `steps`, would have promises that nobody holds it to."""
+    for name, strategies in CASES.items():
+        drawn = [strategy.example() for strategy in strategies]
+        assert any(case.past for case in drawn) == all(case.data for case in drawn), name
+        assert any(case.steps for case in drawn) == hasattr(LAYERS[name], "step"), name
+
+
+def test_the_losses_draw_by_inverting_their_distribution_function():
+    """At the k-th of n equally spaced uniforms, the levels drawn are each level about n p times, in order."""
+    rng = np.random.default_rng(0)
+    for name, shape in (("npixel.losses.bernoulli", (5,)), ("npixel.losses.categorical", (5, 6))):
+        loss, logits = LAYERS[name], rng.standard_normal(shape)
+        n = 20_000
+        uniforms = np.broadcast_to((np.arange(n) + 0.5)[:, None] / n, (n, 5))
+        levels = loss.draw(np.broadcast_to(logits, (n, *shape)), uniforms=uniforms)
+        assert (np.diff(levels, axis=0) >= 0).all()
+        p = np.exp(loss.log_conditionals(logits))
+        counts = (levels[..., None] == np.arange(p.shape[-1])).mean(axis=0)
+        np.testing.assert_allclose(counts, p, atol=1.5 / n)                # a boundary moves at most one uniform on either side
+
+
+@pytest.mark.parametrize("name, logits, targets, words", [
+    ("bernoulli", (2, 3), np.zeros((2, 4), int), "(2, 4)"),
+    ("bernoulli", (2, 3), np.full((2, 3), 2), "found 2 to 2"),
+    ("bernoulli", (2, 3), np.zeros((2, 3)), "float64"),
+    ("categorical", (2, 3, 5), np.zeros((2, 3, 5), int), "(2, 3, 5)"),
+    ("categorical", (2, 3, 5), np.full((2, 3), 5), "found 5 to 5"),
+    ("categorical", (2, 3, 5), np.full((2, 3), -1), "found -1 to -1"),
+])
+def test_losses_refuse_targets_that_do_not_fit(name, logits, targets, words):
+    with pytest.raises(ValueError, match="targets") as error:
+        LAYERS[f"npixel.losses.{name}"].forward(np.zeros(logits), targets=targets)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"x": np.zeros((2, 3, 3))}, "(2, 3, 3)"),
+    ({"x": np.zeros((1, 3, 3, 5))}, "w expects 2 channels, x has 5"),
+    ({"w": np.zeros((2, 2))}, "(2, 2)"),
+    ({"w": np.zeros((3, 2, 4))}, "3 taps, the list 2"),
+    ({"b": np.zeros(3)}, "(3,)"),
+    ({"x": np.zeros((1, 3, 3, 2), np.float32)}, "float32"),
+    ({"stride": 0}, "0"),
+])
+def test_conv2d_refuses_arguments_that_do_not_fit(change, words):
+    arguments = {"x": np.zeros((1, 3, 3, 2)), "w": np.zeros((2, 2, 4)), "b": np.zeros(4), "stride": 1} | change
+    with pytest.raises(ValueError) as error:
+        LAYERS["npixel.layers.conv2d"].forward(arguments["x"], arguments["w"], arguments["b"], taps=[(0, 0), (-1, 0)], stride=arguments["stride"])
+    assert words in str(error.value)
