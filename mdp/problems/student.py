@@ -59,3 +59,8 @@ PUBLISHED = [
               "Silver, lecture 2, slide \"Example: Optimal Action-Value Function for Student MDP\"",
               note="8.4 is a slip: it leaves out the reward +1 of the pub", wrong={("C3", "pub"): "9.4"}),
 ]
+
+# where the slide puts things: state, or (state, action) for the dot of an action -> (x, y)
+POSITIONS = {"FB": (0, 3), "C1": (0, 0), "C2": (3, 0), "C3": (6, 0), "Sleep": (6, 3),
+             ("FB", "facebook"): (-1.2, 3.3), ("FB", "quit"): (0.55, 1.5), ("C1", "facebook"): (-0.55, 1.5), ("C1", "study"): (1.5, 0), ("C2", "study"): (4.5, 0),
+             ("C2", "sleep"): (4.2, 1.9), ("C3", "study"): (6, 1.5), ("C3", "pub"): (3.3, -1.7)}

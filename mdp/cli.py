@@ -1,0 +1,293 @@
+"""The command line: mdp solve | evaluate | simulate | problems | demo.
+
+Exit status: 0; 1 if a solution did not reach its tolerance (its bounds are valid all the same); 2 for bad input, in one line.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from npixel.command import Parser, add_json, print_json, run
+
+from . import layout
+from .evaluation import ConvergenceWarning, evaluate
+from .formats.json_file import load, save
+from .planning import METHODS, solve
+from .problems import PROBLEMS
+from .simulation import returns, simulate
+
+
+def main(argv=None):
+    """The command `mdp`; returns the exit status."""
+    return run(_parser(), argv)
+
+
+def _parser():
+    parser = Parser(prog="mdp", description="Markov decision processes, solved exactly: values with bounds that hold.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    command = commands.add_parser("solve", help="best policy and its value, with bounds", description="Solve a process.")
+    _add_model(command)
+    command.add_argument("--criterion", choices=list(METHODS), help="default: discounted if gamma < 1, else total; finite_horizon with --horizon")
+    command.add_argument("--horizon", type=int, metavar="T", help="number of steps")
+    command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
+    command.add_argument("--tol", type=float, default=1e-8, help="how far apart the bounds may be (default 1e-8)")
+    command.add_argument("--minimize", action="store_true", help="rewards are costs")
+    add_json(command)
+    command.set_defaults(call=_solve)
+
+    command = commands.add_parser("evaluate", help="value, variance and visits of one policy", description="Evaluate a policy exactly.")
+    _add_model(command)
+    _add_policy(command)
+    add_json(command)
+    command.set_defaults(call=_evaluate)
+
+    command = commands.add_parser("simulate", help="episodes, and their mean return beside the exact one", description="Simulate a policy.")
+    _add_model(command)
+    _add_policy(command)
+    command.add_argument("--episodes", type=int, default=1000, metavar="N", help="default 1000")
+    command.add_argument("--horizon", type=int, metavar="T", help="stop after T steps (default: in a terminal state)")
+    command.add_argument("--start", metavar="STATE", help="first state (default: the initial distribution of the process)")
+    command.add_argument("--seed", type=int, default=0, help="of the random numbers (default 0)")
+    command.add_argument("--show", type=int, default=3, metavar="N", help="print the first N episodes (default 3)")
+    add_json(command)
+    command.set_defaults(call=_simulate)
+
+    command = commands.add_parser("problems", help="the textbook examples", description="List the examples, or show one with its published answers.")
+    command.add_argument("name", nargs="?", metavar="NAME")
+    command.add_argument("--write", metavar="FILE", help="write the process as a JSON file, a start for one's own")
+    add_json(command)
+    command.set_defaults(call=_problems)
+
+    command = commands.add_parser("demo", help="solve the examples, compare with the published answers, draw them",
+                                  description="Solve the examples with every method that can, beside the published answers, and draw them.")
+    command.add_argument("--out", type=Path, default=Path("mdp-demo"), metavar="DIR", help="folder for the pictures (default mdp-demo)")
+    command.add_argument("--no-pictures", action="store_true", help="only the text")
+    add_json(command)
+    command.set_defaults(call=_demo)
+    return parser
+
+
+def _add_model(command):
+    command.add_argument("model", metavar="FILE|NAME", help="a JSON file (see mdp problems NAME --write), or an example: " + ", ".join(PROBLEMS))
+    command.add_argument("--gamma", metavar="G", help="another discount, for example 0.9 or 9/10")
+
+
+def _add_policy(command):
+    command.add_argument("--policy", default="uniform", metavar="P",
+                         help='uniform (default), optimal, or a JSON file {"state": "action"} or {"state": {"action": probability}}')
+
+
+def _model(arguments):
+    name = arguments.model
+    if name in PROBLEMS:
+        return PROBLEMS[name].make() if arguments.gamma is None else PROBLEMS[name].make(arguments.gamma)
+    path = Path(name)
+    if not path.exists():
+        raise ValueError(f"{name!r} is neither a file nor an example; the examples are {', '.join(PROBLEMS)}")
+    m = load(path)
+    return m if arguments.gamma is None else m.replace(gamma=arguments.gamma)
+
+
+def _policy(m, text):
+    """uniform, optimal or a file -> (S, A) probabilities."""
+    if text == "uniform":
+        return m.available / np.maximum(m.available.sum(axis=1, keepdims=True), 1)
+    if text == "optimal":
+        policy = solve(m).policy
+        return np.eye(m.num_actions)[np.maximum(policy, 0)] * m.available
+    path = Path(text)
+    if not path.exists():
+        raise ValueError(f"--policy {text!r} is neither uniform, nor optimal, nor a file")
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise ValueError(f"{path}: expects an object state -> action")
+    states, actions = {str(s): i for i, s in enumerate(m.state_names)}, {str(a): i for i, a in enumerate(m.action_names)}
+    pi = np.zeros((m.num_states, m.num_actions))
+    for name, choice in table.items():
+        if name not in states:
+            raise ValueError(f"{path}: {name!r} is not a state")
+        for action, p in (choice if isinstance(choice, dict) else {choice: 1}).items():
+            if str(action) not in actions:
+                raise ValueError(f"{path}: {action!r} (state {name!r}) is not an action")
+            if isinstance(p, bool) or not isinstance(p, (int, float)):
+                raise ValueError(f"{path}: the probability of {action!r} in {name!r} is {p!r}, not a number")
+            pi[states[name], actions[str(action)]] = p
+    try:
+        m.pair_weights(pi)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return pi
+
+
+# the commands
+
+def _solve(arguments):
+    m = _model(arguments)
+    if arguments.criterion == "finite_horizon" and arguments.horizon is None:
+        raise ValueError("--criterion finite_horizon needs --horizon")
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)             # said below, and by the exit status
+        s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon, minimize=arguments.minimize, method=arguments.method, tol=arguments.tol)
+    seconds = time.perf_counter() - began
+    width = float(np.max(s.upper - s.lower, initial=0.0))
+    first = (lambda x: x[0]) if s.v.ndim == 2 else (lambda x: x)
+    policy = first(s.policy) if len(s.policy) else np.full(m.num_states, -1)
+    if arguments.json:
+        names = [str(name) for name in m.state_names]
+        actions = lambda row: {name: None if a < 0 else str(m.action_names[a]) for name, a in zip(names, row)}             # noqa: E731
+        print_json({"criterion": s.criterion, "method": s.method, "gamma": m.gamma, "converged": s.converged, "iterations": s.iterations, "tol": s.tol,
+                    "width": width, "seconds": seconds, "v": dict(zip(names, first(s.v).tolist())), "lower": dict(zip(names, first(s.lower).tolist())),
+                    "upper": dict(zip(names, first(s.upper).tolist())), "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
+    else:
+        steps = f", {arguments.horizon} steps" if s.v.ndim == 2 else ""
+        print(f"{m!r}: {s.criterion}{steps} by {s.method}, {s.iterations} iterations, {seconds:.3f} s")
+        print(f"bounds {width:.2g} apart, rounding included" + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
+        print(_table(m, [("v", first(s.v))], policy, s if s.v.ndim == 1 else None))
+    if not s.converged:
+        print(f"mdp: not converged: the bounds are {width:.3g} apart, --tol is {s.tol:g}; they are valid", file=sys.stderr)
+        return 1
+
+
+def _evaluate(arguments):
+    m = _model(arguments)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        evaluation = evaluate(m, _policy(m, arguments.policy))
+    doubts = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+    if arguments.json:
+        names = [str(name) for name in m.state_names]
+        result = {name: dict(zip(names, getattr(evaluation, name).tolist())) for name in ("v", "error", "return_variance")}
+        if m.initial is not None:
+            result |= {"initial_mean": evaluation.initial_mean, "initial_variance": evaluation.initial_variance,
+                       "occupancy": {names[s]: {str(m.action_names[a]): evaluation.occupancy[s, a] for a in np.flatnonzero(m.available[s])} for s in range(m.num_states)}}
+        print_json({"gamma": m.gamma, "policy": arguments.policy, **result})
+    else:
+        print(f"{m!r}: policy {arguments.policy}, proved to {float(np.max(evaluation.error)):.2g}")
+        columns = [("v", evaluation.v), ("deviation", np.sqrt(np.maximum(evaluation.return_variance, 0)))]
+        if m.initial is not None:
+            columns.append(("visits", evaluation.occupancy.sum(axis=1)))
+        print(_rows(m, columns))
+        if m.initial is not None:
+            print(f"from the initial distribution: mean {evaluation.initial_mean:.6g}, standard deviation {np.sqrt(max(evaluation.initial_variance, 0)):.6g}")
+    for doubt in doubts:
+        print(f"mdp: {doubt.message}", file=sys.stderr)
+    return 1 if doubts else 0
+
+
+def _simulate(arguments):
+    m = _model(arguments)
+    policy = _policy(m, arguments.policy)
+    if arguments.seed < 0:
+        raise ValueError(f"--seed expects an integer >= 0, got {arguments.seed}")
+    if arguments.episodes < 1:
+        raise ValueError(f"--episodes expects an integer >= 1, got {arguments.episodes}")
+    start = None
+    if arguments.start is not None:
+        names = [str(name) for name in m.state_names]
+        if arguments.start not in names:
+            raise ValueError(f"--start {arguments.start!r} is not a state; the states are {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}")
+        start = names.index(arguments.start)
+    episodes = simulate(m, policy, np.random.default_rng(arguments.seed), episodes=arguments.episodes, horizon=arguments.horizon, start=start)
+    G = np.array([returns(t, m.gamma)[0] for t in episodes])
+    error = float(G.std(ddof=1) / np.sqrt(len(G))) if len(G) > 1 else float("nan")
+    exact = None
+    if arguments.horizon is None:
+        mu = m.initial if start is None else np.eye(m.num_states)[start]
+        exact = float(mu @ evaluate(m, policy).v)
+    elif arguments.horizon * m.num_pairs <= 10**7:
+        mu = m.initial if start is None else np.eye(m.num_states)[start]
+        exact = float(mu @ evaluate(m, np.broadcast_to(policy, (arguments.horizon, *policy.shape))).v[0])
+    if arguments.json:
+        shown = [{"states": [str(m.state_names[s]) for s in t.states], "actions": [str(m.action_names[a]) for a in t.actions], "rewards": t.rewards,
+                  "terminated": t.terminated, "return": returns(t, m.gamma)[0]} for t in episodes[:arguments.show]]
+        print_json({"gamma": m.gamma, "episodes": len(G), "mean_return": G.mean(), "standard_error": error, "exact_mean_return": exact,
+                    "mean_steps": np.mean([len(t.actions) for t in episodes]), "terminated": sum(t.terminated for t in episodes), "trajectories": shown})
+        return
+    for t in episodes[:arguments.show]:
+        path = "".join(f"{m.state_names[s]} -{m.action_names[a]}({r:g})-> " for s, a, r in list(zip(t.states, t.actions, t.rewards))[:12])
+        print(path + ("..." if len(t.actions) > 12 else f"{m.state_names[t.states[-1]]}") + f"   return {returns(t, m.gamma)[0]:.6g}")
+    print(f"{len(G)} episodes: mean return {G.mean():.6g} +- {error:.2g} (one standard error)" + ("" if exact is None else f", exact {exact:.6g}"))
+
+
+def _problems(arguments):
+    if arguments.name is None:
+        if arguments.write:
+            raise ValueError("--write needs the NAME of an example")
+        if arguments.json:
+            print_json({name: {"about": p.about, "states": p.make().num_states, "gamma": p.make().gamma} for name, p in PROBLEMS.items()})
+        else:
+            for name, problem in PROBLEMS.items():
+                print(f"{name:16} {problem.about}; {problem.make().num_states} states")
+        return
+    if arguments.name not in PROBLEMS:
+        raise ValueError(f"{arguments.name!r} is not an example; the examples are {', '.join(PROBLEMS)}")
+    problem = PROBLEMS[arguments.name]
+    if arguments.write:
+        save(problem.make(), arguments.write)
+    if arguments.json:
+        print_json({"name": arguments.name, "about": problem.about, "published": [
+            {"quantity": p.quantity, "gamma": p.gamma, "policy": p.policy, "source": p.source, "note": p.note,
+             "values": {_key(k): v for k, v in p.values.items()}, "wrong": {_key(k): v for k, v in (p.wrong or {}).items()}} for p in problem.published]})
+        return
+    print(f"{problem.make()!r}: {problem.about}")
+    for p in problem.published:
+        print(f"\n{p.quantity}{' of the ' + p.policy + ' policy' if p.policy else ''}, gamma = {p.gamma}: {p.source}" + (f"\n({p.note})" if p.note else ""))
+        print("  " + "  ".join(f"{_key(k)} {v}" for k, v in p.values.items()))
+
+
+def _key(key):
+    return f"{key[0]}/{key[1]}" if isinstance(key, tuple) and isinstance(key[1], str) else str(key)
+
+
+def _demo(arguments):
+    from . import demo
+    return demo.run(arguments.out, pictures=not arguments.no_pictures, as_json=arguments.json)
+
+
+# text
+
+def _arrow(name):
+    text = layout.symbol(name)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return layout.LETTERS.get(text, text)
+    return text
+
+
+def _table(m, columns, policy, solution=None):
+    """A grid of values and a grid of arrows if the states are cells, else one row per state."""
+    where = layout.cells(m)
+    if where is None or max(c for _, c in where.values()) > 11 or max(r for r, _ in where.values()) > 40:
+        return _rows(m, columns, policy)
+    rows, width = (max(cell[i] for cell in where.values()) + 1 for i in (0, 1))
+    best = layout.best_actions(m, solution) if solution is not None else [[a] if a >= 0 else [] for a in policy]
+    state = {cell: s for s, cell in where.items()}
+    lines = []
+    for r in range(rows):
+        values = "".join("     ####" if (r, c) not in state else f"{columns[0][1][state[r, c]] + 0.0:9.4f}" for c in range(width))
+        arrows = " ".join(f"{'#' if (r, c) not in state else ''.join(_arrow(m.action_names[a]) for a in best[state[r, c]]) or '.':>5}" for c in range(width))
+        lines.append(values + "    " + arrows)
+    others = [s for s in range(m.num_states) if s not in where]
+    return "\n".join(lines + [f"  {m.state_names[s]}: {columns[0][1][s]:.4f}" for s in others])
+
+
+def _rows(m, columns, policy=None, most=200):
+    names = [str(name) for name in m.state_names[:most]]
+    width = max(map(len, names + ["state"]))
+    lines = [f"{'state':{width}}" + "".join(f"{name:>14}" for name, _ in columns) + ("   action" if policy is not None else "")]
+    for s, name in enumerate(names):
+        action = "" if policy is None else "   " + ("(terminal)" if policy[s] < 0 else str(m.action_names[policy[s]]))
+        lines.append(f"{name:{width}}" + "".join(f"{values[s] + 0.0:14.6g}" for _, values in columns) + action)
+    if m.num_states > most:
+        lines.append(f"... and {m.num_states - most} more states; --json prints all")
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""mdp demo: the textbook examples, solved by every method that can, beside what was published, and drawn.
+
+Read first: problems/, planning/, plots.py.
+"""
+
+import time
+import warnings
+
+import numpy as np
+
+from npixel.command import print_json
+
+from . import plots
+from .evaluation import ConvergenceWarning, evaluate
+from .planning import METHODS, solve
+from .problems import PROBLEMS
+from .problems.student import POSITIONS
+from .simulation import returns, simulate
+
+
+def run(out, *, pictures=True, as_json=False):
+    """Print the comparison, write PNGs into the folder `out`; returns the exit status: 1 if anything disagrees or did not converge."""
+    from .cli import _table
+    if pictures:
+        plots.figure(1, 1)                                              # a missing matplotlib is said at once
+        out.mkdir(parents=True, exist_ok=True)
+    say = (lambda *text: None) if as_json else print
+    report, good = {}, True
+    for name, problem in PROBLEMS.items():
+        m = problem.make()
+        say(f"\n== {name}: {problem.about}")
+        say(f"   {m!r}")
+        report[name] = {"methods": {}, "published": []}
+        solutions = {}
+        criterion = "discounted" if m.gamma < 1 else "total"
+        for method in METHODS[criterion]:
+            began = time.perf_counter()
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    s = solve(m, method=method)
+            except ValueError as error:
+                say(f"   {method:20} {error}")
+                report[name]["methods"][method] = {"refused": str(error)}
+                continue
+            seconds, width = time.perf_counter() - began, float(np.max(s.upper - s.lower))
+            solutions[method] = s
+            good &= s.converged
+            say(f"   {method:20} {s.iterations:6} iterations {seconds:8.3f} s   bounds {width:.1e} apart")
+            report[name]["methods"][method] = {"iterations": s.iterations, "seconds": seconds, "width": width, "converged": s.converged}
+        best = solutions["policy_iteration"]
+        agree = all((a.lower <= b.upper).all() for a in solutions.values() for b in solutions.values())
+        good &= agree
+        say("   all bounds overlap: the methods agree" if agree else "   THE METHODS DISAGREE")
+        say(_table(m, [("v*", best.v)], best.policy, best))
+        uniform = m.available / np.maximum(m.available.sum(axis=1, keepdims=True), 1)
+        random_policy = evaluate(m, uniform)
+
+        for p in problem.published:
+            if p.policy == "uniform":
+                numbers = dict(zip(m.state_names, random_policy.v))
+            elif p.quantity == "v*":
+                numbers = dict(zip(m.state_names, best.v))
+            else:
+                numbers = {(m.state_names[s], m.action_names[a]): best.q[s, a] for s, a in np.argwhere(m.available)}
+            misses = p.misses(numbers)
+            unknown = set(misses) - set(p.wrong or {})
+            good &= not unknown
+            met = len(p.values) - len(misses)
+            say(f"   published {p.quantity}{' (' + p.policy + ' policy)' if p.policy else ''}: {met} of {len(p.values)} numbers met to their printed digits: {p.source}")
+            for key, (printed, ours) in misses.items():
+                say(f"      {key}: printed {printed}, computed {ours:.6g}" + (f"   ({p.note})" if key in (p.wrong or {}) else "   DISAGREES"))
+            if any(isinstance(key, tuple) and isinstance(key[1], str) for key in p.values):
+                say("\n".join(f"      {f'q*({s}, {a})':20} computed {numbers[s, a]:8.4f}   printed {text:>6}" for (s, a), text in p.values.items()))
+            elif not isinstance(next(iter(p.values)), tuple):
+                say("\n".join(f"      {s!s:20} computed {numbers[s]:8.4f}   printed {text:>6}" for s, text in p.values.items()))
+            else:
+                say(_beside(p, numbers))
+            report[name]["published"].append({"quantity": p.quantity, "policy": p.policy, "source": p.source, "met": met, "of": len(p.values),
+                                              "known_slips": len(misses) - len(unknown), "disagree": len(unknown)})
+
+        start = 1 if name == "student" else int(np.argmax(~m.terminal))
+        episodes = simulate(m, uniform, np.random.default_rng(0), episodes=5000, start=start, horizon=None if m.gamma == 1 else 200)
+        G = np.array([returns(t, m.gamma)[0] for t in episodes])
+        exact, error = random_policy.v[start], np.sqrt(random_policy.return_variance[start] / len(G))
+        inside = abs(G.mean() - exact) <= 4 * error + 1e-6
+        good &= bool(inside)
+        say(f"   simulated, uniform policy from {m.state_names[start]}: mean return {G.mean():.4f} of 5000 episodes, exact {exact:.4f}, "
+            f"{abs(G.mean() - exact) / error:.1f} standard errors apart")
+        report[name] |= {"agree": bool(agree), "simulated_mean": G.mean(), "exact_mean": exact, "standard_error": error,
+                         "v": {str(s): v for s, v in zip(m.state_names, best.v)}, "policy": {str(s): None if a < 0 else str(m.action_names[a]) for s, a in zip(m.state_names, best.policy)}}
+        if pictures:
+            for file in _draw(name, m, best, random_policy, solutions, out):
+                say(f"   drawn: {file}")
+                report[name].setdefault("pictures", []).append(str(file))
+    say("\n" + ("every number agrees" if good else "SOMETHING DISAGREES: see above"))
+    if as_json:
+        print_json({"good": bool(good), "problems": report})
+    return 0 if good else 1
+
+
+def _beside(published, numbers):
+    """Computed and printed grids side by side."""
+    rows, columns = (max(cell[i] for cell in published.values) + 1 for i in (0, 1))
+    lines = [f"      {'computed':{9 * columns}}    printed"]
+    for r in range(rows):
+        ours = "".join(f"{numbers[r, c] + 0.0:9.4f}" if (r, c) in published.values else "     ####" for c in range(columns))
+        theirs = "".join(f"{published.values.get((r, c), '####'):>8}" for c in range(columns))
+        lines.append(f"      {ours}    {theirs}")
+    return "\n".join(lines)
+
+
+def _draw(name, m, best, random_policy, solutions, out):
+    if name == "student":
+        yield _save(plots.transition_graph(m, positions=POSITIONS, solution=best, title="Student MDP, γ = 1: v* in the circles, best actions bold"), out / "student.png")
+        return
+    panels = [("uniformly random policy: v", random_policy.v, None), ("optimal: v* and every best action", best.v, best)]
+    titles = {"gridworld": "Sutton & Barto, figures 3.2 and 3.5, γ = 0.9", "gridworld_4x4": "Sutton & Barto, example 4.1, γ = 1",
+              "russell_norvig": "Russell & Norvig's 4×3 world, γ = 1"}
+    yield _save(plots.value_map(m, panels, title=titles[name]), out / f"{name}.png")
+    if name == "gridworld":
+        change, v = [], np.zeros(m.num_states)
+        from .bellman import T
+        for _ in range(solutions["value_iteration"].iterations):
+            new = T(m, v)
+            change.append(np.abs(new - v).max())
+            v = new
+        yield _save(plots.convergence({k: s for k, s in solutions.items() if s.history is not None}, last_change=change,
+                                      title="Bounds closing in on v* (gridworld, γ = 0.9)"), out / "bounds.png")
+
+
+def _save(fig, path):
+    plots.save(fig, path)
+    return path

@@ -1,0 +1,190 @@
+"""Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in.
+
+Every function returns a matplotlib Figure that belongs to no window; `save` writes it. matplotlib is imported when a picture is drawn.
+"""
+
+import math
+
+import numpy as np
+
+from .layout import best_actions, cells
+
+STEP = {"north": (0, -1), "south": (0, 1), "east": (1, 0), "west": (-1, 0), "up": (0, -1), "down": (0, 1), "right": (1, 0), "left": (-1, 0)}
+INK, SOFT, ACTION = "#1f2933", "#8794a3", "#b3541e"
+
+
+def figure(width, height):
+    """An empty Figure, in inches.   ImportError, in one line, without matplotlib"""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("pictures need matplotlib: install npixel[demo]") from None
+    fig = Figure(figsize=(width, height), dpi=130, facecolor="white", layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def save(fig, path):
+    """Write a figure as PNG (or what the name's ending says)."""
+    fig.savefig(path)
+
+
+def value_map(m, panels, *, title=""):
+    """Values of a grid world as colours and numbers, one panel each, with the best actions as arrows.
+
+    panels   list of (heading, v (S,), solution or None): arrows are drawn where there is a Solution
+    ValueError if the states are not cells of a grid (layout.cells).
+    """
+    where = cells(m)
+    if where is None:
+        raise ValueError("value_map expects states named (row, column)")
+    rows, columns = (max(cell[i] for cell in where.values()) + 1 for i in (0, 1))
+    size = 0.82
+    fig = figure(len(panels) * (columns * size + 1.1), rows * size + (1.0 if title else 0.6))
+    if title:
+        fig.suptitle(title, color=INK, fontsize=12)
+    for number, (heading, v, solution) in enumerate(panels, start=1):
+        ax = fig.add_subplot(1, len(panels), number)
+        picture = np.full((rows, columns), np.nan)
+        for s, cell in where.items():
+            picture[cell] = v[s]
+        low, high = np.nanmin(picture), np.nanmax(picture)
+        decimals = 1 if max(abs(low), abs(high)) >= 9.995 else 2
+        ax.set_facecolor("#3e4c59")                                     # walls
+        ax.imshow(picture, cmap="YlGnBu", vmin=low - 0.05 * (high - low), vmax=high + 1.1 * (high - low) + 1e-9)    # light enough to read on
+        for s, (r, c) in where.items():
+            ax.text(c, r + (0.26 if solution is not None and not m.terminal[s] else 0), f"{v[s] + 0.0:.{decimals}f}".replace("-", "−"), ha="center", va="center", fontsize=10, color=INK)
+        if solution is not None:
+            for s, actions in enumerate(best_actions(m, solution)):
+                if s in where:
+                    _arrows(ax, where[s], [str(m.action_names[a]) for a in actions])
+        ax.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color="white", linewidth=1.5)
+        ax.tick_params(which="both", length=0, labelsize=8, colors=SOFT)
+        ax.set_xticks(range(columns)), ax.set_yticks(range(rows))
+        ax.set_title(heading, fontsize=10.5, color=INK)
+        for side in ax.spines.values():
+            side.set_visible(False)
+    return fig
+
+
+def _arrows(ax, cell, names):
+    r, c = cell
+    for name in names:
+        if name.lower() in STEP:
+            dx, dy = STEP[name.lower()]
+            ax.annotate("", (c + 0.2 * dx, r - 0.14 + 0.2 * dy), (c, r - 0.14),
+                        arrowprops={"arrowstyle": "-|>", "color": ACTION, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})
+        else:
+            ax.text(c, r - 0.16, name, ha="center", va="center", fontsize=8.5, color=ACTION, style="italic")
+
+
+def transition_graph(m, *, positions=None, solution=None, title=""):
+    """States as circles, actions as dots on the way, arrows with probability and reward; the actions of `solution` are drawn bold.
+
+    positions   state name -> (x, y), and (state name, action name) -> (x, y) for the dot of an action; default: states on a circle
+    ValueError above 20 states: nobody could read it.
+    """
+    if m.num_states > 20:
+        raise ValueError(f"transition_graph draws at most 20 states, this process has {m.num_states}")
+    positions = dict(positions or {})
+    for s, name in enumerate(m.state_names):
+        angle = math.pi / 2 - 2 * math.pi * s / m.num_states
+        positions.setdefault(name, (2.4 * math.cos(angle), 2.4 * math.sin(angle)))
+    xs, ys = zip(*(positions[name] for name in positions))
+    fig = figure(1.35 * (max(xs) - min(xs)) + 2.2, 1.35 * (max(ys) - min(ys)) + 2.2)
+    ax = fig.add_subplot()
+    radius = 0.42
+    best = best_actions(m, solution) if solution is not None else [[]] * m.num_states
+    for k in range(m.num_pairs):
+        s, a = int(m.pair_state[k]), int(m.pair_action[k])
+        source, action = m.state_names[s], m.action_names[a]
+        outcomes = range(m.outcome_ptr[k], m.outcome_ptr[k + 1])
+        targets = [positions[m.state_names[m.next[j]]] for j in outcomes]
+        start = np.array(positions[source])
+        dot = positions.get((source, action))
+        if dot is None:
+            centre = np.mean(targets, axis=0)
+            if np.allclose(centre, start):                              # a loop: out on the far side from the middle of the picture
+                outward = start - np.mean([positions[name] for name in m.state_names], axis=0)
+                dot = start + 1.05 * outward / (np.linalg.norm(outward) or 1)
+            else:
+                way = centre - start
+                dot = start + 0.5 * way + 0.16 * np.array([-way[1], way[0]]) / np.linalg.norm(way)
+        dot = np.array(dot)
+        bold = a in best[s]
+        colour, width = (ACTION, 2.2) if bold else (SOFT, 1.2)
+        back = any(np.allclose(target, start) for target in targets)    # there and back: an eye rather than two lines on each other
+        _edge(ax, start, dot, (radius, 0.0), colour, width, bend=-0.3 if back else 0.0, head=False)
+        ax.plot(*dot, "o", color=colour, markersize=6, zorder=3)
+        for j, target in zip(outcomes, targets):
+            target = np.array(target)
+            bend = -0.3 if np.allclose(target, start) else 0.1
+            way = (target - dot) / np.linalg.norm(target - dot)
+            reach = radius / np.abs(way).max() if m.terminal[m.next[j]] else radius                # terminal states are squares
+            _edge(ax, dot, target, (0.0, reach), colour, width, bend=bend, head=True)
+            if m.probability[j] < 1:
+                control = (dot + target) / 2 + bend * np.array([target[1] - dot[1], dot[0] - target[0]])
+                on_it = 0.5**2 * dot + 0.5 * control + 0.5**2 * target   # the middle of the curve
+                ax.text(*on_it, f"{m.probability[j]:.3g}", fontsize=9, color=INK, ha="center", va="center", zorder=5,
+                        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
+        # the label stands on the side away from what the action connects
+        away = dot - np.mean([start, *map(np.array, targets)], axis=0)
+        if np.linalg.norm(away) < 0.12:
+            way = np.array(targets[0]) - start
+            away = np.array([way[1], -way[0]]) if way[0] < 0 or way[0] == 0 < way[1] else np.array([-way[1], way[0]])
+        x, y = away / np.linalg.norm(away)
+        ax.annotate(f"{action}\nr = {_short(m.expected.r[k])}", dot, xytext=(9 * x, 9 * y), textcoords="offset points", fontsize=9, zorder=6,
+                    ha="left" if x > 0.5 else "right" if x < -0.5 else "center", va="bottom" if y > 0.5 else "top" if y < -0.5 else "center",
+                    color=ACTION if bold else INK)
+    from matplotlib.patches import Circle, Rectangle
+    for s, name in enumerate(m.state_names):
+        x, y = positions[name]
+        shape = (Rectangle((x - radius, y - radius), 2 * radius, 2 * radius, facecolor="#e4e7eb", edgecolor=INK, linewidth=1.4, zorder=4) if m.terminal[s]
+                 else Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1.4, zorder=4))
+        ax.add_patch(shape)
+        label = str(name) if solution is None else f"{name}\n{_short(solution.v[s])}"
+        ax.text(x, y, label, ha="center", va="center", fontsize=10, color=INK, zorder=5)
+    ax.set_xlim(min(xs) - 0.8, max(xs) + 0.8), ax.set_ylim(min(ys) - 0.7, max(ys) + 0.8)
+    ax.set_aspect("equal"), ax.axis("off")
+    if title:
+        ax.set_title(title, fontsize=12, color=INK)
+    return fig
+
+
+def _edge(ax, start, end, gaps, colour, width, *, bend, head):
+    way = end - start
+    length = np.linalg.norm(way)
+    if length == 0:
+        return
+    start, end = start + way / length * gaps[0], end - way / length * gaps[1]
+    ax.annotate("", end, start, zorder=2, arrowprops={"arrowstyle": "-|>" if head else "-", "color": colour, "linewidth": width, "shrinkA": 0,
+                                                      "shrinkB": 0, "mutation_scale": 13, "connectionstyle": f"arc3,rad={bend}"})
+
+
+def convergence(solutions, *, title="", last_change=None):
+    """Largest upper - lower after each iteration, one curve for each Solution that has a history.   last_change: (n,) drawn beside, dashed"""
+    fig = figure(6.4, 3.9)
+    ax = fig.add_subplot()
+    for colour, (name, solution) in zip(("#1f6f8b", ACTION, "#5b8c5a", "#6b4c9a"), solutions.items()):
+        if solution.history is not None:
+            steps = np.arange(1, len(solution.history) + 1)
+            ax.semilogy(steps, np.maximum(solution.history, 1e-17), "o-" if len(steps) < 30 else "-", color=colour, label=name, markersize=4)
+    if last_change is not None:
+        ax.semilogy(np.arange(1, len(last_change) + 1), np.maximum(last_change, 1e-17), "--", color=SOFT, label="last change of v (proves nothing)")
+    ax.set_xlabel("iteration"), ax.set_ylabel("upper bound - lower bound")
+    ax.grid(alpha=0.25)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    ax.legend(frameon=False, fontsize=9)
+    if title:
+        ax.set_title(title, fontsize=11.5, color=INK)
+    return fig
+
+
+def _short(x):
+    """A number in at most five characters or so, no minus zero."""
+    text = f"{x:.2f}".rstrip("0").rstrip(".") if abs(x) < 10 else f"{x:.1f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text.replace("-", "−")

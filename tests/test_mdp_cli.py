@@ -1,0 +1,206 @@
+"""The command line `mdp`: what it prints, what it refuses, its exit status; and the pictures."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import mdp
+from mdp import plots
+from mdp.cli import main
+
+
+def out(capsys, *argv, status=0):
+    """Run in this process; the text printed."""
+    assert main(list(argv)) == status
+    return capsys.readouterr().out
+
+
+def refused(capsys, *argv):
+    """The one line on standard error, with exit status 2."""
+    try:
+        status = main(list(argv))
+    except SystemExit as exit_:                                        # argparse itself
+        status = exit_.code
+    captured = capsys.readouterr()
+    assert status == 2 and captured.out == "" and captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_solve_prints_values_policy_and_json(capsys):
+    text = out(capsys, "solve", "student")
+    assert "FB" in text and "quit" in text and "total by policy_iteration" in text
+    result = json.loads(out(capsys, "solve", "student", "--json"))
+    assert result["converged"] and result["v"]["C3"] == pytest.approx(10) and result["policy"]["C1"] == "study" and result["policy"]["Sleep"] is None
+    assert result["lower"]["FB"] <= 6 <= result["upper"]["FB"]
+    text = out(capsys, "solve", "gridworld")
+    assert "24.4194" in text and ("↑↓→←" in text or "^v><" in text)
+
+
+def test_a_file_of_ones_own_is_solved_with_another_gamma(capsys, tmp_path):
+    path = str(tmp_path / "mine.json")
+    out(capsys, "problems", "student", "--write", path)
+    result = json.loads(out(capsys, "solve", path, "--gamma", "0.9", "--json"))
+    assert result["gamma"] == 0.9 and result["v"]["FB"] == pytest.approx(3.87) and result["criterion"] == "discounted"
+    same = json.loads(out(capsys, "solve", "student", "--gamma", "9/10", "--method", "value_iteration", "--json"))
+    assert same["v"]["FB"] == pytest.approx(3.87) and same["method"] == "value_iteration"
+    grid = str(tmp_path / "grid.json")
+    out(capsys, "problems", "gridworld", "--write", grid)
+    assert "24.4194" in out(capsys, "solve", grid)                       # still a grid, by the names of its states
+
+
+def test_a_finite_horizon_has_one_policy_per_step(capsys):
+    result = json.loads(out(capsys, "solve", "student", "--horizon", "2", "--json"))
+    assert result["criterion"] == "finite_horizon" and len(result["policy"]) == 2 and result["v"]["C2"] == pytest.approx(8)
+    assert "2 steps" in out(capsys, "solve", "gridworld", "--horizon", "2")
+    out(capsys, "solve", "student", "--horizon", "0")
+
+
+def test_minimizing_solves_for_costs(capsys):
+    result = json.loads(out(capsys, "solve", "gridworld", "--minimize", "--json"))
+    assert result["v"]["(0, 0)"] == pytest.approx(-10)                   # bump into the wall for ever
+
+
+def test_a_solution_that_did_not_converge_exits_with_status_1(capsys):
+    assert main(["solve", "gridworld", "--tol", "1e-18"]) == 1
+    captured = capsys.readouterr()
+    assert "not converged" in captured.out and captured.err.count("\n") == 1 and "they are valid" in captured.err
+    result = json.loads(out(capsys, "solve", "gridworld", "--tol", "1e-18", "--json", status=1))
+    assert result["converged"] is False and result["lower"]["(0, 1)"] <= 1000000 / 40951 <= result["upper"]["(0, 1)"]
+
+
+def test_evaluate_reads_a_policy(capsys, tmp_path):
+    text = out(capsys, "evaluate", "student")
+    assert "-2.30769" in text and "visits" in text
+    result = json.loads(out(capsys, "evaluate", "student", "--policy", "optimal", "--json"))
+    assert result["v"]["C1"] == pytest.approx(6) and result["initial_mean"] == pytest.approx(6) and result["occupancy"]["C2"]["study"] == pytest.approx(1)
+    path = tmp_path / "pi.json"
+    path.write_text(json.dumps({"FB": "quit", "C1": "study", "C2": "sleep", "C3": {"pub": 0.5, "study": 0.5}}))
+    result = json.loads(out(capsys, "evaluate", "student", "--policy", str(path), "--json"))
+    assert result["v"]["C1"] == pytest.approx(-2)
+    assert "initial_mean" not in json.loads(out(capsys, "evaluate", "gridworld", "--json"))
+
+
+def test_simulate_prints_episodes_and_the_exact_mean(capsys):
+    text = out(capsys, "simulate", "student", "--seed", "1")
+    assert "C1 -" in text and "exact -1.30769" in text
+    result = json.loads(out(capsys, "simulate", "gridworld", "--start", "(0, 1)", "--horizon", "30", "--episodes", "400", "--json", "--show", "1"))
+    assert abs(result["mean_return"] - result["exact_mean_return"]) < 5 * result["standard_error"]
+    assert result["trajectories"][0]["states"][0] == "(0, 1)" and len(result["trajectories"]) == 1
+    assert json.loads(out(capsys, "simulate", "student", "--json", "--seed", "3")) == json.loads(out(capsys, "simulate", "student", "--json", "--seed", "3"))
+    out(capsys, "simulate", "student", "--episodes", "1")
+
+
+def test_problems_lists_and_shows_the_published_answers(capsys):
+    assert all(name in out(capsys, "problems") for name in mdp.problems.PROBLEMS)
+    assert "8.4 is a slip" in out(capsys, "problems", "student")
+    result = json.loads(out(capsys, "problems", "student", "--json"))
+    assert result["published"][2]["wrong"] == {"C3/pub": "9.4"}
+    assert json.loads(out(capsys, "problems", "--json"))["gridworld"]["states"] == 25
+
+
+def test_the_demo_finds_every_number_and_draws(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    text = out(capsys, "demo", "--out", str(tmp_path / "new" / "folder"))
+    assert "every number agrees" in text and "DISAGREE" not in text and "(8.4 is a slip" in text
+    pictures = sorted(p.name for p in (tmp_path / "new" / "folder").iterdir())
+    assert pictures == ["bounds.png", "gridworld.png", "gridworld_4x4.png", "russell_norvig.png", "student.png"]
+    assert all((tmp_path / "new" / "folder" / name).read_bytes()[:4] == b"\x89PNG" for name in pictures)
+    result = json.loads(out(capsys, "demo", "--no-pictures", "--json"))
+    assert result["good"] and all(p["disagree"] == 0 for problem in result["problems"].values() for p in problem["published"])
+
+
+def test_the_demo_fails_when_a_published_number_is_not_met(capsys, monkeypatch):
+    from mdp.problems import PROBLEMS, Published
+    wrong = Published("v*", "1", {"FB": "7"}, "nowhere")
+    monkeypatch.setitem(PROBLEMS, "student", PROBLEMS["student"]._replace(published=[wrong]))
+    text = out(capsys, "demo", "--no-pictures", status=1)
+    assert "DISAGREES" in text and "SOMETHING DISAGREES" in text
+
+
+BAD = {
+    "unknown name": (["solve", "teacher"], "'teacher' is neither a file nor an example"),
+    "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 1.2, outside [0, 1]"),
+    "gamma text": (["solve", "student", "--gamma", "much"], "gamma expects a number"),
+    "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
+    "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
+    "criterion": (["solve", "student", "--criterion", "average"], "invalid choice"),
+    "horizon": (["solve", "student", "--horizon", "-3"], "horizon expects an integer >= 0"),
+    "no horizon": (["solve", "student", "--criterion", "finite_horizon"], "needs --horizon"),
+    "tol": (["solve", "student", "--tol", "0"], "tol expects a positive number"),
+    "enumeration": (["solve", "gridworld", "--method", "enumerate_policies"], "above its limit of 65536"),
+    "policy": (["evaluate", "student", "--policy", "lazy"], "neither uniform, nor optimal, nor a file"),
+    "no start": (["simulate", "gridworld", "--horizon", "3"], "no first state"),
+    "start": (["simulate", "student", "--start", "C9"], "'C9' is not a state"),
+    "needs horizon": (["simulate", "gridworld", "--start", "(0, 0)"], "horizon is needed"),
+    "episodes": (["simulate", "student", "--episodes", "0"], "--episodes expects an integer >= 1"),
+    "seed": (["simulate", "student", "--seed", "-1"], "--seed expects"),
+    "problem": (["problems", "teacher"], "'teacher' is not an example"),
+    "write": (["problems", "--write", "x.json"], "--write needs the NAME"),
+    "folder": (["problems", "student", "--write", "/nonexistent/x.json"], "/nonexistent"),
+    "command": (["win"], "invalid choice"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_one_line_and_exit_status_2(capsys, name):
+    argv, message = BAD[name]
+    assert message in refused(capsys, *argv)
+
+
+BAD_POLICY_FILES = {
+    "{": "not JSON", "[]": "expects an object", '{"C9": "study"}': "'C9' is not a state", '{"C1": "nap"}': "'nap' (state 'C1') is not an action",
+    '{"C1": {"study": "all"}}': "not a number", '{"C1": "study"}': "state 0 ('FB') sum to 0", '{"C1": "pub"}': "the action is not available",
+}
+
+
+@pytest.mark.parametrize("text", BAD_POLICY_FILES)
+def test_a_bad_policy_file_gets_one_line(capsys, tmp_path, text):
+    path = tmp_path / "pi.json"
+    path.write_text(text)
+    assert BAD_POLICY_FILES[text] in refused(capsys, "evaluate", "student", "--policy", str(path))
+
+
+def test_a_bad_process_file_gets_one_line(capsys, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text('{"format": "mdp", "version": 1, "gamma": 0.9, "states": {"a": {"go": [[0.999, "a", 1]]}}}')
+    assert "sum to 0.999, not to 1" in refused(capsys, "solve", str(path))
+    assert "directory" in refused(capsys, "solve", str(tmp_path)).lower()
+
+
+def test_infinite_rewards_are_one_line_that_names_the_states(capsys, tmp_path):
+    path = tmp_path / "rich.json"
+    path.write_text('{"format": "mdp", "version": 1, "gamma": 1, "states": {"mine": {"dig": [[1, "mine", 1]], "go": [[1, "home", 0]]}, "home": {}}}')
+    assert "total reward is infinite" in refused(capsys, "solve", str(path))
+
+
+# importing, and pictures
+
+def test_importing_compiles_nothing_and_loads_no_plots():
+    code = ("import sys, mdp; from npixel import kernels; assert 'matplotlib' not in sys.modules and 'torch' not in sys.modules;"
+            "assert all(not getattr(p.compiled, 'signatures', ()) for p in kernels.PAIRS); print(len(kernels.PAIRS))")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_without_matplotlib_the_line_names_the_extra(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    assert "install npixel[demo]" in refused(capsys, "demo", "--out", "nowhere")
+
+
+def test_pictures_refuse_what_they_cannot_show():
+    pytest.importorskip("matplotlib")
+    m = mdp.problems.student()
+    with pytest.raises(ValueError, match="named \\(row, column\\)"):
+        plots.value_map(m, [("v", np.zeros(5), None)])
+    with pytest.raises(ValueError, match="at most 20 states, this process has 25"):
+        plots.transition_graph(mdp.problems.gridworld())
+
+
+def test_the_transition_graph_places_states_by_itself():
+    pytest.importorskip("matplotlib")
+    fig = plots.transition_graph(mdp.problems.student())
+    labels = {text.get_text() for text in fig.axes[0].texts}
+    assert {"FB", "C1", "C2", "C3", "Sleep", "0.2", "0.4", "pub\nr = 1"} <= labels
