@@ -384,7 +384,7 @@ def test_real_models_learn(name):
     data = np.zeros((32, 6, 5, 1), np.uint8)
     data[::2, :, ::2] = 1                                              # two images only: the entropy is ln 2
     model = npixel.build(name, image_shape=(6, 5, 1), **({} if name == "fvbn" else dict(hidden=8, layers=1)))
-    result = training.fit(model, data, steps=300, batch=16, lr=0.2 if name == "fvbn" else 0.02, schedule="cosine", progress=False)
+    result = training.fit(model, data, steps=300, batch=16, lr=0.5 if name == "fvbn" else 0.02, schedule="cosine", progress=False)
     assert result.losses[0] > 10 and abs(-model.log_prob(data).mean() - math.log(2)) < 0.05
 
 
