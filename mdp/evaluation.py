@@ -98,7 +98,9 @@ def evaluate(m, policy, *, terminal_values=None):
     # a class is worth zero only if no outcome in it pays, not if rewards happen to cancel
     refuse_rewards_for_ever(m, inner.blocked(np.bincount(e.owner, weights * e.size, minlength=m.num_states)))
     v = inner.solve(r)
-    error = inner.error(r, v, spread(np.bincount(e.owner, e.count, minlength=m.num_states)) * np.bincount(e.owner, weights * e.size, minlength=m.num_states))
+    # each entry of P_pi and r_pi was added up over the actions taken and their outcomes
+    count = np.bincount(e.owner, (weights > 0) * (e.count + 2), minlength=m.num_states)
+    error = inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=m.num_states), count)
     if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
         warnings.warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})", ConvergenceWarning, stacklevel=2)
 

@@ -32,10 +32,10 @@ def spread(count):
     """Relative error of r + gamma sum p v over `count` outcomes: rounding, and that of the numbers given.
 
     Each product, each addition, gamma and r round once: count + 2 units. A probability may stand for a fraction up to 2 ulp away: 4 units; gamma
-    and a reward for a decimal or fraction that was rounded to them: 1. One more covers the second order. To be multiplied by the sum of
-    absolute values.
+    and a reward for a decimal or fraction that was rounded to them: 1. Three more cover the second order, and adding the bound itself. To be
+    multiplied by the sum of absolute values.
     """
-    return (np.asarray(count, float) + 8) * UNIT
+    return (np.asarray(count, float) + 10) * UNIT
 
 
 class Resolvent:
@@ -96,13 +96,16 @@ class Resolvent:
         """Closed classes on which b is not zero (gamma = 1): there the sum has no finite value. List of index arrays."""
         return [states for states in self.closed if b[states].any()]
 
-    def error(self, b, x, b_error=0.0):
-        """Proven bound on |x - x*|, (S,), inf where none can be given.   b_error (S,) bound on the error of b itself"""
-        count = np.diff(self.P.indptr)
+    def error(self, b, x, b_error=0.0, count=None):
+        """Proven bound on |x - x*|, (S,), inf where none can be given.
+
+        b_error (S,) bound on the error of b itself;  count (S,) how many terms each row of P was added up from, default its entries
+        """
+        count = np.diff(self.P.indptr) if count is None else count
         magnitude = np.abs(b) + np.abs(x) + self.gamma * (self.P @ np.abs(x))
         d = np.abs(b + self.gamma * (self.P @ x) - x) + spread(count) * magnitude + b_error
         if self.gamma < 1:
-            factor = self.gamma * (1 + self._row_excess())
+            factor = self.gamma * (1 + self._row_excess(count))
             out = np.full(self.size, d.max(initial=0) / (1 - factor) * (1 + 8 * UNIT) if factor < 1 else np.inf)
         else:
             w = self.solve(np.isin(np.arange(self.size), self.free).astype(float))
@@ -115,6 +118,6 @@ class Resolvent:
             out = np.minimum(out, (d + self.gamma * (self.P @ out)) * (1 + 2 * spread(count)))
         return out
 
-    def _row_excess(self):
+    def _row_excess(self, count):
         sums = np.asarray(self.P.sum(axis=1)).ravel()
-        return max(0.0, (sums - 1).max(initial=0)) + spread(np.diff(self.P.indptr).max(initial=0))
+        return max(0.0, (sums - 1).max(initial=0)) + spread(count.max(initial=0))

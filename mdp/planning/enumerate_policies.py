@@ -65,14 +65,14 @@ def value_of(m, e, pairs):
         lost[states] = True
     if not lost.any():
         v = inner.solve(r)
-        return v, inner.error(r, v, spread(count) * size)
+        return v, inner.error(r, v, spread(count) * size, count)
     lost = graph.can_reach(P, lost)
     keep = np.flatnonzero(~lost)                                       # a closed world: they never reach a lost state
     v, error = np.full(S, -np.inf), np.zeros(S)
     if keep.size:
         inner = Resolvent(P[keep][:, keep], e.gamma)
         v[keep] = inner.solve(r[keep])
-        error[keep] = inner.error(r[keep], v[keep], (spread(count) * size)[keep])
+        error[keep] = inner.error(r[keep], v[keep], (spread(count) * size)[keep], count[keep])
     return v, error
 
 

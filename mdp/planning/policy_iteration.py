@@ -51,9 +51,8 @@ def evaluate_pairs(e, pairs):
     P, r = mix(e, weights)
     inner = Resolvent(P, e.gamma)
     v = inner.solve(r)
-    own = np.maximum(pairs, 0)
-    b_error = np.where(pairs >= 0, (spread(e.count) * e.size)[own], 0.0) if e.r.size else np.zeros(v.size)
-    return v, inner.error(r, v, b_error)
+    count = np.bincount(e.owner, weights * e.count, minlength=v.size)
+    return v, inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=v.size), count)
 
 
 def improve(e, pairs, v, margin):
