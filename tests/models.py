@@ -1,0 +1,139 @@
+"""The models under test: small configurations of every one, weights in which everything is alive, and every image there is.
+
+A new model adds rows to SMALL, a rule to closed_forms.py and an oracle to oracles/torch_models.py; all test_models_*.py read these.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+import npixel
+
+
+class Small(NamedTuple):
+    """Fields of a model's configuration with which it is small, but has every kind of layer it can have."""
+    name: str
+    config: dict
+    levels: tuple = (2, 4)                             # numbers of levels it can do
+
+
+SMALL = [
+    Small("fvbn", {}),
+    Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),         # neither 4 nor 5 is divisible by 3
+]
+NAMES = [row.name for row in SMALL]
+
+
+def small(name, image_shape, levels=2, *, seed=0, dtype="float64", alive=False, scale=1.0, **changes):
+    """A small model with random weights, drawn by `randomise`."""
+    config = next(row.config for row in SMALL if row.name == name)
+    model = npixel.build(name, image_shape=image_shape, levels=levels, dtype=dtype, **(config | changes))
+    return randomise(model, seed, alive=alive, scale=scale)
+
+
+def randomise(model, seed, *, alive=False, scale=1.0):
+    """Every number in every weight is drawn anew, those behind a mask too: what is masked must not matter. Returns the model.
+
+    alive   all numbers positive: then no relu is dead, and no two ways through the network cancel
+    """
+    rng = np.random.default_rng(seed)
+    for weights in model.params.values():
+        for array in weights:
+            fan_in = array.size / array.shape[-1] if array.ndim > 1 else 4
+            values = rng.standard_normal(array.shape) * scale / math.sqrt(fan_in)
+            array[...] = np.abs(values) + 0.01 if alive else values
+    return model
+
+
+def every_image(image_shape, levels):
+    """(levels^(H W C), H, W, C): all images there are, in the order of counting."""
+    places = math.prod(image_shape)
+    digits = np.arange(levels**places)[:, None] // levels ** np.arange(places)[::-1] % levels
+    return digits.reshape(-1, *image_shape)
+
+
+def images(rng, n, model):
+    """n images of independent uniform levels."""
+    return rng.integers(0, model.levels, (n, *model.image_shape))
+
+
+def same_bits(a, b):
+    """True if two arrays are equal to the last bit."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+# what depends on what
+
+
+def measured(models, *, draws=2, seed=0):
+    """(S, S) bool, S = H W C: entry [o, i] is True if changing sub-pixel i of some image changed any bit of the prediction of o.
+
+    models   one architecture with several weights; a dependency counts if any of them shows it. Relus hide dependencies where
+             they are dead, positive weights hide those of another kind (a saturated gate), so pass some of each
+
+    Every sub-pixel is changed in an image of its own. The images before and after stand at the same places of two batches, so that
+    a matrix product cannot round them differently: what cannot see the change keeps its bits.
+    """
+    rng = np.random.default_rng(seed)
+    places = math.prod(models[0].image_shape)
+    seen = np.zeros((places, places), bool)
+    for model in models:
+        for _ in range(draws):
+            before = np.repeat(images(rng, 1, model), places, axis=0)
+            after = before.copy()
+            flat = after.reshape(places, places)
+            own = np.arange(places)
+            flat[own, own] = (flat[own, own] + rng.integers(1, model.levels, places)) % model.levels
+            changed = model.log_conditionals(before) != model.log_conditionals(after)
+            seen |= changed.reshape(places, places, -1).any(axis=2).T     # [image i, output o] -> [o, i]
+    return seen
+
+
+def structural(model):
+    """(S, S) bool: the same from model.visible_past."""
+    return np.array([model.visible_past(at).reshape(-1) for at in model.order])
+
+
+def several(name, image_shape, levels=2, **changes):
+    """One architecture with four weights, for `measured`: two all positive, two of both signs."""
+    return [small(name, image_shape, levels, seed=seed, alive=seed < 2, **changes) for seed in range(4)]
+
+
+class Report(NamedTuple):
+    """How a set of dependencies differs from what theory says."""
+    leaks: int                                         # pairs in which a prediction sees itself or what comes later
+    nearest: set                                       # offsets (rows down, columns right) of the leaks' nearest pixels
+    missing: int                                       # pairs that theory has, and it has not
+    extra: int                                         # pairs of the past that theory has not, and it has
+    unseen: int                                        # pairs of the past that it has not, whatever the theory
+
+
+def compare(seen, theory, image_shape):
+    """A Report on `seen` against `theory`, both (S, S) bool."""
+    H, W, C = image_shape
+    outputs, inputs = np.indices(seen.shape)
+    past = inputs < outputs
+    leaks = seen & ~past
+    o, i = np.nonzero(leaks)
+    offsets = {(int(r), int(c)) for r, c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
+    closest = min((abs(r) + abs(c) for r, c in offsets), default=0)
+    nearest = {(r, c) for r, c in offsets if abs(r) + abs(c) == closest}
+    return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()), int((seen & past & ~theory).sum()), int((past & ~seen).sum()))
+
+
+def is_right(report):
+    """True if nothing leaks, nothing is missing and nothing of the past is seen that theory denies."""
+    return not (report.leaks or report.missing or report.extra)
+
+
+def future_shuffle(model, *, seed=0):
+    """Pairs (first place replaced, place whose prediction changed) after everything from that place on became noise; [] if none."""
+    rng = np.random.default_rng(seed)
+    places = math.prod(model.image_shape)
+    before = np.repeat(images(rng, 1, model), places, axis=0)
+    noise = images(rng, places, model)
+    later = np.arange(places)[None] >= np.arange(places)[:, None]          # image n: from place n on
+    after = np.where(later.reshape(before.shape), noise, before)
+    changed = (model.log_conditionals(before) != model.log_conditionals(after)).reshape(places, places, -1).any(axis=2)
+    return [(int(n), int(o)) for n, o in zip(*np.nonzero(changed)) if o <= n]
