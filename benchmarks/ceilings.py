@@ -4,7 +4,7 @@
     triad           a = b + 3 c over arrays far larger than any cache, on all threads (McCalpin's STREAM)            GB/s
     exp, tanh       numpy.exp and numpy.tanh, float32, in the cache, on the one thread that NumPy uses               ns per element
 
-A ceiling is the best of its timings: anything slower was held up by something else. The triad counts the three arrays that it
+A ceiling is the best of its timings: anything slower was held up by something else; they are taken again after each family. The triad counts the three arrays that it
 names, 24 bytes per element; a processor that first reads what it is about to write moves a third more.
 
 Read next: runner.py.
@@ -81,15 +81,17 @@ CEILINGS = (
 )
 
 
-def measure(effort, timings=10):
-    """{name: {"value", "unit", "seconds"}} of every ceiling."""
-    found = {}
-    for ceiling in CEILINGS:
-        with Worker(ceiling.name, effort) as worker:
-            worker.setup(Implementation(ceiling.name, ceiling.setup), ceiling.arguments)
-            calls = calibrate(worker)
-            seconds = [worker.time(calls) for _ in range(timings)]
-        best = min(seconds)
-        value = best / ceiling.work * 1e9 if ceiling.unit == "ns/element" else ceiling.work / best
-        found[ceiling.name] = {"value": value, "unit": ceiling.unit, "seconds": seconds}
-    return found
+def measure(effort, timings=10, found=None):
+    """{name: {"value", "unit", "seconds"}} of every ceiling.   found: an earlier answer, whose timings are kept"""
+    found = found or {}
+    return {ceiling.name: _measure(ceiling, effort, timings, found.get(ceiling.name, {"seconds": []})["seconds"]) for ceiling in CEILINGS}
+
+
+def _measure(ceiling, effort, timings, earlier):
+    with Worker(ceiling.name, effort) as worker:
+        worker.setup(Implementation(ceiling.name, ceiling.setup), ceiling.arguments)
+        calls = calibrate(worker)
+        seconds = earlier + [worker.time(calls) for _ in range(timings)]
+    best = min(seconds)
+    value = best / ceiling.work * 1e9 if ceiling.unit == "ns/element" else ceiling.work / best
+    return {"value": value, "unit": ceiling.unit, "seconds": seconds}

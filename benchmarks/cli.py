@@ -65,6 +65,9 @@ def benchmark(arguments):
     done = []
     for family, rows in chosen:
         results = [runner.run(row, effort, peers=arguments.peers, progress=progress) for row in rows]
+        if not arguments.quick:
+            progress("ceilings, again")
+            measured_ceilings = ceilings.measure(effort, timings=5, found=measured_ceilings)
         progress.clear()
         done.append((family, results))
         print("\n" + "\n".join(report.table(family, results, measured_ceilings)), flush=True)

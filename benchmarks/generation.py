@@ -75,4 +75,4 @@ def _row(n, target=None, quick=False):
     )
 
 
-ROWS = (_row(16, target=50, quick=True), _row(1))
+ROWS = (_row(16, target=50), _row(1, quick=True))

@@ -23,8 +23,9 @@ def head(environment, ceilings, effort):
         *(f"  {library}" for library in environment["blas"]),
         "ceilings: " + ", ".join(f"{name} {one['value']:.3g} {one['unit']}" for name, one in ceilings.items()),
         f"ratio: time over that of the first line of the row, the median of up to {effort.rounds} rounds A B B A; interval: order statistics "
-        "around it, at least 95 % from 6 rounds on;",
-        "spread: half the quartile distance of one implementation's timings; memory: what one call adds at its peak.",
+        "around it, at least 95 % from 6 rounds on",
+        "  !: other programs kept the machine busy in too many rounds; spread: half the quartile distance of one implementation's timings;",
+        "  memory: what one call adds at its peak; of ceiling: the best sgemm (float64: dgemm) or triad measured so far.",
     ]
 
 
@@ -57,7 +58,7 @@ def _cells(row, measured, ceilings, verdict):
     target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}" if verdict else ""
     return (name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
             f"{measured.memory / 1e6:.0f} MB", f"{extrapolated}{ratio.median:.2f}" if ratio else "",
-            f"[{ratio.lower:.2f}, {ratio.upper:.2f}]" if ratio else "", target)
+            f"[{ratio.lower:.2f}, {ratio.upper:.2f}]{'!' if measured.disturbed else ' '}" if ratio else "", target)
 
 
 def _rate(row, measured, ceilings):
@@ -105,6 +106,7 @@ def shortfalls(families):
             for target, measured, met in result.verdicts():
                 if measured and not met:
                     within = "; the target lies inside the interval" if measured.ratio.upper >= target.ratio else ""
+                    within += "; other programs kept the machine busy" if measured.disturbed else ""
                     reason = f" ({result.row.note})" if result.row.note else ""
                     lines.append(f"SHORT {where}: {measured.ratio.median:.2f} x {measured.name}, target {target.ratio:g}{within}{reason}")
     return lines
@@ -140,7 +142,7 @@ def _plain_measured(one):
         "name": one.name, "role": one.role, "counts_as": one.counts_as, "error": one.error, "calls": one.calls, "scale": one.scale,
         "extrapolated": one.scale != 1, "relative_difference": one.difference, "memory_bytes": one.memory,
         "median_seconds": one.median, "spread": one.spread, "ratio": ratio._asdict() if ratio else None,
-        "seconds": one.seconds, "rounds": one.rounds,
+        "disturbed": one.disturbed, "seconds": one.seconds, "rounds": one.rounds, "busy": one.busy, "counted": one.counted,
     }
 
 

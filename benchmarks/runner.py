@@ -5,9 +5,9 @@
 
 One timing repeats the call until it lasts LEAST seconds (the number is found beforehand); compilation and first touches are over by then.
 A round gives one ratio, the sum of B's two times over the sum of A's; the figure is the median ratio of all rounds, with the
-interval of statistics.py. Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
+interval of statistics.py. Rounds during which other programs kept the machine busy are repeated (others.py). Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
 
-Read first: row.py, worker.py.  Read next: statistics.py, report.py.
+Read first: row.py, worker.py, others.py.  Read next: statistics.py, report.py.
 """
 
 import importlib.util
@@ -20,12 +20,12 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import count
 from math import ceil
 from statistics import median
 
 import numpy as np
 
+from .others import BUSY, Watch
 from .row import relative_difference
 from .statistics import median_interval, paired_ratios, spread
 
@@ -45,11 +45,11 @@ class Effort:
     threads: int
     rounds: int = 9                                    # at least 6, or the interval is the range of all ratios
     fewest: int = 6                                    # rounds that are run even where they take longer than `seconds`
-    seconds: float = 30.0                              # per pair, about
+    seconds: float = 20.0                              # per pair, about
     patience: float = 900.0                            # an answer that takes longer is a hang
 
 
-QUICK = {"rounds": 5, "fewest": 3, "seconds": 3.0}
+QUICK = {"rounds": 5, "fewest": 2, "seconds": 1.5}
 
 
 @dataclass
@@ -58,12 +58,14 @@ class Measured:
     name: str
     role: str
     counts_as: str
-    seconds: list = field(default_factory=list)        # all of its own timings
+    seconds: list = field(default_factory=list)        # its own timings, in the rounds that count
     calls: int = 0                                     # in one timing
     scale: float = 1.0
     memory: int = 0                                    # bytes that a call adds at its peak
     difference: float | None = None                    # of its outputs from the first implementation's; None: not compared
     rounds: list = field(default_factory=list)         # [[ours, other, other, ours], ...]; empty for the first
+    busy: list = field(default_factory=list)           # processors that other programs used during each round
+    counted: list = field(default_factory=list)        # indices of the rounds behind the figures
     error: str = ""                                    # why it is not timed, or skipped
     other_quantity: bool = False                       # not compared: timed for the ratio alone
 
@@ -80,7 +82,13 @@ class Measured:
         """The Interval of its time over the first implementation's, or None."""
         if not self.rounds:
             return None
-        return median_interval(paired_ratios([(a, d) for a, _, _, d in self.rounds], [(b, c) for _, b, c, _ in self.rounds]))
+        rounds = [self.rounds[i] for i in self.counted]
+        return median_interval(paired_ratios([(a, d) for a, _, _, d in rounds], [(b, c) for _, b, c, _ in rounds]))
+
+    @property
+    def disturbed(self):
+        """True if too few rounds were quiet, so that all had to count."""
+        return any(self.busy[i] > BUSY for i in self.counted)
 
 
 @dataclass
@@ -119,6 +127,7 @@ class Worker:
             env=variables, start_new_session=True)
         self.pending = b""
         self.scale, self.long = 1.0, False
+        self.processor = 0.0                           # seconds of processor time it has used, as of its last answer
 
     def __enter__(self):
         return self
@@ -145,6 +154,7 @@ class Worker:
         except OSError:                                # gone already: _read says why
             pass
         reply = json.loads(self._read())
+        self.processor = reply["processor"]
         if "error" in reply:
             raise Failure(f"{self.name}: {reply['error']}")
         return reply
@@ -187,10 +197,18 @@ class Worker:
         self.long = seconds > LONG * self.scale
         return seconds
 
+    def memory(self):
+        """Bytes that one call adds at its peak. Also shows whether a call is long."""
+        reply = self.send(do="memory")
+        self.long = reply["seconds"] > LONG
+        return reply["bytes"]
+
 
 def calibrate(worker):
     """How many calls make one timing last at least LEAST seconds."""
     calls = 1
+    if worker.long:
+        return calls
     for _ in range(8):
         seconds = worker.time(calls) / worker.scale * calls
         if seconds >= LEAST:
@@ -200,13 +218,20 @@ def calibrate(worker):
 
 
 def pair(a, b, calls_a, calls_b, effort):
-    """Rounds of A B B A: [[a, b, b, a], ...] in seconds per call; as many as effort.rounds, or as fit into effort.seconds."""
-    rounds, start = [], time.monotonic()
-    for done in count(1):
+    """Rounds of A B B A until effort.rounds of them were quiet, or effort.seconds are over and there are effort.fewest.
+
+    returns   rounds [[a, b, b, a], ...] in seconds per call; the processors that others used during each; indices of those that count:
+              the quiet ones if there are effort.fewest of them, else all
+    """
+    rounds, busy, start = [], [], time.monotonic()
+    while True:
+        watch, own = Watch(), a.processor + b.processor + time.process_time()
         rounds.append([a.time(calls_a), b.time(calls_b), b.time(calls_b), a.time(calls_a)])
-        elapsed = time.monotonic() - start
-        if done >= effort.rounds or (done >= effort.fewest and elapsed * (done + 1) / done > effort.seconds):
-            return rounds
+        busy.append(watch.busy(a.processor + b.processor + time.process_time() - own))
+        quiet = [i for i, others in enumerate(busy) if others <= BUSY]
+        next_ends = (time.monotonic() - start) * (len(rounds) + 1) / len(rounds)
+        if len(quiet) >= effort.rounds or (len(rounds) >= effort.fewest and next_ends > effort.seconds):
+            return rounds, busy, quiet if len(quiet) >= effort.fewest else list(range(len(rounds)))
 
 
 def missing(implementation):
@@ -250,14 +275,15 @@ def _run(row, chosen, result, workers, effort, directory, progress):
             measured.difference = _compare(implementation.name, reference, outputs, row.tolerance)
         ready.append((measured, worker))
     for measured, worker in ready:
+        measured.memory = worker.memory()
         measured.calls = calibrate(worker)
-        measured.memory = worker.send(do="memory")["bytes"]
     (ours, our_worker), *others = ready
     for measured, worker in others:
         progress(f"{row.name}: {measured.name}")
-        measured.rounds = pair(our_worker, worker, ours.calls, measured.calls, effort)
-        ours.seconds += [seconds for a, _, _, d in measured.rounds for seconds in (a, d)]
-        measured.seconds += [seconds for _, b, c, _ in measured.rounds for seconds in (b, c)]
+        measured.rounds, measured.busy, measured.counted = pair(our_worker, worker, ours.calls, measured.calls, effort)
+        for a, b, c, d in (measured.rounds[i] for i in measured.counted):
+            ours.seconds += [a, d]
+            measured.seconds += [b, c]
     if not others:
         ours.seconds = [our_worker.time(ours.calls) for _ in range(2 * effort.rounds)]
 

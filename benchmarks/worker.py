@@ -5,11 +5,12 @@ It waits for one JSON object per line on standard input and answers each with on
     {"do": "setup", "setup": "module:function", "arguments": {...}}     import, call, hold the Call
     {"do": "outputs", "path": "x.npz"}                                  run once, write what `read` makes of the result
     {"do": "time", "calls": 5, "cold": false}                           an untimed call unless "cold", then seconds per call over 5
-    {"do": "memory"}                                                    bytes that one call adds to resident memory at its peak
+    {"do": "memory"}                                                    bytes that one call adds to resident memory at its peak; its seconds
     {"do": "ask", "ask": "module:function"}                             what that function returns
 
 The number of threads is in its environment before anything is imported. Every answer waits until the process has come to rest:
 OpenBLAS's threads spin for about a tenth of a second after a product, and would take a processor from whoever is timed next.
+Each answer also carries the processor time that this process has used so far ("processor").
 The end of standard input ends it, so no worker outlives its parent.
 
 Read next: runner.py.
@@ -44,6 +45,7 @@ def main():
         except Exception as error:                     # the parent prints it as one line beside the row's name
             reply = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
         _rest()
+        reply["processor"] = time.process_time()
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
@@ -79,14 +81,16 @@ def _memory(command, call):
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")                            # Linux: the peak starts again from what is resident now
-        before = _status("VmRSS")
-        call.run()
-        return {"bytes": max(0, _status("VmHWM") - before)}
+        peak, before = (lambda: _status("VmHWM")), _status("VmRSS")
     except (OSError, KeyError):                        # elsewhere: how much the lifetime's peak still grows
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        call.run()
-        unit = 1 if sys.platform == "darwin" else 1024
-        return {"bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit}
+        peak, before = _lifetime_peak, _lifetime_peak()
+    start = time.perf_counter()
+    call.run()
+    return {"seconds": time.perf_counter() - start, "bytes": max(0, peak() - before)}
+
+
+def _lifetime_peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _status(name):
