@@ -90,6 +90,8 @@ class MarkovChain:
 
     def period(self, state):
         """Greatest common divisor of the lengths of all ways from `state` back to itself; 0 if there is none."""
+        if not 0 <= state < self.num_states:
+            raise ValueError(f"state is {state}, outside [0, {self.num_states})")
         members = next(states for states in self.classes if state in states)
         inside = np.isin(np.arange(self.num_states), members)
         depth, frontier, period = {int(state): 0}, [int(state)], 0

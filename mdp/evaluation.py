@@ -21,7 +21,7 @@ import numpy as np
 from . import bellman
 from .chains import refuse_rewards_for_ever
 from .linear import Resolvent, spread
-from .model import mix
+from .model import check_model, mix
 
 RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
 
@@ -87,6 +87,7 @@ def evaluate(m, policy, *, terminal_values=None):
     >>> evaluate(MDP([[[1.0]]], [1.0], 0.5), [0]).v.tolist()
     [2.0]
     """
+    check_model(m)
     weights = m.pair_weights(policy)
     if weights.ndim == 2:
         return _evaluate_steps(m, weights, terminal_values)

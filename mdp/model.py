@@ -333,7 +333,7 @@ class MDP:
         """A policy as the probability of each pair given its state: (K,), or (T, K) for a policy that depends on time.
 
         policy   (S,) integers: an action per state, -1 allowed in terminal states;  (S, A) floats or Fractions: pi(a | s);
-                 with one more leading axis T: one policy per step
+                 with one more leading axis T: one policy per step.  Integers are always actions, floats always probabilities
         ValueError names the first state whose action does not exist or whose probabilities are no distribution.
         """
         policy = parse_array("policy", policy)[0] if _is_exact(policy) else np.asarray(policy)
@@ -386,6 +386,12 @@ class MDP:
         if weights.ndim != 1:
             raise ValueError(f"policy depends on time (T = {len(weights)}): it induces no single chain")
         return mix(self.expected, weights)
+
+
+def check_model(m):
+    """ValueError unless m is an MDP."""
+    if not isinstance(m, MDP):
+        raise ValueError(f"m expects an MDP, got {type(m).__name__}")
 
 
 def mix(e, weights):

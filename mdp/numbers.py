@@ -20,7 +20,7 @@ def parse(name, x):
         try:
             x = Fraction(x.strip())
         except (ValueError, ZeroDivisionError):
-            raise ValueError(f"{name} expects a number such as 0.5 or \"1/3\", got {x!r}") from None
+            raise ValueError(f"{name} expects a number such as 0.5 or \"1/3\", got {str(x)!r}") from None
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
     if isinstance(x, (Integral, Rational)):
@@ -28,7 +28,7 @@ def parse(name, x):
         try:
             return float(exact), exact
         except OverflowError:
-            raise ValueError(f"{name} is too large for a float: {exact}") from None
+            raise ValueError(f"{name} is too large for a float: 10**{len(str(abs(exact.numerator) // exact.denominator)) - 1} or more") from None
     if isinstance(x, Real):
         return float(x), None
     raise ValueError(f"{name} expects a number, got {type(x).__name__}: {x!r}")
@@ -47,7 +47,7 @@ def parse_array(name, x):
     if x.dtype.kind in "OU":
         floats, exact, all_exact = np.empty(x.shape), np.empty(x.shape, object), True
         for at in np.ndindex(x.shape):
-            floats[at], exact[at] = parse(f"{name}{list(at)}", x[at])
+            floats[at], exact[at] = parse(f"{name}{list(at)}" if at else name, x[at])
             all_exact = all_exact and exact[at] is not None
         return floats, exact if all_exact else None
     raise ValueError(f"{name} expects numbers, got an array of dtype {x.dtype}")

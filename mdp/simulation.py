@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import graph
-from .model import _distribution, mix
+from .model import _distribution, check_model, mix
 
 
 class Trajectory(NamedTuple):
@@ -37,6 +37,7 @@ def simulate(m, policy, rng, *, episodes=1, horizon=None, start=None):
 
     ValueError without a first state; without a horizon if a state that may be visited never leads to a terminal one.
     """
+    check_model(m)
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng expects a numpy.random.Generator, got {type(rng).__name__}")
     for name, number, least in (("episodes", episodes, 0), ("horizon", 0 if horizon is None else horizon, 0)):
@@ -86,6 +87,8 @@ def log_prob(m, policy, trajectory, *, start=None):
     """
     if isinstance(trajectory, list):
         return np.array([log_prob(m, policy, one, start=start) for one in trajectory], dtype=float)
+    check_model(m)
+    _check_trajectory(trajectory)
     weights, mu = m.pair_weights(policy), _start(m, start)
     states, actions = np.asarray(trajectory.states), np.asarray(trajectory.actions)
     rewards = None if trajectory.rewards is None else np.asarray(trajectory.rewards, dtype=float)
@@ -120,6 +123,7 @@ def returns(trajectory, gamma):
     >>> returns(Trajectory(np.array([0, 1, 2]), np.array([0, 0]), np.array([1.0, 4.0]), True), 0.5).tolist()
     [3.0, 4.0, 0.0]
     """
+    _check_trajectory(trajectory)
     gamma = float(gamma)
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma is {gamma:g}, outside [0, 1]")
@@ -128,6 +132,11 @@ def returns(trajectory, gamma):
     for t in range(rewards.size - 1, -1, -1):
         out[t] = rewards[t] + gamma * out[t + 1]
     return out
+
+
+def _check_trajectory(trajectory):
+    if not all(hasattr(trajectory, name) for name in ("states", "actions", "rewards")):
+        raise ValueError(f"trajectory expects a Trajectory, got {type(trajectory).__name__}")
 
 
 def _start(m, start):

@@ -134,6 +134,11 @@ BAD = {
     "chain shape": (lambda: mdp.MarkovChain([[0.5, 0.5]]), "P expects shape (S, S)"),
     "chain negative": (lambda: mdp.MarkovChain([[1.5, -0.5], [0, 1]]), "P is -0.5 for state 0 -> state 1"),
     "reward process": (lambda: mdp.MarkovRewardProcess([[1.0]], [1, 2], 0.5), "R expects shape (1,) or (1, 1), got (2,)"),
+    "nothing": (lambda: mdp.MDP(None, R, 0.9), "P expects a number, got NoneType"),
+    "too large": (lambda: mdp.MDP(P, [10**400, 0], 0.9), "R[0] is too large for a float: 10**400 or more"),
+    "float32": (lambda: mdp.MDP(P.astype(np.float32), R, 0.9), "state 0, action 1 sum to 1.0000000149011612"),
+    "initial text": (lambda: mdp.MDP(P, R, 0.9, initial="x"), "initial expects a number such as 0.5 or \"1/3\", got 'x'"),
+    "period": (lambda: mdp.MarkovChain([[1.0]]).period(9), "state is 9, outside [0, 1)"),
     "reward nan": (lambda: mdp.MarkovRewardProcess([[1.0]], [np.nan], 0.5), "R[0] is nan"),
 }
 

@@ -190,6 +190,15 @@ def test_a_tolerance_out_of_reach_is_a_warning_with_valid_bounds():
     assert s.lower[0] == -np.inf and s.upper[0] == np.inf and not s.converged
 
 
+def test_numbers_that_overflow_leave_bounds_that_say_nothing_rather_than_something_wrong():
+    m = mdp.MDP([[[0.5, 0.5]], [[0, 1]]], [1e308, 1e308], 0.99999)
+    for method in ("policy_iteration", "value_iteration", "enumerate_policies"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            s = mdp.solve(m, method=method)
+        assert not s.converged and (s.lower <= 1e308).all() and (s.upper == np.inf).all()
+
+
 def test_history_shows_the_bounds_closing_in():
     s = mdp.solve(mdp.problems.gridworld(), method="value_iteration", tol=1e-6)
     assert len(s.history) == s.iterations and s.history[-1] <= 1e-6 and (np.diff(s.history) <= 1e-9).all()
@@ -352,11 +361,15 @@ def test_bad_arguments_get_one_line():
         (dict(terminal_values=[0] * 5), 'terminal_values belongs to criterion "finite_horizon"'),
         (dict(tol=0), "tol expects a positive number"),
         (dict(tol="small"), "tol expects a positive number"),
+        (dict(criterion=["total"]), "criterion ['total'] does not exist"),
+        (dict(method=None), "method None does not solve"),
     ]
     for arguments, message in bad:
         with pytest.raises(ValueError) as error:
             mdp.solve(m, **arguments)
         assert message in str(error.value) and "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="m expects an MDP, got str"):
+        mdp.solve("student")
     with pytest.raises(ValueError, match=r"would evaluate 1.13e\+15 policies, above its limit of 65536"):
         mdp.solve(g, method="enumerate_policies")
 

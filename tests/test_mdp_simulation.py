@@ -146,6 +146,8 @@ def test_bad_arguments_get_one_line():
         (lambda: mdp.simulate(g, pi, rng, start=0, horizon=1, episodes=-1), "episodes expects an integer >= 0, got -1"),
         (lambda: mdp.simulate(g, np.tile(pi, (2, 1, 1)), rng, start=0, horizon=3), "horizon is 3, but the policy has only 2 steps"),
         (lambda: mdp.log_prob(g, pi, t), "no first state"),
+        (lambda: mdp.log_prob(g, pi, 5, start=0), "trajectory expects a Trajectory, got int"),
+        (lambda: mdp.returns(5, 1), "trajectory expects a Trajectory, got int"),
         (lambda: mdp.log_prob(g, pi, t._replace(states=np.array([0, 99])), start=0), r"trajectory.states\[1\] is 99, outside \[0, 25\)"),
         (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([7])), start=0), r"trajectory.actions\[0\] is 7"),
         (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([0, 0])), start=0), "trajectory expects"),

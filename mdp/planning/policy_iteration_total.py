@@ -115,32 +115,23 @@ def _upper(m, e, pairs, v, members):
     label, stays = graph.maximal_end_components(e.P, e.owner, near)
     if (label >= 0).any():
         refuse_gain(_Labels(m, members), np.flatnonzero(label >= 0), 0.0, float(rounding[stays].max()))
-    for _ in range(50):
-        w = _longest(e, pairs, near)
+    w = _longest(e, pairs, near)
+    delta = 2.5 * max(float((rounding - slack)[near].max(initial=0)), 0.0) + 1e-300
+    for _ in range(100):
         if w is None:
-            return infinite
-        delta = 2.5 * max(float((rounding - slack)[near].max(initial=0)), 0.0) + 1e-300
+            break
         u = v + delta * w
         gap = u[e.owner] - bellman.pair_q(e, u) - bellman.pair_rounding(e, u) - spread(0) * np.abs(u[e.owner])
-        failed = (gap <= 0) & ~near
         if (gap > 0).all():
-            return u
-        if not failed.any():
-            # the near ones fail themselves: ask for more distance
-            for _ in range(60):
-                delta *= 2
-                u = v + delta * w
-                gap = u[e.owner] - bellman.pair_q(e, u) - bellman.pair_rounding(e, u) - spread(0) * np.abs(u[e.owner])
-                if (gap > 0).all():
-                    return u
-                failed = (gap <= 0) & ~near
-                if failed.any():
-                    break
-            if not failed.any():
-                return infinite
-        near |= failed
-        if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
-            return infinite
+            return u                                                     # this line is the proof; how u was found does not matter
+        failed = (gap <= 0) & ~near
+        if failed.any():
+            near |= failed                                               # they were nearer than it seemed
+            if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
+                break
+            w = _longest(e, pairs, near)
+        else:
+            delta *= 2                                                   # rounding of u itself: ask for more distance
     return infinite
 
 

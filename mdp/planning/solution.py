@@ -40,11 +40,13 @@ class Solution:
 def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None):
     """Midpoint, convergence, and the warning that goes with its absence.   q_of: v -> q"""
     with np.errstate(invalid="ignore"):
+        # where a number overflowed, nothing is known
+        lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
         # the subtractions and additions that made the bounds rounded once more
         lower, upper = np.where(lower < upper, np.nextafter(lower, -np.inf), lower), np.where(lower < upper, np.nextafter(upper, np.inf), upper)
         v = lower + (upper - lower) / 2
         width = upper - lower
-    v = np.where(np.isnan(v), 0.0, v)                                  # from -inf to inf: nothing is known
+    v = np.where(np.isfinite(v), v, 0.0)                               # one of the bounds is infinite
     widest = float(np.max(width, initial=0.0))
     converged = bool(widest <= tol)
     if not converged:

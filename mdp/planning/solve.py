@@ -6,6 +6,7 @@ Read first: the planners. To add one: a file with a function like theirs, and a 
 import numpy as np
 
 from ..evaluation import check_terminal_values
+from ..model import check_model
 from .backward_induction import backward_induction
 from .enumerate_policies import enumerate_policies
 from .policy_iteration import policy_iteration
@@ -39,16 +40,17 @@ def solve(m, *, criterion=None, horizon=None, goal=None, terminal_values=None, m
     >>> s.policy.tolist(), s.v.round(6).tolist()
     ([0, 0], [2.0, 4.0])
     """
+    check_model(m)
     if goal is not None:
         raise ValueError(f"goal is not supported; the criteria are {', '.join(METHODS)}, without a goal")
     if criterion is None:
         criterion = "finite_horizon" if horizon is not None else "discounted" if m.gamma < 1 else "total"
-    if criterion not in METHODS:
+    if not isinstance(criterion, str) or criterion not in METHODS:
         raise ValueError(f"criterion {criterion!r} does not exist; choose one of {', '.join(METHODS)}")
     methods = METHODS[criterion]
     if method == "auto":
         method = "value_iteration" if criterion == "discounted" and m.num_states > POLICY_ITERATION_UP_TO else next(iter(methods))
-    if method not in methods:
+    if not isinstance(method, str) or method not in methods:
         raise ValueError(f"method {method!r} does not solve criterion {criterion!r}; choose auto or one of {', '.join(methods)}")
     if criterion == "discounted" and m.gamma == 1:
         raise ValueError("criterion \"discounted\" needs gamma < 1, gamma is 1; use \"total\"")

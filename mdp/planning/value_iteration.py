@@ -30,13 +30,14 @@ def value_iteration(m, e, *, tol, max_iterations=1_000_000):
     alive = np.flatnonzero(np.diff(e.pair_ptr))
     worst, best = e.r.min(initial=0.0), e.r.max(initial=0.0)
     v = np.zeros(m.num_states)
-    v[alive] = worst / (1 - e.gamma)                                    # pessimistic: rewards then flow in from below
+    with np.errstate(over="ignore"):
+        v[alive] = worst / (1 - e.gamma)                                # pessimistic: rewards then flow in from below
     if not np.isfinite(v).all():
         v[:] = 0
-    enough = _sweeps_needed(e.gamma, (best - worst) / (1 - e.gamma), tol)
-    limit, history, iterations = min(enough, max_iterations), [], 0
-    closest = (np.inf, None, None, None)
-    stalled = 0
+    with np.errstate(over="ignore"):
+        enough = _sweeps_needed(e.gamma, (best - worst) / (1 - e.gamma), tol)
+    limit, history, iterations, stalled = min(enough, max_iterations), [], 0, 0
+    closest = (np.inf, None, None, None)                                # width, lower, upper, pairs
     while True:
         new = _sweep(v, e.P.indptr, e.P.indices, e.P.data, e.r, e.pair_ptr, e.gamma)
         iterations += 1
@@ -60,7 +61,7 @@ def value_iteration(m, e, *, tol, max_iterations=1_000_000):
 
 def _sweeps_needed(gamma, span, tol):
     """Sweeps after which the bounds are tol apart in exact arithmetic."""
-    if gamma == 0 or span == 0:
+    if gamma == 0 or span == 0 or not np.isfinite(span):
         return 2
     target = max(tol, 1e-300) * (1 - gamma) / (4 * span)
     return 2 if target >= 1 else int(np.ceil(np.log(target) / np.log(gamma))) + 2
