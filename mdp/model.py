@@ -374,7 +374,10 @@ class MDP:
         return MarkovChain(sp.csr_matrix(P), initial=self.initial, names=self.state_names)
 
     def reward_process(self, policy):
-        """The Markov reward process that `policy` induces; terminal states stay where they are with reward zero."""
+        """The Markov reward process that `policy` induces; terminal states stay where they are with reward zero.
+
+        Its rewards are means per state, which is all that its value needs; the variance of the return is `evaluate`'s, from the outcomes.
+        """
         from .chains import MarkovRewardProcess
         P, r = self._induced(policy)
         P = P + sp.diags_array(self.terminal.astype(float))

@@ -25,6 +25,18 @@ def policy_evaluation(draw):
     return (P, R, np.asarray(draw(st.floats(0, 0.9)), dtype=dtype), pi), {}
 
 
+def sweep(draw, rng, dtype=np.float64):
+    """Arguments of the kernel mdp.planning.value_iteration._sweep on eighths, where sums are exact; states without actions and empty rows among them."""
+    S = draw(st.integers(1, 6))
+    choices = rng.integers(0, 4, S)
+    K = int(choices.sum())
+    count = rng.integers(0, 5, K)
+    eighths = lambda n: (rng.integers(-16, 17, n) / 8).astype(dtype)      # noqa: E731
+    ends = lambda n, index: np.concatenate(([0], np.cumsum(n))).astype(index)      # noqa: E731
+    column = rng.integers(0, S, count.sum()).astype(np.int32)
+    return eighths(S), ends(count, np.int32), column, eighths(count.sum()), eighths(K), ends(choices, np.int64), 0.5
+
+
 @st.composite
 def transitions(draw, most_states=5, most_actions=3, terminal=None):
     """A random process in the form of `MDP.from_dict`, states 0..S-1: dead ends, ties, self-loops, duplicate outcomes and thirds among them."""

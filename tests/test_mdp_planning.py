@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mdp
-from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, transitions
+from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, sweep, transitions
 from mdp.planning import bounds
+from mdp.planning.value_iteration import _sweep, _sweep_numpy
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
 
@@ -204,14 +205,17 @@ def test_history_shows_the_bounds_closing_in():
     assert len(s.history) == s.iterations and s.history[-1] <= 1e-6 and (np.diff(s.history) <= 1e-9).all()
 
 
-def test_the_compiled_sweep_equals_its_definition_on_dyadic_numbers():
-    from mdp.planning import value_iteration as module
-    rng = np.random.default_rng(0)
-    m = mdp.MDP(np.eye(8)[rng.integers(0, 8, (8, 3))] / 2 + np.eye(8)[rng.integers(0, 8, (8, 3))] / 2, rng.integers(-8, 8, (8, 3)) / 8, 0.5, terminal=[3])
-    e, v = m.expected, np.where(np.arange(8) == 3, 0, rng.integers(-8, 8, 8) / 8)
-    arguments = (v, e.P.indptr, e.P.indices, e.P.data, e.r, e.pair_ptr, e.gamma)
-    np.testing.assert_array_equal(module._sweep(*arguments), module._sweep_numpy(*arguments))
-    np.testing.assert_array_equal(module._sweep(*arguments), mdp.bellman.T(m, v))
+@given(st.data(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_the_compiled_sweep_equals_its_definition_to_the_last_bit(data, seed):
+    arguments = sweep(data.draw, np.random.default_rng(seed))
+    np.testing.assert_array_equal(_sweep(*arguments), _sweep_numpy(*arguments))
+
+
+def test_a_sweep_is_the_bellman_operator():
+    m = garnet(12, 3, 4, 0, 0.9)
+    e, v = m.expected, np.arange(12.0)
+    np.testing.assert_allclose(_sweep(v, e.P.indptr, e.P.indices, e.P.data, e.r, e.pair_ptr, e.gamma), mdp.bellman.T(m, v), rtol=1e-14)
 
 
 # finite horizon
