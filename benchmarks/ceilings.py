@@ -4,8 +4,9 @@
     triad           a = b + 3 c over arrays far larger than any cache, on all threads (McCalpin's STREAM)            GB/s
     exp, tanh       numpy.exp and numpy.tanh, float32, in the cache, on the one thread that NumPy uses               ns per element
 
-A ceiling is the best of its timings: anything slower was held up by something else; they are taken again after each family. The triad counts the three arrays that it
-names, 24 bytes per element; a processor that first reads what it is about to write moves a third more.
+A ceiling is the best of its timings: anything slower was held up by something else; they are taken again after each family.
+The triad counts the three arrays that it names, 24 bytes per element; a processor that first reads what it is about to write
+moves a third more.
 
 Read next: runner.py.
 """

@@ -20,7 +20,8 @@ def main(argv=None):
 
 def parser():
     """The command line's options."""
-    options = Parser(prog="python -m benchmarks", description="Time our code beside its definitions, beside other libraries, beside the machine's limits.")
+    options = Parser(prog="python -m benchmarks",
+                     description="Time our code beside its definitions, beside other libraries, beside the machine's limits.")
     options.add_argument("names", nargs="*", help="families, or parts of the names of rows (see --list); everything if there are none")
     options.add_argument("--quick", action="store_true", help="a few rows and few rounds, under a minute")
     options.add_argument("--peers", action="store_true", help="other libraries too, where they are installed")

@@ -45,4 +45,5 @@ def untimed_kernels():
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     timed = {name for family in load().values() for row in family.ROWS for name in row.kernels}
-    return [one.name for one in kernels.PAIRS if one.name.split(".")[0] in ("npixel", "mdp") and one.name not in timed]
+    return [one.name for one in kernels.PAIRS if one.name.split(".")[0] in ("npixel", "mdp")
+            and not {one.name, one.name.rsplit(".", 1)[0]} & timed]

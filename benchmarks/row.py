@@ -62,7 +62,7 @@ class Row:
     bytes: float = 0.0                                 # memory one call must move at least; 0: not counted
     images: int = 0                                    # images per call, where milliseconds per image mean something
     targets: tuple = ()
-    kernels: tuple = ()                                # module.function of each kernel that this row times beside its definition
+    kernels: tuple = ()                                # what this row times beside its definition: module.function, or a module for all of its kernels
     quick: bool = False                                # also part of a --quick run
     note: str = ""                                     # a reason, an extrapolation, what falls short
 

@@ -5,7 +5,8 @@
 
 One timing repeats the call until it lasts LEAST seconds (the number is found beforehand); compilation and first touches are over by then.
 A round gives one ratio, the sum of B's two times over the sum of A's; the figure is the median ratio of all rounds, with the
-interval of statistics.py. Rounds during which other programs kept the machine busy are repeated (others.py). Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
+interval of statistics.py. Rounds during which other programs kept the machine busy are repeated (others.py).
+Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
 
 Read first: row.py, worker.py, others.py.  Read next: statistics.py, report.py.
 """

@@ -365,7 +365,8 @@ def test_the_command_writes_tables_every_timing_and_a_picture(monkeypatch, tmp_p
     good = row(Implementation("other", toy, "peer"), targets=(Target("other", 1e-6),), flops=3.0)
     family = _family(good)
     monkeypatch.setattr(families, "load", lambda: {"toys": family})
-    monkeypatch.setattr(ceilings, "measure", lambda *_, **__: {name: {"value": 100.0, "unit": "GF/s", "seconds": [1.0]} for name in ("sgemm", "dgemm")})
+    rate = {"value": 100.0, "unit": "GF/s", "seconds": [1.0]}
+    monkeypatch.setattr(ceilings, "measure", lambda *_, **__: {"sgemm": rate, "dgemm": rate})
     path = tmp_path / "all.json"
     assert cli.main(["--peers", "--quick", "--threads", "1", "--json", str(path), "--plot", str(tmp_path / "plots")]) == 0
     printed = capsys.readouterr().out
