@@ -36,8 +36,12 @@ def build(name, *, image_shape, levels=2, seed=0, dtype="float32", **config):
     ValueError for an unknown name or field, or a value that makes no sense.
     """
     config = _config(name, image_shape, levels, config)
-    params = MODELS[name].init(np.random.default_rng(seed), config)
-    return Model(name, config, _cast(params, _dtype(dtype)))
+    dtype = _dtype(dtype)
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(f"seed must be a non-negative integer, is {seed!r}") from None
+    return Model(name, config, _cast(MODELS[name].init(rng, config), dtype))
 
 
 def load(path):
@@ -49,16 +53,19 @@ def load(path):
     about = meta.get("model")
     if not isinstance(about, dict) or not {"name", "image_shape", "levels", "dtype", "config"} <= about.keys():
         raise ValueError(f"{path} holds no model")
-    config = _config(about["name"], about["image_shape"], about["levels"], about["config"])
+    try:
+        config, dtype = _config(about["name"], about["image_shape"], about["levels"], about["config"]), _dtype(about["dtype"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     model = Model(about["name"], config, None)
-    params = _cast(model.module.init(np.random.default_rng(0), config), _dtype(about["dtype"]))
+    params = _cast(model.module.init(np.random.default_rng(0), config), dtype)
     model.params = checkpoint.unflatten(arrays, params, path=path)
     return model
 
 
 def bits_per_dim(nats, image_shape):
     """Nats per image as bits per sub-pixel: nats / (log 2 · H W C)."""
-    return nats / (math.log(2) * math.prod(image_shape))
+    return nats / (math.log(2) * math.prod(_image_shape(image_shape)))
 
 
 def encode(images, levels, dtype):
@@ -114,6 +121,7 @@ class Model:
         rng   a numpy.random.Generator for dropout, or None for none
         """
         images = self.check_images(images)
+        self.check_weights()
         self.check_condition(condition, len(images))
         outputs, caches = self.module.forward(self.params, self.encode(images), self.config, condition=condition, rng=rng)
         log_prob, cache = self.loss.forward(outputs, targets=images)
@@ -129,7 +137,7 @@ class Model:
         uniforms   float64 (n, H, W, C) in [0, 1), in place of rng: which number decides which sub-pixel is fixed
         naive      a whole forward pass per sub-pixel, the definition; else one step per pixel
         """
-        if not isinstance(n, (int, np.integer)) or n < 1:
+        if not _is_count(n):
             raise ValueError(f"n must be a positive integer, not {n!r}")
         self.check_weights()
         self.check_condition(condition, n)
@@ -144,7 +152,7 @@ class Model:
         The law is the exact conditional given the known sub-pixels if and only if these come before all unknown ones in the
         model's order; otherwise what is known further on does not influence what is drawn before it.
         """
-        images, known = np.asarray(images), np.asarray(known)
+        images, known = _array("images", images), _array("known", known)
         if known.dtype != bool:
             raise ValueError(f"known must be bool, not {known.dtype}")
         try:
@@ -158,8 +166,8 @@ class Model:
 
     def visible_past(self, at):
         """bool, image_shape: what the prediction at `at` = (row, column, channel) can depend on for some weights. From masks alone."""
-        at = tuple(at)
-        if len(at) != 3 or not all(0 <= i < size for i, size in zip(at, self.image_shape)):
+        at = tuple(at) if np.iterable(at) else (at,)
+        if len(at) != 3 or not all(_is_integer(i) and 0 <= i < size for i, size in zip(at, self.image_shape)):
             raise ValueError(f"at must be (row, column, channel) inside {self.image_shape}, is {at}")
         seen = np.zeros(self.image_shape, bool)
         seen[at] = True
@@ -208,7 +216,8 @@ class Model:
                     old[...] = new
 
     def save(self, path):
-        """Weights and configuration to one .npz, written whole or not at all."""
+        """Weights and configuration to one .npz, written whole or not at all.   ValueError for weights that are not finite: none could load it."""
+        self.check_weights()
         checkpoint.write(path, checkpoint.flatten(self.params), {"model": self.describe()})
 
     def describe(self):
@@ -219,7 +228,7 @@ class Model:
 
     def check_images(self, images):
         """Images as an array, after rank, size, dtype and range have been checked; ValueError that carries the numbers."""
-        images = np.asarray(images)
+        images = _array("images", images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise ValueError(f"images must be (N, {', '.join(map(str, self.image_shape))}), have shape {images.shape}")
         if not len(images):
@@ -258,9 +267,11 @@ class Model:
 
     def _uniforms(self, n, rng, uniforms):
         shape = (n, *self.image_shape)
+        if rng is not None and not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy.random.Generator or None, is {rng!r}")
         if uniforms is None:
             return (np.random.default_rng() if rng is None else rng).random(shape)
-        uniforms = np.asarray(uniforms)
+        uniforms = _array("uniforms", uniforms)
         if uniforms.shape != shape or uniforms.dtype != np.float64:
             raise ValueError(f"uniforms must be float64 {shape}, are {uniforms.dtype} {uniforms.shape}")
         if not ((uniforms >= 0) & (uniforms < 1)).all():
@@ -270,43 +281,63 @@ class Model:
 
 def _config(name, image_shape, levels, fields):
     """The module's Config, every field checked."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
-    image_shape = tuple(image_shape) if np.iterable(image_shape) else (image_shape,)
-    if len(image_shape) != 3 or not all(_is_count(size) for size in image_shape):
-        raise ValueError(f"image_shape must be three positive integers (H, W, C), is {image_shape}")
+    image_shape = _image_shape(image_shape)
     if not _is_count(levels) or levels < 2:
         raise ValueError(f"levels must be an integer of at least 2, is {levels!r}")
+    if not isinstance(fields, dict):
+        raise ValueError(f"config must be a dict of fields, is {fields!r}")
     known = {field.name: field for field in dataclasses.fields(MODELS[name].Config)}
     for field, value in fields.items():
         if field not in known or field in ("image_shape", "levels"):
             names = ", ".join(n for n in known if n not in ("image_shape", "levels"))
             raise ValueError(f"{name} has no field {field!r}; it has {names or 'none'}")
         _check_field(name, known[field], value)
-    config = MODELS[name].Config(tuple(map(int, image_shape)), int(levels), **fields)
-    hidden = getattr(config, "hidden", image_shape[2])
-    if hidden < image_shape[2]:
-        raise ValueError(f"hidden must be at least the number of colours: {hidden} < {image_shape[2]}")
+    fields = {field: int(value) if isinstance(value, np.integer) else value for field, value in fields.items()}    # JSON knows no int64
+    config = MODELS[name].Config(image_shape, int(levels), **fields)
+    for field in ("hidden", "head"):
+        maps = getattr(config, field, image_shape[2])
+        if maps < image_shape[2]:
+            raise ValueError(f"{field} must be at least the number of colours: {maps} < {image_shape[2]}")
     return config
+
+
+def _image_shape(image_shape):
+    sizes = tuple(image_shape) if np.iterable(image_shape) else (image_shape,)
+    if len(sizes) != 3 or not all(_is_count(size) for size in sizes):
+        raise ValueError(f"image_shape must be three positive integers (H, W, C), is {image_shape!r}")
+    return tuple(map(int, sizes))
 
 
 def _check_field(name, field, value):
     """A count must be a positive integer (layers and head_layers may be 0), a kernel odd."""
     if field.type in (int, "int"):
         least = 0 if field.name in ("layers", "head_layers") else 1
-        if not (_is_count(value) or value == least == 0):
+        if not _is_integer(value) or value < least:
             raise ValueError(f"{name}: {field.name} must be an integer of at least {least}, is {value!r}")
         if field.name.endswith("kernel") and value % 2 == 0:
             raise ValueError(f"{name}: {field.name} must be odd, is {value}")
 
 
+def _is_integer(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _is_count(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    return _is_integer(value) and value >= 1
+
+
+def _array(name, value):
+    try:
+        return np.asarray(value)
+    except ValueError:                                 # nested lists of unequal lengths
+        raise ValueError(f"{name} must be one array; its lists have unequal lengths") from None
 
 
 def _dtype(dtype):
     try:
-        dtype = np.dtype(dtype)
+        dtype = np.dtype("None" if dtype is None else dtype)               # np.dtype(None) would be float64
     except TypeError:
         raise ValueError(f"dtype must be float32 or float64, not {dtype!r}") from None
     if dtype not in (np.float32, np.float64):
