@@ -1,6 +1,6 @@
 """Matrix products where loops meet BLAS, and the threads that run them.
 
-    add_product(gemm, scratch, a, b, c, ta, tb)       c += op(a) op(b), from inside a kernel, without a temporary
+    add_product(gemm, scratch, a, b, c, ta, tb)       c += op(a) op(b), from inside a kernel, without a temporary, in tiles
     parallel(work, lanes)                             work(0), ..., work(lanes - 1) on a few Python threads
 
 NumPy's `@` is BLAS, but it cannot add to its result, nor be called from a compiled loop. SciPy publishes the same routines as C
@@ -29,6 +29,7 @@ import scipy.linalg.cython_blas
 from .kernels import kernel
 
 TILE = 2**18                                           # most multiplications (m n k) in one product
+BLOCK = 64                                             # columns, and terms of a sum, in one product
 LANES = 8                                              # parts into which a batch is split
 
 
@@ -49,14 +50,14 @@ def scratch(dtype):
     return np.array([ord("N"), ord("T")], np.uint8), np.zeros(6, np.int32), np.ones(1, dtype)
 
 
-def _add_product_numpy(gemm, scratch, a, b, c, ta, tb):
+def _add_tile_numpy(gemm, scratch, a, b, c, ta, tb):
     """c += op(a) op(b), op transposing where ta or tb is 1.   a, b, c: 2-D, rows may be strided, columns may not"""
     c += (a.T if ta else a) @ (b.T if tb else b)
 
 
 # Kernels that call this one are compiled with it inside, and numba's cache does not see when it changes: then delete __pycache__.
-@kernel(defined_by=_add_product_numpy)
-def add_product(gemm, scratch, a, b, c, ta, tb):
+@kernel(defined_by=_add_tile_numpy)
+def _add_tile(gemm, scratch, a, b, c, ta, tb):
     letters, sizes, one = scratch
     sizes[0] = c.shape[0]                                                  # m
     sizes[1] = c.shape[1]                                                  # n
@@ -67,6 +68,26 @@ def add_product(gemm, scratch, a, b, c, ta, tb):
     # BLAS counts columns first: it sees every array transposed, and c.T += op(b).T op(a).T
     gemm(letters[tb:].ctypes, letters[ta:].ctypes, sizes[1:].ctypes, sizes.ctypes, sizes[2:].ctypes, one.ctypes,
          b.ctypes, sizes[4:].ctypes, a.ctypes, sizes[3:].ctypes, one.ctypes, c.ctypes, sizes[5:].ctypes)
+
+
+def _add_product_numpy(gemm, scratch, a, b, c, ta, tb):
+    """c += op(a) op(b), op transposing where ta or tb is 1.   a, b, c: 2-D, rows may be strided, columns may not"""
+    c += (a.T if ta else a) @ (b.T if tb else b)
+
+
+@kernel(defined_by=_add_product_numpy)
+def add_product(gemm, scratch, a, b, c, ta, tb):
+    inner = a.shape[0] if ta else a.shape[1]
+    if c.size * inner <= TILE:
+        _add_tile(gemm, scratch, a, b, c, ta, tb)
+        return
+    rows = max(1, TILE // (min(inner, BLOCK) * min(c.shape[1], BLOCK)))
+    for m in range(0, c.shape[0], rows):
+        for k in range(0, inner, BLOCK):
+            for n in range(0, c.shape[1], BLOCK):
+                a_tile = a[k:k + BLOCK, m:m + rows] if ta else a[m:m + rows, k:k + BLOCK]
+                b_tile = b[n:n + BLOCK, k:k + BLOCK] if tb else b[k:k + BLOCK, n:n + BLOCK]
+                _add_tile(gemm, scratch, a_tile, b_tile, c[m:m + rows, n:n + BLOCK], ta, tb)
 
 
 def threads():

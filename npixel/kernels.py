@@ -12,7 +12,7 @@ directory is writable.
 
 Kernels are serial and release the interpreter lock, so they may run in several Python threads at once and never
 meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
-compiled without fast-math: a sum is added up in the order written.
+compiled without fast-math: a sum is added up in the order written, and a division by zero is what it is in NumPy.
 
 Read next: blas.py, layers/conv2d.py.
 """
@@ -54,9 +54,9 @@ def kernel(*, defined_by):
 
 def _compile(loops):
     try:
-        return numba.njit(loops, nogil=True, cache=True)
+        return numba.njit(loops, nogil=True, error_model="numpy", cache=True)
     except RuntimeError:                               # numba found no writable directory for its cache
-        return numba.njit(loops, nogil=True)
+        return numba.njit(loops, nogil=True, error_model="numpy")
 
 
 def enabled():

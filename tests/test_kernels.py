@@ -38,8 +38,10 @@ def eighths(rng, dtype, *shape):
 
 
 @case("npixel.blas.add_product")
+@case("npixel.blas._add_tile")
 def _(draw, rng, dtype):
-    m, n, k, ta, tb = *(draw(st.integers(1, 20)) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
+    sizes = st.one_of(st.integers(1, 20), st.sampled_from([70, 150]))      # more than one tile, too
+    m, n, k, ta, tb = *(draw(sizes) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
     wide = lambda rows, columns: eighths(rng, dtype, rows, columns + 3)[:, 1:columns + 1]      # rows may be strided
     return (blas.gemm_pointer(dtype), blas.scratch(dtype), wide(*((k, m) if ta else (m, k))), wide(*((n, k) if tb else (k, n))),
             wide(m, n), int(ta), int(tb))

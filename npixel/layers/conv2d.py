@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import blas
-from ..blas import TILE, add_product
+from ..blas import BLOCK, TILE, add_product
 from ..kernels import kernel
 from ..masks import Taps, as_taps
 
@@ -291,10 +291,7 @@ def _correlate(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
                 for d in range(D):
                     Y[i, d] = b[d]
             for t in range(len(w)):
-                for c in range(0, C, BLOCK):
-                    for d in range(0, D, BLOCK):
-                        add_product(gemm, scratch, X[start + offsets[t]:stop + offsets[t], c:c + BLOCK], w[t, c:c + BLOCK, d:d + BLOCK],
-                                 Y[start:stop, d:d + BLOCK], 0, 0)
+                add_product(gemm, scratch, X[start + offsets[t]:stop + offsets[t]], w[t], Y[start:stop], 0, 0)
         if not plain:
             for r in range(R):
                 for q in range(Q):
@@ -338,12 +335,10 @@ def _correlate_backward(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes
         for start in range(0, last, size):
             stop = min(last, start + size)
             for t in range(len(w)):
-                for c in range(0, C, BLOCK):
-                    for d in range(0, D, BLOCK):
-                        here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
-                        # Y[here] += X[there] w[t]
-                        add_product(gemm, scratch, dY[here, d:d + BLOCK], wt[t, d:d + BLOCK, c:c + BLOCK], dX[there, c:c + BLOCK], 0, 0)
-                        add_product(gemm, scratch, X[there, c:c + BLOCK], dY[here, d:d + BLOCK], dw[t, c:c + BLOCK, d:d + BLOCK], 1, 0)
+                here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
+                # Y[here] += X[there] w[t]
+                add_product(gemm, scratch, dY[here], wt[t], dX[there], 0, 0)
+                add_product(gemm, scratch, X[there], dY[here], dw[t], 1, 0)
         db_image[...] = 0                                                  # image by image: fewer roundings than one long sum
         for r in range(R):
             for q in range(Q):
