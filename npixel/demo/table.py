@@ -1,0 +1,62 @@
+"""The demo's table: one block for each data set, one row in it for each model.
+
+Read first: __init__.py.
+"""
+
+
+def text(report):
+    """The whole table and the lines below it, from the dict that `demo.run` returns."""
+    lines = [_HEAD]
+    for number, data in enumerate(dict.fromkeys(row["data"] for row in report["rows"])):
+        lines += ["" if number else None] + [_row(row) for row in report["rows"] if row["data"] == data]
+    lines = [line for line in lines if line is not None]
+    return "\n".join([*lines, "", *_notes(report)])
+
+
+_COLUMNS = (("data", 17, "<"), ("model", 19, "<"), ("parameters", 11, ">"), ("sees", 9, ">"), ("train s", 9, ">"), ("test nats", 15, ">"), ("bits/dim", 10, ">"),
+            ("floor", 9, ">"), ("gap", 16, ">"), ("predicted", 11, ">"), ("ms: cached", 12, ">"), ("naive", 9, ">"))
+
+
+def _line(cells):
+    return "".join(f"{cell:{align}{width}}" for cell, (_, width, align) in zip(cells, _COLUMNS)).rstrip()
+
+
+_HEAD = _line([name for name, _, _ in _COLUMNS])
+
+
+def _row(row):
+    seen = f"{100 * row['past_seen']:.1f} %"
+    times = row["times"]
+    cells = [row["data"], row["model"], f"{row['parameters']:,}", seen, f"{row['seconds']:.1f}", f"{row['nats']:.2f} ±{row['standard_error']:.2f}",
+             f"{row['bits_per_dim']:.4f}", "" if row["floor"] is None else f"{row['floor']:.3f}",
+             "" if row["gap"] is None else f"{row['gap']:.3f} ±{row['gap_standard_error']:.3f}",
+             "" if row["predicted_gap"] is None else f"{row['predicted_gap']:.3f}",
+             "" if times is None else f"{times['cached']:.2f}",
+             "" if times is None else f"{times['naive']:.1f}{'*' if times['extrapolated'] else ''}"]
+    return _line(cells)
+
+
+def _notes(report):
+    yield "sees        the share of its past that changes a prediction, measured; see below"
+    yield "train s     seconds of training, trial steps and compilation included"
+    yield "test nats   -log p per image: mean over the test images, ± its standard error; bits/dim: the same per pixel"
+    yield "floor, gap  the source's entropy, and how far the model is above the source on the same test images"
+    yield "predicted   the least gap that the model's blind spot allows on blind_corner, by theory; a gap below it would be a leak"
+    yield "ms          milliseconds per generated image, in a batch of 16"
+    if extrapolated := [row for row in report["rows"] if row["times"] and row["times"]["extrapolated"]]:
+        yield "*           extrapolated: " + ", ".join(f"{row['model']} from the first {row['times']['places']} pixels" for row in extrapolated)
+    yield ""
+    for row in report["dependencies"]:
+        verdict = "as theory has it, pair for pair" if row["measured"] == row["theory"] == row["both"] else \
+            f"theory {row['theory']:,}" + (f", LEAKS {row['leaks']:,}" if row["leaks"] else ", the rest without effect in these weights")
+        yield f"seen: {row['model']}, {row['measured']:,} of all {row['pairs']:,} pairs of a pixel and one before it, {verdict}"
+    for row in report["rows"]:
+        if row["predicted_gap"] is not None:
+            yield f"blind spot: {row['model']} on {row['data']}, gap measured {row['gap']:.4f}, predicted {row['predicted_gap']:.4f}" + _verdict(row)
+    for row in report["normalisation"]:
+        yield f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| = {row['error']:.1e}, random weights, float64"
+
+
+def _verdict(row):
+    below = row["predicted_gap"] - row["gap"]
+    return ": BELOW BY MORE THAN THREE STANDARD ERRORS, a leak" if below > 3 * row["gap_standard_error"] else ""
