@@ -152,7 +152,7 @@ class Model:
         The law is the exact conditional given the known sub-pixels if and only if these come before all unknown ones in the
         model's order; otherwise what is known further on does not influence what is drawn before it.
         """
-        images, known = _array("images", images), _array("known", known)
+        images, known = self._check_form(images), _array("known", known)
         if known.dtype != bool:
             raise ValueError(f"known must be bool, not {known.dtype}")
         try:
@@ -228,6 +228,13 @@ class Model:
 
     def check_images(self, images):
         """Images as an array, after rank, size, dtype and range have been checked; ValueError that carries the numbers."""
+        images = self._check_form(images)
+        low, high = int(images.min()), int(images.max())
+        if low < 0 or high >= self.levels:
+            raise ValueError(f"images must hold levels in [0, {self.levels}), found {low} to {high}")
+        return images
+
+    def _check_form(self, images):
         images = _array("images", images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise ValueError(f"images must be (N, {', '.join(map(str, self.image_shape))}), have shape {images.shape}")
@@ -235,9 +242,6 @@ class Model:
             raise ValueError("images is an empty batch")
         if images.dtype.kind not in "bui":
             raise ValueError(f"images must be integers or bools in [0, {self.levels}), not {images.dtype}")
-        low, high = int(images.min()), int(images.max())
-        if low < 0 or high >= self.levels:
-            raise ValueError(f"images must hold levels in [0, {self.levels}), found {low} to {high}")
         return images
 
     def check_condition(self, condition, n):
