@@ -205,6 +205,32 @@ def test_numbers_out_of_range_are_named(rule, options):
         rule.update(params(), gradients(0), rule.init(params()), step=0, lr=0.1, **options)
 
 
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("flushed", [True, False])
+def test_the_state_of_a_dead_weight_never_becomes_denormal(rule, flushed, monkeypatch):
+    if not flushed:
+        monkeypatch.setattr(rule, "flush", lambda x: None)
+    p = params(dtype=np.float32)
+    state = rule.init(p)
+    options = dict(rho=0.9) if rule is rmsprop else dict(b2=0.9) if rule is adam else {}
+    for step in range(1200):                           # 0.9^1200 is 1e-55
+        g = gradients(0, np.float32) if step == 0 else walk.zeros_like(p)
+        rule.update(p, g, state, step=step, lr=0.01, **options)
+    numbers = np.concatenate([np.abs(array).ravel() for tree in state for weights in tree.values() for array in weights])
+    denormal = (numbers > 0) & (numbers < np.finfo(np.float32).tiny)
+    assert denormal.any() != flushed
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_flushing_leaves_ordinary_numbers_alone(dtype):
+    tiny, m = np.finfo(dtype).tiny, np.finfo(dtype).nmant
+    x = np.array([0, 1, 1e30, -1e-20, -1.3 * tiny * 2.0 ** (2 * m + 5), tiny, -tiny / 4], dtype)
+    expected = x.copy()
+    expected[-2:] = 0
+    walk.flush(x)
+    np.testing.assert_array_equal(x, expected)
+
+
 # --- clipping ---
 
 def length(grads):

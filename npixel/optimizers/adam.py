@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .rmsprop import check_eps
-from .walk import blocks, together, zeros_like
+from .walk import blocks, flush, together, zeros_like
 
 
 class State(NamedTuple):
@@ -52,10 +52,12 @@ def update(params, grads, state, *, step, lr, b1=0.9, b2=0.999, eps=1e-8, root_e
             t = g * (1 - b1)
             m *= b1
             m += t
+            flush(m)
             np.multiply(g, g, out=t)
             t *= 1 - b2
             s *= b2
             s += t
+            flush(s)
             np.add(s, root_eps, out=t) if root_eps else np.copyto(t, s)
             np.sqrt(t, out=t)
             t += eps

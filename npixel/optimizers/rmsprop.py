@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .walk import blocks, together, zeros_like
+from .walk import blocks, flush, together, zeros_like
 
 
 class State(NamedTuple):
@@ -43,6 +43,7 @@ def update(params, grads, state, *, step, lr, rho=0.99, eps=1e-8, root_eps=0.0):
             t *= 1 - rho
             s *= rho
             s += t
+            flush(s)
             np.add(s, root_eps, out=t)
             np.sqrt(t, out=t)
             t += eps

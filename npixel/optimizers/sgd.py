@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .walk import blocks, together, zeros_like
+from .walk import blocks, flush, together, zeros_like
 
 
 class State(NamedTuple):
@@ -39,4 +39,5 @@ def update(params, grads, state, *, step, lr, momentum=0.9):
         for p, g, v in blocks(*arrays):
             v *= momentum
             v += g
+            flush(v)
             p -= lr * v
