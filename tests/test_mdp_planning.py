@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 import mdp
 from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, sweep, transitions
 from mdp.planning import bounds
+from mdp.planning.policy_iteration import evaluate_pairs
+from mdp.planning.policy_iteration_total import _collapse, _upper
 from mdp.planning.value_iteration import _sweep, _sweep_numpy
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
@@ -80,6 +82,22 @@ def test_the_frozen_lake_at_gamma_1_and_below():
         s = mdp.solve(frozen_lake(gamma))
         assert s.v[0] == pytest.approx(value, abs=1e-9) and s.converged
     assert {round(17 * v) for v in mdp.solve(frozen_lake(1)).v} == {0, 9, 13, 14, 15, 16}
+
+
+def test_the_upper_function_is_a_proof_even_where_an_action_is_almost_as_good_and_takes_a_million_steps():
+    """u > r + P_a u for every action, checked in Fractions. The slow action gives away 1e-13; the first attempt at u is refuted by it."""
+    m = mdp.MDP.from_dict({"a": {"end": [(1, "end", 1)], "slow": [(1, "wait", "-1/10000000000000")]},
+                           "wait": {"end": [("999999/1000000", "wait", 0), ("1/1000000", "end", 1)]}, "end": {}}, 1)
+    collapsed, origin, _, _ = _collapse(m.expected)
+    pairs = np.array([0, 2, -1, -1])
+    assert origin.tolist() == [0, 1, 2]
+    v, _ = evaluate_pairs(collapsed, pairs)
+    u = [Fraction(float(x)) for x in _upper(m, collapsed, pairs, v, None)]
+    assert u[2] == 0
+    for (s, a), q in exact_q(m.to_dict(), dict(zip(m.state_names, u)), 1).items():
+        assert u[m.state(s)] > q, (s, a)
+    s = mdp.solve(m, tol=1e-7)                                          # a million steps, each rounded
+    assert s.converged and contains(s, {"a": 1, "wait": 1, "end": 0}, m.state_names)
 
 
 def test_value_iteration_at_gamma_1_refuses_and_names_policy_iteration():
