@@ -24,7 +24,7 @@ def head(environment, ceilings, effort):
         "ceilings: " + ", ".join(f"{name} {one['value']:.3g} {one['unit']}" for name, one in ceilings.items()),
         f"ratio: time over that of the first line of the row, the median of up to {effort.rounds} rounds A B B A; interval: order statistics "
         "around it, at least 95 % from 6 rounds on",
-        "  !: other programs kept the machine busy in too many rounds; spread: half the quartile distance of one implementation's timings;",
+        "  ! and ?: other programs kept the machine busy in too many rounds; spread: half the quartile distance of one implementation's timings;",
         "  memory: what one call adds at its peak; of ceiling: the best sgemm (float64: dgemm) or triad measured so far.",
     ]
 
@@ -44,19 +44,19 @@ def table(family, results, ceilings):
         if row.note:
             lines.append(f"  {row.note}")
     rows = [line for line in lines if isinstance(line, tuple)]
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows)]
+    widths = [max(map(len, column)) if any(column[1:]) else 0 for column in zip(COLUMNS, *rows)]           # 0: nothing to say, left out
     title = f"{family.NAME}: {family.TITLE}"
-    return [title, "=" * len(title), _align(COLUMNS, widths), *(line if isinstance(line, str) else _align(line, widths) for line in lines)]
+    return [title, "=" * len(title), *([_align(COLUMNS, widths)] if rows else []),
+            *(line if isinstance(line, str) else _align(line, widths) for line in lines)]
 
 
 def _cells(row, measured, ceilings, verdict):
-    name = f"{measured.name}"
     if measured.error:
-        return (name, measured.error, *[""] * (len(COLUMNS) - 2))
+        return (measured.name, measured.error, *[""] * (len(COLUMNS) - 2))
     extrapolated = "~" if measured.scale != 1 else ""
     ratio = measured.ratio
-    target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}" if verdict else ""
-    return (name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
+    target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}{'?' if measured.disturbed else ''}" if verdict else ""
+    return (measured.name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
             f"{measured.memory / 1e6:.0f} MB", f"{extrapolated}{ratio.median:.2f}" if ratio else "",
             f"[{ratio.lower:.2f}, {ratio.upper:.2f}]{'!' if measured.disturbed else ' '}" if ratio else "", target)
 
@@ -91,11 +91,11 @@ def seconds(value):
 
 def _align(cells, widths):
     return ("  " + "  ".join(cell.ljust(width) if i in LEFT else cell.rjust(width)
-                             for i, (cell, width) in enumerate(zip(cells, widths)))).rstrip()
+                             for i, (cell, width) in enumerate(zip(cells, widths)) if width)).rstrip()
 
 
 def shortfalls(families):
-    """One line per target missed and per failed row: [(family, results), ...] -> [str]."""
+    """One line per failed row, per target missed, and per target that a busy machine leaves open: [(family, results), ...] -> [str]."""
     lines = []
     for family, results in families:
         for result in results:
@@ -104,11 +104,14 @@ def shortfalls(families):
                 lines.append(f"FAILED {where}: {result.error}")
                 continue
             for target, measured, met in result.verdicts():
-                if measured and not met:
-                    within = "; the target lies inside the interval" if measured.ratio.upper >= target.ratio else ""
-                    within += "; other programs kept the machine busy" if measured.disturbed else ""
-                    reason = f" ({result.row.note})" if result.row.note else ""
-                    lines.append(f"SHORT {where}: {measured.ratio.median:.2f} x {measured.name}, target {target.ratio:g}{within}{reason}")
+                if not measured or (met and not measured.disturbed):
+                    continue
+                line = f"{'UNSURE' if measured.disturbed else 'SHORT'} {where}: {measured.ratio.median:.2f} x {measured.name}, target {target.ratio:g}"
+                if measured.disturbed:
+                    line += "; other programs kept the machine busy, try again when it is quiet"
+                elif measured.ratio.upper >= target.ratio:
+                    line += "; the target lies inside the interval"
+                lines.append(line + (f" ({result.row.note})" if result.row.note else ""))
     return lines
 
 

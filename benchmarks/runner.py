@@ -104,7 +104,10 @@ class Result:
         return bool(self.error)
 
     def verdicts(self):
-        """[(target, the Measured it was held against or None, met)]; of a group, the fastest counts. None and False where nothing was timed."""
+        """[(target, the Measured it was held against or None, met)]; of a group, the fastest counts.
+
+        None and False where nothing was timed.
+        """
         found = []
         for target in self.row.targets:
             timed = [m for m in self.measured if m.counts_as == target.against and m.ratio]
@@ -189,8 +192,11 @@ class Worker:
         """{name: array} of one call, handed over in a file."""
         path = os.path.join(directory, f"{id(self)}.npz")
         self.send(do="outputs", path=path)
-        with np.load(path) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(path) as arrays:
+                return dict(arrays)
+        except ValueError as error:                    # arrays of objects
+            raise Failure(f"{self.name}: {error}") from None
 
     def time(self, calls=1):
         """Seconds per call, times the Call's scale."""

@@ -47,6 +47,10 @@ def other_shape():
     return Call(lambda: 0, lambda _: {"total": np.zeros((1, 1))})
 
 
+def objects():
+    return Call(lambda: 0, lambda _: {"total": np.array([None])})
+
+
 def raising():
     raise ValueError("no such\nthing")
 
@@ -136,6 +140,7 @@ def test_a_difference_within_the_tolerance_is_reported():
 @pytest.mark.parametrize("setup, says", [
     (other_keys, "returns product, expected total"),
     (other_shape, "outputs differ: total by inf"),
+    (objects, "Object arrays cannot be loaded"),
     (raising, "ValueError: no such thing"),
     (crashing, "its process ended (status 7: last words)"),
 ])
@@ -227,6 +232,20 @@ def test_only_quiet_rounds_count_if_there_are_enough(monkeypatch):
     rounds, busy, counted = runner.pair(Clock(), Clock(), 1, 1, runner.Effort(threads=1, rounds=2, fewest=2, seconds=0.0))
     assert len(rounds) == 2 and counted == [0, 1]      # never quiet: all of them, and the figure is marked
     assert runner.Measured("x", "peer", "x", rounds=rounds, busy=busy, counted=counted).disturbed
+
+
+def test_a_target_is_short_met_or_left_open_by_a_busy_machine():
+    def lines(ratio, busy):
+        one = row(Implementation("other", toy, "peer"), targets=(Target("other", 1.2),), note="because")
+        measured = [runner.Measured(name, "peer", name, seconds=[1.0], rounds=rounds, busy=[busy] * len(rounds), counted=list(range(len(rounds))))
+                    for name, rounds in (("ours", []), ("other", [[1.0, ratio, ratio, 1.0]]))]
+        result = runner.Result(one, measured)
+        return report.shortfalls([(_family(one), [result])]), report.table(_family(one), [result], {})[-2].split()[-1]
+
+    assert lines(1.3, 0.0) == ([], "met")
+    assert lines(1.1, 0.0) == (["SHORT toys/toy row: 1.10 x other, target 1.2 (because)"], "SHORT")
+    (unsure,), shown = lines(1.3, 0.9)
+    assert unsure.startswith("UNSURE toys/toy row: 1.30 x other, target 1.2; other programs") and shown == "met?"
 
 
 def test_own_work_is_not_counted_as_that_of_others(monkeypatch):
