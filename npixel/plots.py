@@ -10,6 +10,7 @@ Matplotlib comes with the extra npixel[demo] and is imported when the first figu
 
 import io
 import math
+import textwrap
 
 import numpy as np
 
@@ -240,8 +241,8 @@ def predicted_distributions(image, places, probabilities, *, levels, title=""):
     return figure
 
 
-def learning_curves(panels, *, x_label="steps", title=""):
-    """Loss against steps or seconds: one panel for each entry.
+def learning_curves(panels, *, x_label="steps", logarithmic=False, title=""):
+    """Loss against steps or seconds, on a logarithmic scale if asked: one panel for each entry.
 
     panels    {label: (curves, floor)}: curves {label: (x, nats)}; floor in nats, or None where it is not known
     """
@@ -249,13 +250,15 @@ def learning_curves(panels, *, x_label="steps", title=""):
     names = list(dict.fromkeys(name for curves, _ in panels.values() for name in curves))
     for axes, (label, (curves, floor)) in zip(grid, panels.items()):
         for name, (x, nats) in curves.items():
-            axes.plot(x, nats, color=COLOURS[names.index(name) % len(COLOURS)], linewidth=1.2, label=name)
+            axes.plot(x, nats, color=COLOURS[names.index(name) % len(COLOURS)], linewidth=1.2, marker=".", markersize=4, label=name)
         if floor is not None:
             axes.axhline(floor, color="black", linewidth=0.9, linestyle="--", label="floor")
         ends = [np.asarray(nats)[len(nats) // 10:] for _, nats in curves.values()]   # the first tenth falls steeply and would flatten the rest
         high, low = max(map(np.max, ends)), min([*map(np.min, ends), *([] if floor is None else [floor])])
         margin = 0.06 * (high - low) or 0.5
         axes.set_ylim(low - margin, high + margin)
+        if logarithmic:
+            axes.set_xscale("log")
         axes.set_title(label, fontsize=9)
         axes.set_xlabel(x_label, fontsize=8)
         axes.set_ylabel("nats per image", fontsize=8)
@@ -273,7 +276,7 @@ def _figure(width, height, title):
         raise ImportError("pictures need matplotlib: pip install 'npixel[demo]'") from None
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(textwrap.fill(title, int(13 * width)), fontsize=10)          # about 13 letters to the inch
     return figure
 
 

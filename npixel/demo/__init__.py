@@ -115,7 +115,7 @@ def _train(name, sets, share, seed, curves, report, progress):
         steps = _steps(make, one, options, recipe, seconds)
         model = make()
         result = training.fit(model, one.train, steps=steps, **options)
-        curves[key][0][name] = ([entry["step"] for entry in result.history], [entry["valid"] for entry in result.history])
+        curves[key][0][name] = ([entry["seconds"] for entry in result.history], [entry["valid"] for entry in result.history])
         seconds = time.monotonic() - began             # with the trial steps and the learning curve's validation; without the test
         row = {"model": name, **evaluate(model, one), "data": key, "parameters": model.num_parameters, "steps": steps, "seconds": seconds,
                "predicted_gap": None, "times": None}

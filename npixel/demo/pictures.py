@@ -19,7 +19,7 @@ def draw(folder, data, runs, curves, *, seed, progress):
 
     data      the digits
     runs      {model name: (model trained on the digits, (S, S) measured dependencies, (S, S) visible)}
-    curves    {data name: ({model name: (steps, nats)}, floor or None)}
+    curves    {data name: ({model name: (seconds, nats)}, floor or None)}
     """
     folder = Path(folder)
     levels, written = data.levels, []
@@ -55,7 +55,7 @@ def draw(folder, data, runs, curves, *, seed, progress):
     save(plots.predicted_distributions(image[0], places, {name: np.array([p[place] for place in places]) for name, p in predictions.items()},
                                        levels=levels, title=f"Predicted distribution over the {levels} levels, where it is widest"), "predicted_levels")
 
-    save(plots.learning_curves(curves, title="Validation loss"), "learning_curves")
+    save(plots.learning_curves(curves, x_label="seconds of training", logarithmic=True, title="Validation loss"), "learning_curves")
     return written
 
 
