@@ -226,7 +226,10 @@ class _Run:
         """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss."""
         plan, lr = self.plan, self.plan.lr_at(step)
         images, condition = self.data.batch(step, plan.batch, plan.seed)
-        nll, grads = self.model.loss_and_grads(images, condition=condition, rng=_generator(plan.seed, _DROPOUT, step))
+        try:
+            nll, grads = self.model.loss_and_grads(images, condition=condition, rng=_generator(plan.seed, _DROPOUT, step))
+        except ValueError as error:                    # images and conditions have been checked: it is the weights
+            raise Diverged(f"step {step}: {error} (lr {lr:g}); {self.last_good()}") from None
         if not math.isfinite(nll):
             size, label = clipping.largest(params, grads)
             raise Diverged(f"step {step}: the loss is {nll} nats (lr {lr:g}, largest gradient {size:g} in {label}); {self.last_good()}")
