@@ -6,7 +6,8 @@ Neal, "Connectionist learning of belief networks", 1992 (logistic units, K = L =
 Only the pairs j < i exist: w is a list of D (D - 1) / 2 matrices, in which those of unit i stand together. No mask, hence nothing to
 forget in the gradient. Unit i is a sub-pixel in the order of generation.
 
-Computed in blocks of units whose rows are laid out side by side in one matrix: one product per block.
+Computed in blocks of units whose rows are laid out side by side in one matrix, and multiplied in tiles so small that BLAS does not share
+them out among its threads (blas.py): how many there are would show in the last bits.
 Read next: models/fvbn.py.
 """
 
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK = 64                                             # units whose weights are unpacked together
+SIDE = 64                                              # of a tile: SIDE³ is blas.TILE
 
 
 class Weights(NamedTuple):
@@ -43,7 +45,7 @@ def forward(x, w, b, /):
     y = np.empty((N, D, w.shape[2]), x.dtype)
     for first in range(0, D, BLOCK):
         units = slice(first, min(D, first + BLOCK))
-        y[:, units] = (flat[:, :units.stop * K] @ _unpack(w, units).T).reshape(N, -1, w.shape[2]) + b[units]
+        y[:, units] = _product(flat[:, :units.stop * K], _unpack(w, units).T).reshape(N, -1, w.shape[2]) + b[units]
     return y, (x, w)
 
 
@@ -56,8 +58,8 @@ def backward(dy, cache, /):
     for first in range(0, D, BLOCK):
         units = slice(first, min(D, first + BLOCK))
         dy_block = dy[:, units].reshape(N, -1)                             # (N, units L)
-        dflat[:, :units.stop * K] += dy_block @ _unpack(w, units)
-        _pack(dy_block.T @ flat[:, :units.stop * K], dw, units)
+        dflat[:, :units.stop * K] += _product(dy_block, _unpack(w, units))
+        _pack(_product(dy_block.T, flat[:, :units.stop * K]), dw, units)
     return dflat.reshape(N, D, K), dw, db
 
 
@@ -106,6 +108,16 @@ def _check(shape, dtype, w, b):
         raise ValueError(f"b must be ({D}, {w.shape[2]}), has shape {b.shape}")
     if not dtype == w.dtype == b.dtype:
         raise ValueError(f"x, w and b must have one dtype, have {dtype}, {w.dtype}, {b.dtype}")
+
+
+def _product(a, b):
+    """a @ b, tile by tile, the sum over tiles from left to right."""
+    c = np.zeros((len(a), b.shape[1]), a.dtype)
+    for m in range(0, c.shape[0], SIDE):
+        for n in range(0, c.shape[1], SIDE):
+            for k in range(0, len(b), SIDE):
+                c[m:m + SIDE, n:n + SIDE] += a[m:m + SIDE, k:k + SIDE] @ b[k:k + SIDE, n:n + SIDE]
+    return c
 
 
 def _unpack(w, units):
