@@ -244,21 +244,26 @@ def predicted_distributions(image, places, probabilities, *, levels, title=""):
 def learning_curves(panels, *, x_label="steps", logarithmic=False, title=""):
     """Loss against steps or seconds, on a logarithmic scale if asked: one panel for each entry.
 
-    panels    {label: (curves, floor)}: curves {label: (x, nats)}; floor in nats, or None where it is not known
+    panels    {label: (curves, marks)}: curves {label: (x, nats)}; marks {words: nats} are dashed lines, such as a floor
     """
     figure, grid = _panels(len(panels), 4.2, 3.2, title)
     names = list(dict.fromkeys(name for curves, _ in panels.values() for name in curves))
-    for axes, (label, (curves, floor)) in zip(grid, panels.items()):
+    for axes, (label, (curves, marks)) in zip(grid, panels.items()):
         for name, (x, nats) in curves.items():
             axes.plot(x, nats, color=COLOURS[names.index(name) % len(COLOURS)], linewidth=1.2, marker=".", markersize=4, label=name)
-        if floor is not None:
-            axes.axhline(floor, color="black", linewidth=0.9, linestyle="--", label="floor")
+        for number, (words, nats) in enumerate(marks.items()):
+            axes.axhline(nats, color="black", linewidth=0.9, linestyle=("--", ":", "-.")[number % 3], label=words)
         ends = [np.asarray(nats)[len(nats) // 10:] for _, nats in curves.values()]   # the first tenth falls steeply and would flatten the rest
-        high, low = max(map(np.max, ends)), min([*map(np.min, ends), *([] if floor is None else [floor])])
+        high, low = max([*map(np.max, ends), *marks.values()]), min([*map(np.min, ends), *marks.values()])
         margin = 0.06 * (high - low) or 0.5
         axes.set_ylim(low - margin, high + margin)
         if logarithmic:
+            from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(label, fontsize=9)
         axes.set_xlabel(x_label, fontsize=8)
         axes.set_ylabel("nats per image", fontsize=8)

@@ -105,11 +105,11 @@ def test_bars_are_the_probabilities_and_the_level_that_is_there_is_coloured():
     assert "it is 2: 0.250, 2.00 bits" in axes.get_title()
 
 
-def test_learning_curves_show_the_floor_and_every_curve():
-    figure = plots.learning_curves({"mesh": ({"a": ([1, 2], [5.0, 4.0]), "b": ([1, 2], [6.0, 3.0])}, 2.5)})
+def test_learning_curves_show_every_curve_and_every_mark():
+    figure = plots.learning_curves({"mesh": ({"a": ([1, 2], [5.0, 4.0]), "b": ([1, 2], [6.0, 3.0])}, {"floor": 2.5, "worst": 9.0})}, logarithmic=True)
     axes, = figure.axes
-    assert [line.get_label() for line in axes.lines] == ["a", "b", "floor"]
-    assert axes.get_ylim()[0] < 2.5
+    assert [line.get_label() for line in axes.lines] == ["a", "b", "floor", "worst"]
+    assert axes.get_ylim()[0] < 2.5 and axes.get_ylim()[1] > 9 and axes.get_xscale() == "log"
 
 
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ def draw(folder, data, runs, curves, *, seed, progress):
 
     data      the digits
     runs      {model name: (model trained on the digits, (S, S) measured dependencies, (S, S) visible)}
-    curves    {data name: ({model name: (seconds, nats)}, floor or None)}
+    curves    {data name: ({model name: (seconds, nats)}, {words: nats to draw a line at})}
     """
     folder = Path(folder)
     levels, written = data.levels, []
