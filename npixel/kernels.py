@@ -20,6 +20,8 @@ Read next: blas.py, layers/conv2d.py.
 import os
 from typing import Callable, NamedTuple
 
+import numpy as np
+
 if os.environ.get("NPIXEL_KERNELS", "on").lower() == "off":
     numba = None
 else:
@@ -62,3 +64,8 @@ def _compile(loops):
 def enabled():
     """True if kernels are compiled, False if their definitions run instead."""
     return numba is not None
+
+
+def plain(array):
+    """The array in memory order and writable, copied only if it is not: kernels are compiled for one type of array."""
+    return np.require(array, requirements=["C", "W"])

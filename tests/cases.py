@@ -111,6 +111,122 @@ def _(draw, rng):
     return Case((normal(rng, N, D, K), normal(rng, D * (D - 1) // 2, K, L), normal(rng, D, L)), past=past, steps=True)
 
 
+@case("npixel.layers.lstm_cell")
+def _(draw, rng):
+    N, H, W, D = draw(small), draw(size), draw(size), draw(small)
+    return Case((normal(rng, N, H, W, 4 * D), normal(rng, N, H, W, D)), data=2, past=lambda where: cell_past(D, (H, W), where))
+
+
+def cell_past(D, shape, where):
+    """h sees its own four sums; c sees all of them but the output gate's."""
+    *place, k = where
+    seen = np.zeros((*shape, 4 * D), bool)
+    seen[(*place, slice(k % D, None, D))] = True
+    if k >= D:
+        seen[(*place, k % D)] = False
+    return seen
+
+
+@case("npixel.layers.lstm")
+def _(draw, rng):
+    N, T, C, D = draw(st.integers(1, 10)), draw(size), draw(small), draw(small)
+
+    def past(where):
+        seen = np.zeros((T, C), bool)
+        seen[:where[0] + 1] = True
+        return seen
+
+    weights = normal(rng, C, 4 * D), normal(rng, D, 4 * D), normal(rng, 4 * D), normal(rng, D), normal(rng, D)
+    return Case((normal(rng, N, T, C), *weights), past=past, steps=True)
+
+
+def recurrent(draw, rng, K, C, D):
+    """An image, and the weights that the two-dimensional LSTMs share but for w_ss (K, D, 4D)."""
+    def weights():
+        return normal(rng, 1, C, 4 * D), normal(rng, 4 * D), normal(rng, K, D, 4 * D), normal(rng, D), normal(rng, D)
+    return normal(rng, draw(small), draw(size), draw(size), C), weights
+
+
+def colours_of(draw, C, D):
+    """A number of colours, and the groups of C inputs and of 4 gates of D features."""
+    colours = draw(st.integers(1, min(C, D)))
+    return masks.groups(C, colours), masks.groups(4 * D, colours, gates=4)
+
+
+@case("npixel.layers.row_lstm")
+def _(draw, rng):
+    C, D, K = draw(small), draw(small), draw(st.sampled_from([1, 3, 5]))
+    x, weights = recurrent(draw, rng, K, C, D)
+    ins, outs = colours_of(draw, C, D)
+    width = draw(st.sampled_from([1, 3, 5]))
+    taps = masks.causal_row(width, ins, outs)
+    _, b, *rest = weights()
+
+    def past(where):
+        """Row - d: whatever is within width // 2 to the left of a place that K_ss leads to, d rows up; in its own row, by colour."""
+        r, c, d = where
+        seen = np.zeros(x.shape[1:], bool)
+        for row in range(r + 1):
+            for column in range(max(0, c - (r - row) * (K // 2)), min(x.shape[2], c + (r - row) * (K // 2) + 1)):
+                seen[row, max(0, column - width // 2):column] = True
+                seen[row, column] |= ins <= outs[d] if row == r else ins <= outs.max()
+        return seen
+
+    return Case((x, normal(rng, width, C, 4 * D), b, *rest), {"taps": taps}, past=past, steps=True, structure={"K": K})
+
+
+@case("npixel.layers.skew")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+
+    def past(where):
+        r, t, c = where
+        seen = np.zeros(x.shape[1:], bool)
+        if 0 <= t - r < x.shape[2]:
+            seen[r, t - r, c] = True
+        return seen
+
+    return Case((x,), past=past)
+
+
+@case("npixel.layers.diagonal_lstm")
+def _(draw, rng):
+    C, D = draw(small), draw(small)
+    x, weights = recurrent(draw, rng, 2, C, D)
+    ins, outs = colours_of(draw, C, D)
+
+    def past(where):
+        return quadrant(x.shape[1:], where, ins, outs)
+
+    return Case((x, *weights()), {"taps": masks.mask_b(1, ins, outs), "padding": draw(st.sampled_from(["start", "evolve"]))}, past=past, steps=True)
+
+
+@case("npixel.layers.diagonal_bilstm")
+def _(draw, rng):
+    C, D = draw(small), draw(small)
+    x, weights = recurrent(draw, rng, 2, C, D)
+    ins, outs = colours_of(draw, C, D)
+
+    def past(where):
+        r, c, d = where
+        seen = quadrant(x.shape[1:], where, ins, outs)
+        if r:                                                              # the right map, one row up
+            seen |= quadrant(x.shape[1:], (r - 1, x.shape[2] - 1 - c, d), ins, outs)[:, ::-1]
+        return seen
+
+    return Case((x, *weights(), *weights()), {"taps": masks.mask_b(1, ins, outs), "padding": draw(st.sampled_from(["start", "evolve"]))},
+                past=past, steps=True)
+
+
+def quadrant(shape, where, ins, outs):
+    """Everything above and to the left, and at the place itself what its colour may see."""
+    r, c, d = where
+    seen = np.zeros(shape, bool)
+    seen[:r + 1, :c + 1] = ins <= outs.max()
+    seen[r, c] = ins <= outs[d]
+    return seen
+
+
 @case("npixel.losses.bernoulli")
 def _(draw, rng):
     logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small))

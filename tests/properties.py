@@ -26,6 +26,7 @@ class Case:
     configuration: dict = field(default_factory=dict)  # what stands right of "*"
     data: int = 1                                      # how many of the arguments have the batch as their first axis
     past: Callable | None = None                       # past(output index) -> bool array like arguments[0][0]: what that output may depend on
+    structure: dict = field(default_factory=dict)      # what `reach` must be told beside the configuration: sizes that forward reads off the weights
     steps: bool = False                                # the layer is causal here, so start and step must give forward's numbers
     differences: int = 3                               # random directions tried
     scale: float = 1e-5                                # step of the central difference
@@ -127,7 +128,7 @@ def past_is_exact(layer, case, rng):
     if hasattr(layer, "reach"):
         seen = np.zeros(y.shape[1:], bool)
         seen[where[1:]] = True
-        found = layer.reach(seen, shape=x.shape[1:3], **case.configuration)
+        found = layer.reach(seen, shape=x.shape[1:3], **case.configuration, **case.structure)
         assert np.array_equal(found, past), f"reach differs from theory at {np.argwhere(found != past)[:3].tolist()}"
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import blas
 from ..blas import BLOCK, TILE, add_product
-from ..kernels import kernel
+from ..kernels import kernel, plain
 from ..masks import Taps, as_taps
 
 BLOCK = 64                                             # channels in one product; more are added up block by block
@@ -71,7 +71,7 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
         z = _gather(x, lists, stride)                                      # (N, H', W', T' C)
         y = _correlate_all(z, wm.reshape(1, -1, wm.shape[2]), b, _HERE, 1)
     else:
-        z = _writable(x)
+        z = plain(x)
         y = _correlate_all(z, wm, b, lists, stride)
     return y, (z, x.shape, wm, mask, live, lists, stride, gathered)
 
@@ -82,7 +82,7 @@ def backward(dy, cache, /):
     expected = (len(z), -(-x_shape[1] // stride), -(-x_shape[2] // stride), wm.shape[2])
     if dy.shape != expected or dy.dtype != wm.dtype:
         raise ValueError(f"dy must be {wm.dtype} {expected}, is {dy.dtype} {dy.shape}")
-    dy = _writable(dy)
+    dy = plain(dy)
     if gathered:
         dz, dwm, db = _correlate_all_backward(dy, z, wm.reshape(1, -1, wm.shape[2]), _HERE, 1)
         dx = _scatter(dz, x_shape, lists, stride)
@@ -177,11 +177,6 @@ def check(shape, dtype, w, b, taps, stride=1, dilation=1):
     if len(offsets) != len(w):
         raise ValueError(f"w has {len(w)} taps, the list {len(offsets)}")
     return offsets, mask
-
-
-def _writable(x):
-    """x in memory order; kernels know one type of array, so a read-only one is copied."""
-    return np.require(x, requirements=["C", "W"])
 
 
 _HERE = np.zeros((1, 2), np.int64)                     # the list of a 1 x 1 convolution

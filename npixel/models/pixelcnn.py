@@ -2,8 +2,7 @@
 
     h = conv_A(x)                                                  K0 x K0, mask A, C -> 2h maps
     h = h + conv1x1(relu(conv_B(relu(conv1x1(relu(h))))))          residual block: 2h -> h -> h (K x K, mask B) -> 2h;  `layers` times
-    h = conv1x1(relu(h))                                           `head` maps;  `head_layers` times
-    logits = conv1x1(relu(h))                                      one per sub-pixel, or L per sub-pixel (softmax)
+    logits = readout(h)                                            `head_layers` times 1 x 1 to `head` maps, then to the logits
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.5 and table 1. CIFAR-10 there: 15 blocks,
 h = 128, head 1024; MNIST: head 32. Every 1 x 1 convolution carries mask B, so that the colours of a pixel stay in order.
@@ -11,7 +10,7 @@ h = 128, head 1024; MNIST: head 32. Every 1 x 1 convolution carries mask B, so t
 What it sees: with m = K0 // 2 and n blocks of 3 x 3, row r - d from column -(m + n) to min(d - 1, n) + m. It never sees the
 wedge to the right of that, however deep it is: the blind spot. gated_pixelcnn.py has none.
 
-Read first: masks.py, layers/conv2d.py.  Read next: sampling.py.
+Read first: masks.py, layers/conv2d.py, readout.py.  Read next: sampling.py.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import numpy as np
 
 from .. import losses, masks
 from ..layers import conv2d, relu
-from . import new_caches
+from . import new_caches, readout
 
 
 @dataclass(frozen=True)
@@ -42,18 +41,13 @@ class Taps(NamedTuple):
     reduce: masks.Taps                                 # (1, 2h, h)       the rest mask B
     conv: masks.Taps                                   # (K², h, h)
     expand: masks.Taps                                 # (1, h, 2h)
-    heads: tuple                                       # (1, 2h, head), then (1, head, head)
-    logits: masks.Taps                                 # (1, head, C L)
 
 
 def taps(config):
     C, h = config.image_shape[2], config.hidden
-    colours, narrow, wide, head = np.arange(C), masks.groups(h, C), masks.groups(2 * h, C), masks.groups(config.head, C)
-    logits = masks.groups(C * (1 if config.levels == 2 else config.levels), C)
-    into_heads = [wide] + [head] * config.head_layers
+    colours, narrow, wide = np.arange(C), masks.groups(h, C), masks.groups(2 * h, C)
     return Taps(masks.mask_a(config.first_kernel, colours, wide),
-                masks.mask_b(1, wide, narrow), masks.mask_b(config.kernel, narrow, narrow), masks.mask_b(1, narrow, wide),
-                tuple(masks.mask_b(1, maps, head) for maps in into_heads[:-1]), masks.mask_b(1, into_heads[-1], logits))
+                masks.mask_b(1, wide, narrow), masks.mask_b(config.kernel, narrow, narrow), masks.mask_b(1, narrow, wide))
 
 
 def loss(config):
@@ -72,10 +66,7 @@ def init(rng, config):
         conv(f"reduce{n}", t.reduce)
         conv(f"conv{n}", t.conv)
         conv(f"expand{n}", t.expand, gain=np.sqrt(2 / config.layers))
-    for n, head in enumerate(t.heads):
-        conv(f"head{n}", head)
-    conv("logits", t.logits, gain=1)
-    return params
+    return params | readout.init(rng, config, 2 * config.hidden)
 
 
 def forward(params, x, config, *, condition=None, rng=None, keep=True):
@@ -95,11 +86,8 @@ def forward(params, x, config, *, condition=None, rng=None, keep=True):
         z = conv(f"reduce{n}", rectify(f"block{n}", h), t.reduce)          # (N, H, W, h)
         z = conv(f"conv{n}", rectify(f"reduce{n}", z), t.conv)
         h = h + conv(f"expand{n}", rectify(f"conv{n}", z), t.expand)       # (N, H, W, 2h)
-    for n, head in enumerate(t.heads):
-        h = conv(f"head{n}", rectify(f"into head{n}", h), head)            # (N, H, W, head)
-    h = conv("logits", rectify("into logits", h), t.logits)                # (N, H, W, C L)
     caches["config"] = config
-    return _as_outputs(h, config), caches
+    return readout.forward(params, h, config, caches), caches
 
 
 def backward(doutputs, caches):
@@ -114,9 +102,7 @@ def backward(doutputs, caches):
         dh, = relu.backward(dh, caches["relu of " + name])
         return dh
 
-    dh = rectify("into logits", conv("logits", doutputs.reshape(*doutputs.shape[:3], -1)))
-    for n in reversed(range(config.head_layers)):
-        dh = rectify(f"into head{n}", conv(f"head{n}", dh))
+    dh = readout.backward(doutputs, config, caches, grads)
     for n in reversed(range(config.layers)):
         dz = rectify(f"conv{n}", conv(f"expand{n}", dh))
         dz = rectify(f"reduce{n}", conv(f"conv{n}", dz))
@@ -128,9 +114,7 @@ class State(NamedTuple):
     """One convolution's memory for each convolution of the network."""
     first: conv2d.State
     blocks: list                                       # (reduce, conv, expand) of each
-    heads: list
-    logits: conv2d.State
-    config: Config
+    readout: readout.State
 
 
 def start(params, shape, config):
@@ -140,8 +124,7 @@ def start(params, shape, config):
         return conv2d.start((N, H, W, taps.mask.shape[1]), *params[name], taps=taps)
 
     blocks = [(conv(f"reduce{n}", t.reduce), conv(f"conv{n}", t.conv), conv(f"expand{n}", t.expand)) for n in range(config.layers)]
-    heads = [conv(f"head{n}", head) for n, head in enumerate(t.heads)]
-    return State(conv("first", t.first), blocks, heads, conv("logits", t.logits), config)
+    return State(conv("first", t.first), blocks, readout.start(params, (N, H, W, 2 * config.hidden), config))
 
 
 def see(x_t, state, /, *, at):
@@ -156,9 +139,7 @@ def step(state, /, *, at):
         z = conv2d.step(relu.forward(h)[0], reduce, at=at)
         z = conv2d.step(relu.forward(z)[0], conv, at=at)
         h = h + conv2d.step(relu.forward(z)[0], expand, at=at)
-    for head in state.heads:
-        h = conv2d.step(relu.forward(h)[0], head, at=at)
-    return _as_outputs(conv2d.step(relu.forward(h)[0], state.logits, at=at), state.config)
+    return readout.step(h, state.readout, at=at)
 
 
 def draws(C):
@@ -168,14 +149,11 @@ def draws(C):
 def reach(seen, config):
     """Upside down through the same lists of taps; the residual stream keeps what it had."""
     t = taps(config)
-    H, W, C = config.image_shape
 
     def conv(seen, taps):
-        return conv2d.reach(seen, shape=(H, W), taps=taps)
+        return conv2d.reach(seen, shape=config.image_shape[:2], taps=taps)
 
-    seen = conv(np.repeat(seen, 1 if config.levels == 2 else config.levels, axis=2), t.logits)
-    for head in reversed(t.heads):
-        seen = conv(seen, head)
+    seen = readout.reach(seen, config, 2 * config.hidden)
     for _ in range(config.layers):
         seen = seen | conv(conv(conv(seen, t.expand), t.conv), t.reduce)
     return conv(seen, t.first)
@@ -183,8 +161,3 @@ def reach(seen, config):
 
 def width(config):
     return 6 * config.hidden + 2 * config.head + 4 * config.image_shape[2] * config.levels
-
-
-def _as_outputs(h, config):
-    """(..., C L) -> (..., C) or (..., C, L): the groups of the logits are the colours, in order."""
-    return h if config.levels == 2 else h.reshape(*h.shape[:-1], config.image_shape[2], config.levels)

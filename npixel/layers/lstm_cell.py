@@ -1,0 +1,95 @@
+"""LSTM cell: what happens at one place, once its gates' sums are known.
+
+    o, f, i, g = σ(z_o), σ(z_f), σ(z_i), tanh(z_g)
+    c = f · c_prev + i · g
+    h = o · tanh(c)
+
+Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates in the order of van den Oord et al. 2016, eq. 3. Every LSTM of
+this package (lstm, row_lstm, diagonal_lstm) is this cell; they differ in what z sums up and where c_prev comes from.
+A sigmoid in place of tanh for g is causal and trains, and is a common fault: only a comparison of numbers finds it.
+
+As a layer it maps (z, c_prev) to h and c side by side. The scans call `cell` and `cell_backward`, which work in place on a strip of places.
+Read first: elementary.py.  Read next: lstm.py, row_lstm.py.
+"""
+
+import numpy as np
+
+from .. import elementary
+from ..elementary import sigmoid, tanh
+from ..kernels import kernel
+
+
+def forward(z, c_prev, /):
+    """z (..., 4D), c_prev (..., D) -> [h, c] (..., 2D), and the cache.   float32 or float64
+
+    ValueError if shapes or dtypes disagree.
+    """
+    if z.shape != (*c_prev.shape[:-1], 4 * c_prev.shape[-1]) or z.dtype != c_prev.dtype:
+        raise ValueError(f"z must be four times as wide as c_prev, of one dtype: {z.shape} {z.dtype}, {c_prev.shape} {c_prev.dtype}")
+    D = c_prev.shape[-1]
+    gates, before = np.array(z).reshape(-1, 4 * D), np.array(c_prev).reshape(-1, D)
+    h, c = np.empty_like(before), np.empty_like(before)
+    cell(gates, before, c, h)
+    return np.concatenate([h, c], axis=1).reshape(*c_prev.shape[:-1], 2 * D), (gates, before, c, c_prev.shape)
+
+
+def backward(dy, cache, /):
+    """[dh, dc] (..., 2D) -> dz (..., 4D), dc_prev (..., D)."""
+    gates, before, c, shape = cache
+    D = before.shape[1]
+    dy = dy.reshape(-1, 2 * D)
+    dc, dz = dy[:, D:].copy(), np.empty_like(gates)
+    cell_backward(gates, before, c, dy[:, :D].copy(), dc, dz)
+    return dz.reshape(*shape[:-1], 4 * D), dc.reshape(shape)
+
+
+def _cell_numpy(z, c_prev, c, h):
+    """z (n, 4D) becomes the gates, in place; c and h (n, D) are filled in. c may be c_prev."""
+    D = c.shape[1]
+    z[:, :3 * D] = elementary.sigmoid(z[:, :3 * D])
+    z[:, 3 * D:] = np.tanh(z[:, 3 * D:])
+    o, f, i, g = (z[:, k * D:(k + 1) * D] for k in range(4))
+    c[...] = f * c_prev + i * g
+    h[...] = o * np.tanh(c)
+
+
+@kernel(defined_by=_cell_numpy)
+def cell(z, c_prev, c, h):
+    D = c.shape[1]
+    for n in range(c.shape[0]):
+        for d in range(3 * D):
+            z[n, d] = sigmoid(z[n, d])
+        for d in range(3 * D, 4 * D):
+            z[n, d] = tanh(z[n, d])
+        for d in range(D):
+            c[n, d] = z[n, D + d] * c_prev[n, d] + z[n, 2 * D + d] * z[n, 3 * D + d]
+        for d in range(D):
+            h[n, d] = z[n, d] * tanh(c[n, d])
+
+
+def _cell_backward_numpy(gates, c_prev, c, dh, dc, dz):
+    """dh, and dc so far (n, D) -> dz (n, 4D) filled in; dc becomes dc_prev."""
+    o, f, i, g = np.split(gates, 4, axis=1)
+    tanh_c = np.tanh(c)
+    # h = o tanh(c)
+    do = dh * tanh_c
+    total = dc + dh * o * (1 - tanh_c * tanh_c)
+    # c = f c_prev + i g
+    df, di, dg = total * c_prev, total * g, total * i
+    dz[...] = np.concatenate([do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g * g)], axis=1)
+    dc[...] = total * f
+
+
+@kernel(defined_by=_cell_backward_numpy)
+def cell_backward(gates, c_prev, c, dh, dc, dz):
+    D = c.shape[1]
+    for n in range(c.shape[0]):
+        for d in range(D):
+            o, f, i, g = gates[n, d], gates[n, D + d], gates[n, 2 * D + d], gates[n, 3 * D + d]
+            tanh_c = tanh(c[n, d])
+            total = dc[n, d] + dh[n, d] * o * (1 - tanh_c * tanh_c)
+            dz[n, d] = dh[n, d] * tanh_c * o * (1 - o)
+            dz[n, D + d] = total * c_prev[n, d] * f * (1 - f)
+            dz[n, 2 * D + d] = total * g * i * (1 - i)
+            dz[n, 3 * D + d] = total * i * (1 - g * g)
+            dc[n, d] = total * f

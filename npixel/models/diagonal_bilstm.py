@@ -1,0 +1,24 @@
+"""PixelRNN with Diagonal BiLSTM layers: one Diagonal LSTM from each upper corner.
+
+The network is pixelrnn.py, the layer layers/diagonal_bilstm.py; the fields are those of diagonal_lstm.py. The 1 x 1 convolution back to the
+residual stream follows the sum of the two directions.
+
+What it sees: all of the past but (r - 1, W - 1), which is invisible to every (r, c) with c + m < W - 1, m = K0 // 2, at any depth: (H - 1) max(0, W - 1 - m)
+pairs. The paper and the lecture say "full dependency field"; it misses these (648 of 307,000 at 28 x 28 with a 7 x 7 first convolution).
+
+Parameters of the paper's MNIST net (7 layers, h = 16): 65,793 without learned start states (first 1,600; per layer 2 (2,112 + 2,048) + 544;
+head 1,056 + 1,056 + 33); here 66,241, since each of the 14 LSTMs also learns h0 and c0, 2 x 16 numbers.
+
+Read first: layers/diagonal_bilstm.py.
+"""
+
+from dataclasses import dataclass
+
+from ..layers import diagonal_bilstm
+from . import diagonal_lstm
+from .pixelrnn import backward, draws, forward, init, loss, reach, see, start, step, width          # noqa: F401  the model contract
+
+
+@dataclass(frozen=True)
+class Config(diagonal_lstm.Config):
+    layer = diagonal_bilstm
