@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import closed_forms
-from models import NAMES, compare, future_shuffle, is_right, measured, several, small, structural
+from models import NAMES, compare, future_shuffle, is_right, measured, plant, several, small, structural
 from npixel import masks
-from npixel.layers import conv2d, fully_visible
+from npixel.layers import conv2d, fully_visible, relu
 from npixel.models import pixelcnn
 
 # (image_shape, levels, fields of pixelcnn): H != W throughout, first kernels 3 and 7, depths 1 to 3, with h and 2 h not divisible by 3
@@ -82,13 +82,7 @@ def test_dead_relus_hide_dependencies_and_are_why_weights_are_positive_too(dead)
     assert (report.missing > 0) == dead and not report.leaks and not report.extra
 
 
-# planted faults: each changes what pixelcnn.py gets from masks, conv2d or relu
-
-
-def plant(monkeypatch, target, **changes):
-    """Let pixelcnn.py find `changes` in place of what it imported as `target`."""
-    module = getattr(pixelcnn, target)
-    monkeypatch.setattr(pixelcnn, target, types.SimpleNamespace(**(vars(module) | changes)))
+# planted faults: each changes what the network takes from masks, conv2d or relu
 
 
 def report(image_shape=(6, 6, 1), levels=2, **config):
@@ -103,7 +97,7 @@ def test_the_catalogue_starts_from_a_network_that_is_right():
 
 
 def test_a_first_mask_b_is_caught(monkeypatch):
-    plant(monkeypatch, "masks", mask_a=masks.mask_b)
+    plant(monkeypatch, masks, mask_a=masks.mask_b)
     result, models = report()
     assert (result.leaks, result.nearest, result.missing, result.extra) == (36, {(0, 0)}, 0, 0)
     assert not is_right(compare(structural(models[0]), closed_forms.visible(models[0]), (6, 6, 1)))     # the masks alone show it as well
@@ -115,7 +109,7 @@ def _all_mask_a(K, inputs, outputs):
 
 
 def _without_residuals(params, x, config, *, condition=None, rng=None, keep=True):
-    """pixelcnn.forward with `h =` in place of `h = h +`: the plain stack."""
+    """pixelcnn.forward with `h =` in place of `h = h +`: the plain stack. One colour, two levels."""
     t = pixelcnn.taps(config)
 
     def conv(name, h, taps):
@@ -126,16 +120,16 @@ def _without_residuals(params, x, config, *, condition=None, rng=None, keep=True
         z = conv(f"reduce{n}", np.maximum(h, 0), t.reduce)
         z = conv(f"conv{n}", np.maximum(z, 0), t.conv)
         h = conv(f"expand{n}", np.maximum(z, 0), t.expand)
-    for n, head in enumerate(t.heads):
-        h = conv(f"head{n}", np.maximum(h, 0), head)
-    return pixelcnn._as_outputs(conv("logits", np.maximum(h, 0), t.logits), config), None
+    for name in [*(f"head{n}" for n in range(config.head_layers)), "logits"]:
+        h = conv(name, np.maximum(h, 0), [(0, 0)])
+    return h, None
 
 
 def test_mask_a_in_every_layer_of_a_plain_stack_is_caught_though_it_is_causal(monkeypatch):
     """207 pairs unseen in place of 19. (With residuals nothing would be missing: the stream goes around the mask, at the centre as well.)"""
     monkeypatch.setattr(pixelcnn, "forward", _without_residuals)
     assert is_right(report()[0])                                           # the plain stack alone sees what theory says
-    plant(monkeypatch, "masks", mask_b=_all_mask_a)
+    plant(monkeypatch, masks, mask_b=_all_mask_a)
     result, models = report()
     assert (result.leaks, result.missing, result.unseen) == (0, 207 - 19, 207)
     assert future_shuffle(models[0]) == []
@@ -150,14 +144,14 @@ def _normalised_over(axes):
 
 def test_normalisation_over_space_is_caught(monkeypatch):
     """Every prediction sees every pixel but the last, which no feature sees: 35 (35 + 1) / 2 leaks."""
-    plant(monkeypatch, "relu", forward=_normalised_over((1, 2)))
+    plant(monkeypatch, relu, forward=_normalised_over((1, 2)))
     result, models = report()
     assert result.leaks == 630 and future_shuffle(models[0])
 
 
 def test_batch_normalisation_is_caught(monkeypatch):
     """Over batch and space: here other images of the batch show too, so that everything depends on everything."""
-    plant(monkeypatch, "relu", forward=_normalised_over((0, 1, 2)))
+    plant(monkeypatch, relu, forward=_normalised_over((0, 1, 2)))
     result, models = report()
     assert result.leaks >= 630 and future_shuffle(models[0])
     image = np.ones((1, 6, 6, 1), int)
@@ -178,14 +172,14 @@ def _padded(mode):
 
 def test_zero_padding_by_hand_is_right(monkeypatch):
     """A check of the next one's instrument."""
-    plant(monkeypatch, "conv2d", forward=_padded("constant"))
+    plant(monkeypatch, conv2d, forward=_padded("constant"))
     assert is_right(report((6, 7, 1), first_kernel=3, layers=2)[0])
 
 
 @pytest.mark.parametrize("mode", ["wrap", "reflect", "symmetric", "edge"])
 def test_an_image_that_is_not_continued_by_zeros_is_caught(monkeypatch, mode):
     """A circle or a mirror shows the future; the nearest edge pixel, repeated, shows pixels out of reach and the first one itself."""
-    plant(monkeypatch, "conv2d", forward=_padded(mode))
+    plant(monkeypatch, conv2d, forward=_padded(mode))
     result, models = report((6, 7, 1), first_kernel=3, layers=2)
     assert result.leaks > 0 and future_shuffle(models[0])
 
@@ -201,14 +195,14 @@ def _mask_a_off_by_one(shift):
 
 
 def test_a_mask_that_ends_one_pixel_too_late_is_caught(monkeypatch):
-    plant(monkeypatch, "masks", mask_a=_mask_a_off_by_one(1))
+    plant(monkeypatch, masks, mask_a=_mask_a_off_by_one(1))
     result, models = report()
     # 30 pixels have a right neighbour, and 30 a left one, through which mask B shows a pixel to itself
     assert (result.leaks, result.nearest) == (60, {(0, 0)}) and future_shuffle(models[0])
 
 
 def test_a_mask_that_ends_one_pixel_too_early_is_caught(monkeypatch):
-    plant(monkeypatch, "masks", mask_a=_mask_a_off_by_one(-1))
+    plant(monkeypatch, masks, mask_a=_mask_a_off_by_one(-1))
     result, _ = report()
     assert result.leaks == 0 and result.missing >= 30                      # one pair for each pixel with a left neighbour
 
@@ -223,7 +217,7 @@ def test_a_later_mask_without_its_centre_column_is_caught(monkeypatch):
         return masks.Taps(right.offsets, mask)
 
     monkeypatch.setattr(pixelcnn, "forward", _without_residuals)
-    plant(monkeypatch, "masks", mask_b=mask_b)
+    plant(monkeypatch, masks, mask_b=mask_b)
     result, _ = report()
     assert result.leaks == 0 and result.missing > 0
 
@@ -239,35 +233,41 @@ def test_the_colour_network_is_right_before_faults_are_planted():
 
 def test_logits_laid_out_level_by_level_are_caught(monkeypatch):
     """(L, C) for (C, L)."""
-    monkeypatch.setattr(pixelcnn, "_as_outputs", lambda h, config: h.reshape(*h.shape[:-1], config.levels, -1).swapaxes(-1, -2))
+    forward = pixelcnn.forward
+
+    def wrong(params, x, config, **kwargs):
+        logits, caches = forward(params, x, config, **kwargs)              # (N, H, W, C, L)
+        return logits.reshape(*logits.shape[:3], config.levels, -1).swapaxes(-1, -2), caches
+
+    monkeypatch.setattr(pixelcnn, "forward", wrong)
     result, models = report(levels=4, **RGB)
     assert result.leaks > 0 and result.nearest == {(0, 0)} and future_shuffle(models[0])
 
 
 def test_a_feature_map_with_two_different_colour_groupings_is_caught(monkeypatch):
     """The first layer deals its features out in turn, R G B R G B, the layers behind it read them as R R G G B B."""
-    plant(monkeypatch, "masks", mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs, np.arange(len(outputs)) % 3))
+    plant(monkeypatch, masks, mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs, np.arange(len(outputs)) % 3))
     result, models = report(**RGB)
     assert result.leaks > 0 and result.nearest == {(0, 0)} and future_shuffle(models[0])
 
 
 def test_groups_over_two_gates_side_by_side_are_caught(monkeypatch):
     """One split of all features where each half should be split, as a layer with gates has it: the halves' producer and consumer disagree."""
-    plant(monkeypatch, "masks", mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs, masks.groups(len(outputs), 3, gates=2)))
+    plant(monkeypatch, masks, mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs, masks.groups(len(outputs), 3, gates=2)))
     result, models = report(**RGB)
     assert result.leaks > 0 and result.nearest == {(0, 0)} and future_shuffle(models[0])
 
 
 def test_a_first_layer_that_shows_no_colour_of_the_pixel_itself_is_caught_though_it_is_causal(monkeypatch):
     """Mask A with an all-zero centre: 3 pairs are missing in each of the 6 pixels."""
-    plant(monkeypatch, "masks", mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs * 0, outputs * 0))
+    plant(monkeypatch, masks, mask_a=lambda K, inputs, outputs: masks.mask_a(K, inputs * 0, outputs * 0))
     result, _ = report(**RGB)
     assert (result.leaks, result.missing, result.extra) == (0, 18, 0)
 
 
 def test_colours_in_reverse_are_caught(monkeypatch):
     """B before G before R: each of the 6 pixels has its 3 pairs the wrong way round."""
-    plant(monkeypatch, "masks", mask_a=lambda K, inputs, outputs: masks.mask_a(K, -inputs, -outputs),
+    plant(monkeypatch, masks, mask_a=lambda K, inputs, outputs: masks.mask_a(K, -inputs, -outputs),
           mask_b=lambda K, inputs, outputs: masks.mask_b(K, -inputs, -outputs))
     result, _ = report(**RGB)
     assert (result.leaks, result.nearest, result.missing) == (18, {(0, 0)}, 18)
@@ -278,7 +278,7 @@ def test_a_head_that_mixes_colours_is_caught(monkeypatch):
     def mask_b(K, inputs, outputs):
         return masks.mask_b(K, inputs, outputs) if K > 1 else masks.Taps(((0, 0),), np.ones((1, len(inputs), len(outputs)), bool))
 
-    plant(monkeypatch, "masks", mask_b=mask_b)
+    plant(monkeypatch, masks, mask_b=mask_b)
     result, models = report(**RGB)
     assert result.leaks > 0 and result.nearest == {(0, 0)} and future_shuffle(models[0])
 

@@ -3,15 +3,13 @@
 Outputs are compared rather than samples where that is possible: a wrong logit seldom changes a bit.
 """
 
-import types
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from models import NAMES, every_image, images, same_bits, small
+from models import NAMES, every_image, images, plant, same_bits, small
 from npixel import sampling
 from npixel.layers import conv2d, fully_visible
 from npixel.losses import bernoulli, categorical
@@ -147,11 +145,6 @@ def test_a_step_that_is_told_the_row_so_far_breaks_only_the_order_of_pixels(monk
     assert in_order > 1e-6 and in_strips <= LIKE_FORWARD
 
 
-def layer_step(monkeypatch, step):
-    """pixelcnn.py finds this in place of conv2d.step: in all but its first layer."""
-    monkeypatch.setattr(pixelcnn, "conv2d", types.SimpleNamespace(**(vars(conv2d) | {"step": step})))
-
-
 def test_a_memory_of_single_pixels_breaks_only_the_strips(monkeypatch):
     """Layers that remember the last column of a strip: the order of pixels never asks for more."""
     def step(x_t, state, /, *, at):
@@ -160,7 +153,7 @@ def test_a_memory_of_single_pixels_breaks_only_the_strips(monkeypatch):
             conv2d.write(x_t[:, -1:], state, at=(row, slice(columns.stop - 1, columns.stop)))
         return conv2d.read(state, at=at)
 
-    layer_step(monkeypatch, step)
+    plant(monkeypatch, conv2d, step=step)                                  # in all layers but the first, which is told by `see`
     in_order, in_strips = errors()
     assert in_order <= LIKE_FORWARD and in_strips > 1e-6
 
@@ -173,7 +166,7 @@ def test_a_memory_that_is_added_to_breaks_both_promises(monkeypatch):
         state.canvas[:, first + columns.start:first + columns.stop] += x_t
         return conv2d.read(state, at=at)
 
-    layer_step(monkeypatch, step)
+    plant(monkeypatch, conv2d, step=step)                                  # in all layers but the first, which is told by `see`
     assert min(errors()) > 1e-6
 
 
@@ -184,7 +177,7 @@ def test_a_memory_one_column_off_breaks_both_promises(monkeypatch):
         conv2d.write(x_t, state, at=(row, slice(columns.start - off, columns.stop - off)))
         return conv2d.read(state, at=at)
 
-    layer_step(monkeypatch, step)
+    plant(monkeypatch, conv2d, step=step)                                  # in all layers but the first, which is told by `see`
     assert min(errors()) > 1e-6
 
 

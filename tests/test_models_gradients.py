@@ -1,12 +1,10 @@
 """Every gradient of every model, parameters and input: against PyTorch's autograd, and, where that is missing, against differences."""
 
-import types
-
 import numpy as np
 import pytest
 
 from closed_forms import colour, kernel_mask
-from models import NAMES, images, same_bits, small
+from models import NAMES, images, plant, same_bits, small
 from npixel import masks
 from npixel.layers import conv2d, fully_visible, relu
 from npixel.losses import bernoulli, categorical
@@ -200,10 +198,6 @@ both = pytest.mark.parametrize("catches", CHECKS)
 PLANTED = ("pixelcnn", (4, 5, 3), 4, {})
 
 
-def plant(monkeypatch, target, **changes):
-    monkeypatch.setattr(pixelcnn, target, types.SimpleNamespace(**(vars(getattr(pixelcnn, target)) | changes)))
-
-
 @both
 def test_a_gradient_that_goes_around_a_block_only_is_caught(monkeypatch, catches):
     """dh = dh for dh = dh + block: the sum of two gradients is dropped in front of the first block."""
@@ -220,7 +214,7 @@ def test_a_gradient_that_goes_around_a_block_only_is_caught(monkeypatch, catches
 
 @both
 def test_a_relu_without_its_slope_is_caught(monkeypatch, catches):
-    plant(monkeypatch, "relu", backward=lambda dy, cache, /: (dy,))
+    plant(monkeypatch, relu, backward=lambda dy, cache, /: (dy,))
     assert catches(*problem(*PLANTED))
 
 
@@ -233,7 +227,7 @@ def test_a_dropped_entry_of_any_gradient_of_a_convolution_is_caught(monkeypatch,
         result[which][-1] = 0
         return result
 
-    plant(monkeypatch, "conv2d", backward=backward)
+    plant(monkeypatch, conv2d, backward=backward)
     assert catches(*problem(*PLANTED))
 
 
@@ -264,24 +258,24 @@ def test_a_weight_gradient_that_is_not_masked_is_caught(monkeypatch):
         dx, dw, db = conv2d.backward(dy, cache)
         return dx, np.where(dw == 0, 1e-3, dw), db
 
-    plant(monkeypatch, "conv2d", backward=backward)
+    plant(monkeypatch, conv2d, backward=backward)
     model, x, doutputs = problem(*PLANTED)
     assert not masked_weights_stand_still(model, x, doutputs) and against_torch(model, x, doutputs) > 1e-10
 
 
 def test_a_weight_that_reaches_through_its_mask_is_caught(monkeypatch):
-    plant(monkeypatch, "masks", mask_b=lambda K, inputs, outputs: masks.mask_b(K, inputs * 0, outputs * 0))
+    plant(monkeypatch, masks, mask_b=lambda K, inputs, outputs: masks.mask_b(K, inputs * 0, outputs * 0))
     model, x, doutputs = problem(*PLANTED)
     assert not masked_weights_stand_still(model, x, doutputs) and against_torch(model, x, doutputs) > 1e-10
 
 
 def test_mask_a_behind_a_residual_stream_is_caught_by_autograd_alone(monkeypatch):
     """What it sees is the same as ever; the numbers are not."""
-    plant(monkeypatch, "masks", mask_b=lambda K, inputs, outputs: (masks.mask_a if K > 1 else masks.mask_b)(K, inputs, outputs))
+    plant(monkeypatch, masks, mask_b=lambda K, inputs, outputs: (masks.mask_a if K > 1 else masks.mask_b)(K, inputs, outputs))
     assert against_differences(*problem(*PLANTED)) <= 1e-7 and against_torch(*problem(*PLANTED)) > 1e-10
 
 
 def test_a_missing_relu_is_caught_by_autograd_alone(monkeypatch):
     """Forward and backward agree with each other, and not with the paper."""
-    plant(monkeypatch, "relu", forward=lambda x, /: (x, np.ones_like(x)), backward=relu.backward)
+    plant(monkeypatch, relu, forward=lambda x, /: (x, np.ones_like(x)), backward=relu.backward)
     assert against_differences(*problem(*PLANTED)) <= 1e-7 and against_torch(*problem(*PLANTED)) > 1e-10
