@@ -76,7 +76,7 @@ def _add_train(verbs):
     train.set_defaults(call=lambda arguments: train.error(f"must be followed by a model: {', '.join(npixel.MODELS)}"))
     models = train.add_subparsers(metavar="MODEL", title="models")
     for name in npixel.MODELS:
-        summary, _ = about(name)
+        summary = about(name)[0].replace("%", "%%")    # argparse formats its texts
         parser = models.add_parser(name, help=summary, description=f"Train {name}: {summary}.")
         data_command.add_data_options(parser)
         parser.add_argument("--out", metavar="FILE.npz", help="the checkpoint, which is also the trained model (default: MODEL-DATA.npz, here)")
@@ -90,7 +90,8 @@ def _add_train(verbs):
         parser.add_argument("--optimizer", choices=training.OPTIMIZERS, help=f"(default {recipe['optimizer']})")
         parser.add_argument("--lr", type=float, help=f"learning rate (default {recipe['lr']:g})")
         parser.add_argument("--schedule", choices=training.SCHEDULES, help=f"of the learning rate (default {recipe['schedule']})")
-        parser.add_argument("--clip", type=_number_or_off, metavar="NORM", help=f"most length of the gradient, or off (default {recipe['clip_norm'] or 'off'})")
+        parser.add_argument("--clip", type=_number_or_off, metavar="NORM",
+                            help=f"most length of the gradient, or off (default {recipe['clip_norm'] or 'off'})")
         parser.add_argument("--average", type=_number_or_off, metavar="DECAY",
                             help=f"decay of the running mean of the weights that is tested and kept, or off (default {recipe['average'] or 'off'})")
         parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the images (default 0)")
@@ -101,7 +102,7 @@ def _add_train(verbs):
         fields = parser.add_argument_group(f"fields of {name}")
         for field in own_fields(name):
             _add_field(fields, field)
-        parser.set_defaults(call=_train, model=name, parser=parser)
+        parser.set_defaults(call=_train, model=name)
 
 
 def own_fields(name):
@@ -112,7 +113,7 @@ def own_fields(name):
 def _add_field(group, field):
     """One option for one field, of the field's type."""
     option, words = "--" + field.name.replace("_", "-"), FIELDS.get(field.name, "")
-    words = f"{words} (default {field.default})".strip()
+    words = f"{words} (default {field.default})".strip().replace("%", "%%")
     kind = _kind(field.type)
     if kind is bool:
         group.add_argument(option, dest="field_" + field.name, action="store_true", default=None, help=words)
@@ -137,7 +138,7 @@ def _number_or_off(text):
 
 def _train(arguments):
     name, data = arguments.model, data_command.load_from(arguments)
-    out = arguments.out or f"{name}-{re.sub(r'[^A-Za-z0-9]+', '_', Path(arguments.data).stem).strip('_')}.npz"
+    out = arguments.out or default_out(name, arguments.data)
     chosen = {field.name: getattr(arguments, "field_" + field.name) for field in own_fields(name)}
     model = npixel.build(name, image_shape=data.image_shape, levels=data.levels, seed=_seed(arguments), dtype=arguments.dtype,
                          **{field: value for field, value in chosen.items() if value is not None})
@@ -165,11 +166,21 @@ def _train(arguments):
     print(f"{'wrote':<11}{out}")
 
 
+def default_out(name, text):
+    """The checkpoint's name where none is given: model and data, in letters that every file system takes.
+
+    >>> default_out("fvbn", "data/binarized_mnist.npz"), default_out("fvbn", "noisy_rule:8x8,eps=0.1")
+    ('fvbn-binarized_mnist.npz', 'fvbn-noisy_rule_8x8_eps_0_1.npz')
+    """
+    return f"{name}-{re.sub('[^A-Za-z0-9]+', '_', Path(text).name.removesuffix('.npz')).strip('_')}.npz"
+
+
 # --- evaluate ---
 
 def _add_evaluate(verbs):
     parser = verbs.add_parser("evaluate", help="the likelihood of a data set under a model",
-                              description="The exact negative log-likelihood of images: nats per image and bits per dimension, with the standard error of the mean.")
+                              description="The exact negative log-likelihood of images, in nats per image and bits per dimension, with the standard error "
+                                         "of the mean.")
     _add_file(parser)
     data_command.add_data_options(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default test)")
@@ -179,7 +190,8 @@ def _add_evaluate(verbs):
 
 def _evaluate(arguments):
     model = npixel.load(arguments.file)
-    report = {"file": arguments.file, "model": model.name, "parameters": model.num_parameters, **evaluate(model, _data_for(model, arguments), arguments.split)}
+    report = {"file": arguments.file, "model": model.name, "parameters": model.num_parameters}
+    report |= evaluate(model, _data_for(model, arguments), arguments.split)
     if arguments.json:
         command.print_json(report)
         return
@@ -220,9 +232,10 @@ def _sample(arguments):
 def _add_complete(verbs):
     parser = verbs.add_parser(
         "complete", help="complete half-seen images",
-        description="Keep part of each image and draw the rest in the order of generation, each sub-pixel given everything before it. The law is the exact "
-                    "conditional given the known sub-pixels if and only if these come before all unknown ones in the order of generation (row by row, "
-                    "from the left), as with --rows; with --columns or --known, what is known further on does not influence what is drawn before it.")
+        description="Keep part of each image and draw the rest in the order of generation, each sub-pixel given everything before it. The law is "
+                    "the exact conditional given the known sub-pixels if and only if these come before all unknown ones in the order of generation "
+                    "(row by row, from the left), as with --rows; with --columns or --known, what is known further on does not influence what is "
+                    "drawn before it.")
     _add_file(parser)
     data_command.add_data_options(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default test)")
@@ -347,7 +360,8 @@ def _data_for(model, arguments):
 # --- models ---
 
 def _add_models(verbs):
-    parser = verbs.add_parser("models", help="the models, their fields and their sizes", description="Every model: its paper, its fields with their defaults, its size.")
+    parser = verbs.add_parser("models", help="the models, their fields and their sizes",
+                              description="Every model: its paper, its fields with their defaults, its size.")
     parser.add_argument("--image-shape", type=_image_shape, default=(28, 28, 1), metavar="HxWxC", help="for the number of parameters (default 28x28x1)")
     parser.add_argument("--levels", type=int, default=2, metavar="L", help="(default 2)")
     command.add_json(parser)

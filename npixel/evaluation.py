@@ -5,8 +5,6 @@ Read first: model.py, data/known_entropy/source.py.
 
 import math
 
-import numpy as np
-
 from .model import bits_per_dim
 
 
@@ -31,9 +29,5 @@ def evaluate(model, data, split="test"):
 
 
 def standard_error(values):
-    """Of the mean of independent values: s / sqrt(n), s with n - 1; None for one value.
-
-    >>> standard_error(np.array([0.0, 2.0]))
-    1.0
-    """
+    """Of the mean of independent values (n,): s / sqrt(n), where s² is their variance with n - 1 below; None for one value."""
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None

@@ -1,5 +1,7 @@
 """The command line, in this process: a whole small life of a model, every kind of bad input, and what --json prints."""
 
+import argparse
+import dataclasses
 import json
 import signal
 import threading
@@ -102,6 +104,35 @@ def test_the_fields_of_a_model_are_options_with_their_own_help(call):
 def test_an_annotation_says_how_an_option_is_read():
     assert cli._kind(int) is int and cli._kind("float") is float and cli._kind(int | None) is int and cli._kind("str | None") is str
     assert cli._kind("tuple")("(1, 2)") == (1, 2)
+
+
+def test_flags_and_numbers_that_may_be_none_become_options():
+    @dataclasses.dataclass
+    class Config:
+        skip: bool = True
+        classes: int | None = None
+        dropout: float = 0.5
+
+    parser = argparse.ArgumentParser()
+    for field in dataclasses.fields(Config):
+        cli._add_field(parser, field)
+    assert vars(parser.parse_args([])) == {"field_skip": None, "field_classes": None, "field_dropout": None}
+    chosen = vars(parser.parse_args(["--no-skip", "--classes", "10", "--dropout", "0.25"]))
+    assert chosen == {"field_skip": False, "field_classes": 10, "field_dropout": 0.25}
+
+
+def test_without_a_name_the_checkpoint_is_called_after_model_and_data(tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("train", "fvbn", *TINY, "--steps", 1)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["fvbn-noisy_rule_4x5_train_64_valid_20_test_30.npz"]
+    assert cli.default_out("fvbn", "a/b.npz") == "fvbn-b.npz" and cli.default_out("fvbn", "folder/") == "fvbn-folder.npz"
+    assert cli.default_out("fvbn", "noisy_rule:8x8,eps=0.1") != cli.default_out("fvbn", "noisy_rule:8x8,eps=0.2")
+
+
+def test_one_image_has_a_mean_and_no_standard_error(trained, call):
+    status, out, _ = call("evaluate", trained, "--data", "noisy_rule:4x5,test=1")
+    assert status == 0 and "standard error" not in out and "1 images" in out
+    assert json.loads(call("evaluate", trained, "--data", "noisy_rule:4x5,test=1", "--json")[1])["standard_error"] is None
 
 
 def test_an_interrupted_run_leaves_a_checkpoint_and_goes_on_to_the_same_weights(tmp_path, call, monkeypatch):

@@ -74,6 +74,7 @@ def run(names, *, minutes=3.0, out="npixel-demo", seed=0, progress=lambda line: 
     ValueError for an unknown model, a time that is not positive, a negative seed.
     """
     began = time.monotonic()
+    names = list(dict.fromkeys(names))
     for name in names:
         if name not in MODELS:
             raise ValueError(f"there is no model {name!r}; there are {', '.join(MODELS)}")

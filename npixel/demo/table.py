@@ -7,14 +7,14 @@ Read first: __init__.py.
 def text(report):
     """The whole table and the lines below it, from the dict that `demo.run` returns."""
     lines = [_HEAD]
-    for number, data in enumerate(dict.fromkeys(row["data"] for row in report["rows"])):
-        lines += ["" if number else None] + [_row(row) for row in report["rows"] if row["data"] == data]
-    lines = [line for line in lines if line is not None]
-    return "\n".join([*lines, "", *_notes(report)])
+    for key in dict.fromkeys(row["data"] for row in report["rows"]):
+        lines += [_row(row) for row in report["rows"] if row["data"] == key] + [""]
+    return "\n".join([*lines, *_notes(report)])
 
 
-_COLUMNS = (("data", 17, "<"), ("model", 19, "<"), ("parameters", 11, ">"), ("sees", 9, ">"), ("train s", 9, ">"), ("test nats", 15, ">"), ("bits/dim", 10, ">"),
-            ("floor", 9, ">"), ("gap", 16, ">"), ("predicted", 11, ">"), ("ms: cached", 12, ">"), ("naive", 9, ">"))
+# heading, width, alignment
+_COLUMNS = (("data", 17, "<"), ("model", 19, "<"), ("parameters", 11, ">"), ("sees", 9, ">"), ("train s", 9, ">"), ("test nats", 15, ">"),
+            ("bits/dim", 10, ">"), ("floor", 9, ">"), ("gap", 16, ">"), ("predicted", 11, ">"), ("ms: cached", 12, ">"), ("naive", 9, ">"))
 
 
 def _line(cells):
@@ -54,7 +54,8 @@ def _notes(report):
         if row["predicted_gap"] is not None:
             yield f"blind spot: {row['model']} on {row['data']}, gap measured {row['gap']:.4f}, predicted {row['predicted_gap']:.4f}" + _verdict(row)
     for row in report["normalisation"]:
-        yield f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| = {row['error']:.1e}, random weights, float64"
+        yield (f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| = {row['error']:.1e}, "
+               "random weights, float64")
 
 
 def _verdict(row):
