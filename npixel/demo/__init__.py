@@ -115,7 +115,7 @@ def _train(name, sets, share, seed, curves, report, progress):
         options.pop("steps")
         steps = _steps(make, one, options, recipe, seconds)
         model = make()
-        result = training.fit(model, one.train, steps=steps, **options)
+        result = _fit(model, one, steps, **options)
         curves[key][0][name] = ([entry["seconds"] for entry in result.history], [entry["valid"] for entry in result.history])
         seconds = time.monotonic() - began             # with the trial steps and the learning curve's validation; without the test
         row = {"model": name, **evaluate(model, one), "data": key, "parameters": model.num_parameters, "steps": steps, "seconds": seconds,
@@ -146,13 +146,21 @@ def _start(name, one, seed):
 def _steps(make, one, options, recipe, seconds):
     """How many steps fit into `seconds`, no more than the recipe's epochs have. Measured by two short runs of other weights, which are forgotten."""
     began = time.monotonic()
-    fit = functools.partial(training.fit, images=one.train, **options)
+    fit = functools.partial(_fit, one=one, evaluate_every=1 + TRIAL, **options)
     fit(make(), steps=1)                               # may compile
     once = _seconds(lambda: fit(make(), steps=1))      # its start, one step and one point of the learning curve
     cost = max(1e-4, (_seconds(lambda: fit(make(), steps=1 + TRIAL)) - once) / TRIAL)
     most = max(1, round(recipe["epochs"] * len(one.train) / recipe["batch"]))
     left = seconds - (time.monotonic() - began) - training.EVALUATIONS * once
     return max(1, min(most, int(left / cost)))
+
+
+def _fit(model, one, steps, **options):
+    """training.fit; but where that returns what there is when Ctrl-C is pressed, the demo stops: half a training is no figure."""
+    result = training.fit(model, one.train, steps=steps, **options)
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    return result
 
 
 def _seconds(call):
