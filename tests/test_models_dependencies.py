@@ -4,7 +4,7 @@ The second half plants the mistakes that are made when a PixelCNN is written, an
 perfectly causal, by what it no longer sees.
 """
 
-import types
+import dataclasses
 
 import numpy as np
 import pytest
@@ -288,7 +288,7 @@ def test_a_head_that_mixes_colours_is_caught(monkeypatch):
 
 def test_a_visible_past_that_forgets_a_layer_is_caught(monkeypatch):
     original = pixelcnn.reach
-    monkeypatch.setattr(pixelcnn, "reach", lambda seen, config: original(seen, types.SimpleNamespace(**(vars(config) | {"layers": config.layers - 1}))))
+    monkeypatch.setattr(pixelcnn, "reach", lambda seen, config: original(seen, dataclasses.replace(config, layers=config.layers - 1)))
     models = several("pixelcnn", (6, 6, 1), first_kernel=3)
     theory = closed_forms.visible(models[0])
     assert is_right(compare(measured(models), theory, (6, 6, 1)))
