@@ -23,10 +23,10 @@ from .simulation import returns, simulate
 
 def main(argv=None):
     """The command `mdp`; returns the exit status."""
-    return run(_parser(), argv)
+    return run(parser(), argv)
 
 
-def _parser():
+def parser():
     parser = Parser(prog="mdp", description="Markov decision processes, solved exactly: values with bounds that hold.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 

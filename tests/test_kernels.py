@@ -74,6 +74,12 @@ def _(draw, rng, dtype):
             eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, len(taps), C, D), eighths(rng, dtype, D))
 
 
+@case("npixel.layers.relu._pass")
+def _(draw, rng, dtype):
+    size = draw(st.integers(0, 20))
+    return eighths(rng, dtype, size), eighths(rng, dtype, size), eighths(rng, dtype, size)
+
+
 @case("npixel.layers.conv2d._tile")
 def _(draw, rng, dtype):
     return draw(st.integers(1, 300)), draw(st.integers(1, 300))
