@@ -169,13 +169,10 @@ def receptive_fields(panels, *, title=""):
             suffix = f"\nits colour {at[2]}, from colour {channel}" if classes.shape[2] > 1 else ""
             parts.append((caption + suffix, classes[..., channel]))
     figure, grid = _panels(len(parts), 2.5, 2.75, title, below=0.75)
-    from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    colours = ListedColormap([colour for colour, _ in FIELD.values()])
     for axes, (caption, classes) in zip(grid, parts):
-        axes.imshow(classes, cmap=colours, vmin=-0.5, vmax=len(FIELD) - 0.5, interpolation="nearest")
-        _pixel_lines(axes, classes.shape)
+        _draw_classes(axes, classes)
         axes.set_title(caption, fontsize=8)
     present = np.unique(np.concatenate([classes.ravel() for _, classes in parts]))
     figure.legend(handles=[Patch(color=colour, label=words) for i, (colour, words) in enumerate(FIELD.values()) if i in present],
@@ -273,6 +270,31 @@ def learning_curves(panels, *, x_label="steps", logarithmic=False, title=""):
     return figure
 
 
+def strip(real, drawn, field, bits, *, levels, name):
+    """Four small pictures in a row, for the head of a page: real images, samples, what a model sees, what it finds hard.
+
+    real, drawn   (n, H, W, C) each
+    field         (at, visible, measured), as for field_classes; the first colour is shown
+    bits          (H, W, C)
+    name          the model's
+    """
+    figure = _figure(10.0, 2.65, "")
+    figure.get_layout_engine().set(wspace=0.06)
+    panels = figure.subplots(1, 4)
+    columns = math.ceil(math.sqrt(len(real)))
+    for axes, images in zip(panels, (real, drawn)):
+        axes.imshow(mosaic(as_rgb(images, levels), columns), interpolation="nearest")
+    _draw_classes(panels[2], field_classes(*field)[..., 0])
+    panels[3].imshow(np.asarray(bits).sum(axis=-1), cmap="magma", vmin=0, interpolation="nearest")
+    for axes, words in zip(panels, ("real images", f"samples of {name}", "black: predicted. blue: seen. orange: blind spot", "bits per pixel of a digit")):
+        axes.set_title(words, fontsize=8)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for side in axes.spines.values():
+            side.set_visible(False)
+    return figure
+
+
 def _figure(width, height, title):
     """An empty figure, inches; ImportError that names the extra where matplotlib is missing."""
     try:
@@ -338,9 +360,12 @@ def _outline(axes, region, top, left):
     axes.add_collection(LineCollection(lines, colors=OUTLINE, linewidths=1.2), autolim=False)
 
 
-def _pixel_lines(axes, shape):
-    """White lines between pixels, and their numbers along the sides."""
-    H, W = shape
+def _draw_classes(axes, classes):
+    """Classes (H, W) in their colours, white lines between pixels, and the pixels' numbers along the sides."""
+    from matplotlib.colors import ListedColormap
+
+    axes.imshow(classes, cmap=ListedColormap([colour for colour, _ in FIELD.values()]), vmin=-0.5, vmax=len(FIELD) - 0.5, interpolation="nearest")
+    H, W = classes.shape
     axes.set_xticks(np.arange(W + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(H + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=0.8 if max(H, W) <= 16 else 0.3)

@@ -11,7 +11,7 @@ import npixel
 from npixel import cli, data, demo, plots, training
 from npixel.demo import measure, pictures, table
 
-PICTURES = ["samples", "completions", "receptive_field", "bits_per_pixel", "predicted_levels", "learning_curves"]
+PICTURES = ["samples", "completions", "receptive_field", "bits_per_pixel", "predicted_levels", "learning_curves", "strip"]
 
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,17 @@ def test_learning_curves_show_every_curve_and_every_mark():
     assert axes.get_ylim()[0] < 2.5 and axes.get_ylim()[1] > 9 and axes.get_xscale() == "log"
 
 
+def test_the_strip_shows_real_images_samples_classes_and_bits():
+    real, drawn, at = digits(4), digits(4, seed=1), (1, 1, 0)
+    visible = np.zeros((3, 2, 1), bool)
+    visible[0] = True
+    axes = plots.strip(real, drawn, (at, visible, visible), np.full((3, 2, 1), 0.5), levels=4, name="model").axes
+    shown = [one.images[0].get_array() for one in axes]
+    assert np.array_equal(shown[0], plots.mosaic(plots.as_rgb(real, 4), 2)) and np.array_equal(shown[1], plots.mosaic(plots.as_rgb(drawn, 4), 2))
+    assert np.array_equal(shown[2], plots.field_classes(at, visible, visible)[..., 0]) and (shown[3] == 0.5).all()
+    assert axes[1].get_title() == "samples of model"
+
+
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     figure = plots.samples(digits(4), levels=4)
     path = tmp_path / "samples.png"

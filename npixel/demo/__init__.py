@@ -1,4 +1,4 @@
-"""npixel demo: every model trained for a few seconds, side by side, in one table and six pictures.
+"""npixel demo: every model trained for a few seconds, side by side, in one table and seven pictures.
 
     npixel demo                                        three minutes, all models
     npixel demo --minutes 1 --models pixelcnn --out pictures
@@ -37,7 +37,7 @@ NAIVE = 0.03                                           # the share of a model's 
 
 def add_arguments(subparsers):
     """Add `demo` to the subcommands of a parser."""
-    parser = subparsers.add_parser("demo", help="train all models for a few seconds: one table, six pictures", description=__doc__.split("\n")[0])
+    parser = subparsers.add_parser("demo", help="train all models for a few seconds: one table, seven pictures", description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=3.0, help="wall time of the whole on two cores, compilation included (default 3)")
     parser.add_argument("--models", default=",".join(MODELS), metavar="A,B", help="(default all: %(default)s)")
     parser.add_argument("--out", default="npixel-demo", metavar="DIR", help="where the pictures go (default npixel-demo, here)")

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import plots
 
+STRIP = "pixelcnn"                                     # the model of the strip of four small pictures
 LABEL = 3                                              # the digit that is looked at closely
 FIELD_AT = (6, 1, 0)                                   # whose receptive field is drawn: near the left edge, where blind spots are large
 
@@ -56,6 +57,8 @@ def draw(folder, data, runs, curves, *, seed, progress):
                                        levels=levels, title=f"Predicted distribution over the {levels} levels, where it is widest"), "predicted_levels")
 
     save(plots.learning_curves(curves, x_label="seconds of training", logarithmic=True, title="Validation loss"), "learning_curves")
+    name = STRIP if STRIP in runs else list(runs)[-1]
+    save(plots.strip(data.test[:16], runs[name][0].sample(16, rng), panels[name], bits[name], levels=levels, name=name), "strip")
     return written
 
 
