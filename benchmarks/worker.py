@@ -25,6 +25,8 @@ import time
 
 import numpy as np
 
+from npixel import memory
+
 REST = 0.005                                           # seconds between two looks at the processor time
 PATIENCE = 1.0                                         # a process that never rests is timed all the same
 
@@ -33,6 +35,7 @@ def main():
     """Answer commands until standard input ends."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                                      # whatever a library prints must not look like an answer
+    memory.keep()                                      # for every implementation alike
     call = None                                        # the Call that setup returned
     for line in sys.stdin:
         command = json.loads(line)

@@ -20,6 +20,7 @@ Read first: kernels.py.  Read next: layers/conv2d.py.
 import ctypes
 import itertools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -48,6 +49,18 @@ def gemm_pointer(dtype):
 def scratch(dtype):
     """The small arrays through which `add_product` hands its sizes to BLAS; one set per thread and call."""
     return np.array([ord("N"), ord("T")], np.uint8), np.zeros(6, np.int32), np.ones(1, dtype)
+
+
+def workspace(dtype, size):
+    """An array of at least `size` numbers for a kernel to work in, of this thread's own and with anything in it; it is handed out again at the
+    next call, since memory fresh from the system costs more to touch than the products that fill it."""
+    held = _held.__dict__.setdefault(np.dtype(dtype).name, np.empty(0, dtype))
+    if held.size < size:
+        held = _held.__dict__[np.dtype(dtype).name] = np.empty(size, dtype)
+    return held
+
+
+_held = threading.local()
 
 
 def _add_tile_numpy(gemm, scratch, a, b, c, ta, tb):

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 import npixel
-from npixel import command, demo, doctor, plots, recipes, training
+from npixel import command, demo, doctor, memory, plots, recipes, training
 from npixel.data import command as data_command
 from npixel.data.arrays import read as read_arrays
 from npixel.data.dataset import SPLITS
@@ -49,6 +49,7 @@ FIELDS = {
 def main(argv=None):
     """Run one command; the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    memory.keep()
     return command.run(parser(argv), argv)
 
 

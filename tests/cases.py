@@ -84,8 +84,8 @@ def image(draw, rng):
     return normal(rng, draw(small), draw(size), draw(size), C), C, D
 
 
-def convolution(rng, x, C, D, taps, stride, dilation, steps=False):
-    def past(where):
+def convolution(rng, x, C, D, taps, stride, dilation, steps=False, past=True):
+    def seen_from(where):
         """By the definition: the taps of this output, one by one."""
         r, c, d = where
         seen = np.zeros(x.shape[1:], bool)
@@ -96,7 +96,24 @@ def convolution(rng, x, C, D, taps, stride, dilation, steps=False):
         return seen
 
     w = normal(rng, len(taps.offsets), C, D)
-    return Case((x, w, normal(rng, D)), {"taps": taps, "stride": stride, "dilation": dilation}, past=past, steps=steps)
+    return Case((x, w, normal(rng, D)), {"taps": taps, "stride": stride, "dilation": dilation}, past=seen_from if past else None, steps=steps)
+
+
+@case("npixel.layers.relu_conv2d")
+def _(draw, rng):
+    x, C, D = image(draw, rng)
+    x = np.sign(x) * (np.abs(x) + 1e-3)                                    # away from the kink
+    ins, outs = np.zeros(C, int), np.zeros(D, int)
+    return convolution(rng, x, C, D, masks.mask_b(draw(st.sampled_from([1, 3])), ins, outs), 1, 1, past=False, steps=True)
+
+
+@case("npixel.layers.relu_conv2d")
+def _(draw, rng):
+    """Where everything is alive it sees what conv2d sees."""
+    x, C, D = image(draw, rng)
+    offsets = draw(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=6, unique=True))
+    taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < 0.8)
+    return convolution(rng, 1e-3 + np.abs(x), C, D, taps, draw(st.integers(1, 3)), draw(st.integers(1, 2)))
 
 
 @case("npixel.layers.fully_visible")

@@ -111,6 +111,23 @@ def test_losses_refuse_targets_that_do_not_fit(name, logits, targets, words):
     assert words in str(error.value)
 
 
+@given(seed=seeds, stride=st.integers(1, 2), dtype=st.sampled_from([np.float32, np.float64]))
+def test_relu_conv2d_is_relu_followed_by_conv2d(seed, stride, dtype):
+    rng = np.random.default_rng(seed)
+    relu, conv2d, both = (LAYERS[f"npixel.layers.{name}"] for name in ("relu", "conv2d", "relu_conv2d"))
+    C, D = rng.integers(1, 20, 2)
+    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 5, 4, C), (4, C, D), (D,)))
+    taps = [(0, 0), (-1, 1), (0, -1), (1, 0)]
+    h, cache_relu = relu.forward(x)
+    expected, cache_conv = conv2d.forward(h, w, b, taps=taps, stride=stride)
+    y, cache = both.forward(x, w, b, taps=taps, stride=stride)
+    assert np.array_equal(y, expected)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dh, *dw = conv2d.backward(dy, cache_conv)
+    for found, wanted in zip(both.backward(dy, cache), (*relu.backward(dh, cache_relu), *dw)):
+        assert np.array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("change, words", [
     ({"x": np.zeros((2, 3, 3))}, "(2, 3, 3)"),
     ({"x": np.zeros((1, 3, 3, 5))}, "w expects 2 channels, x has 5"),

@@ -62,6 +62,11 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
 
     ValueError if ranks, dtypes, channels or the number of taps disagree.
     """
+    return correlate(x, w, b, taps, stride, dilation, rectify=False)
+
+
+def correlate(x, w, b, taps, stride, dilation, rectify):
+    """forward, of x or, where `rectify`, of max(x, 0): relu_conv2d.py."""
     offsets, mask = check(x.shape, x.dtype, w, b, taps, stride, dilation)
     live = _live(offsets, mask, x.shape, stride, dilation)                 # indices into the list
     lists = np.array(offsets, np.int64).reshape(-1, 2)[live] * dilation    # (T', 2)
@@ -69,25 +74,25 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
     gathered = x.shape[3] < THIN and len(live) * stride > 1
     if gathered:
         z = _gather(x, lists, stride)                                      # (N, H', W', T' C)
-        y = _correlate_all(z, wm.reshape(1, -1, wm.shape[2]), b, _HERE, 1)
+        y = _correlate_all(z, wm.reshape(1, -1, wm.shape[2]), b, _HERE, 1, rectify)
     else:
         z = plain(x)
-        y = _correlate_all(z, wm, b, lists, stride)
-    return y, (z, x.shape, wm, mask, live, lists, stride, gathered)
+        y = _correlate_all(z, wm, b, lists, stride, rectify)
+    return y, (z, x.shape, wm, mask, live, lists, stride, gathered, rectify)
 
 
 def backward(dy, cache, /):
     """dy (N, H', W', D) -> dx (N, H, W, C), dw (T, C, D), db (D,).   Masked and dead weights have gradient zero."""
-    z, x_shape, wm, mask, live, lists, stride, gathered = cache
+    z, x_shape, wm, mask, live, lists, stride, gathered, rectify = cache
     expected = (len(z), -(-x_shape[1] // stride), -(-x_shape[2] // stride), wm.shape[2])
     if dy.shape != expected or dy.dtype != wm.dtype:
         raise ValueError(f"dy must be {wm.dtype} {expected}, is {dy.dtype} {dy.shape}")
     dy = plain(dy)
     if gathered:
-        dz, dwm, db = _correlate_all_backward(dy, z, wm.reshape(1, -1, wm.shape[2]), _HERE, 1)
+        dz, dwm, db = _correlate_all_backward(dy, z, wm.reshape(1, -1, wm.shape[2]), _HERE, 1, rectify)
         dx = _scatter(dz, x_shape, lists, stride)
     else:
-        dx, dwm, db = _correlate_all_backward(dy, z, wm, lists, stride)
+        dx, dwm, db = _correlate_all_backward(dy, z, wm, lists, stride, rectify)
     dw = np.zeros(mask.shape, dy.dtype)
     dw[live] = dwm.reshape(wm.shape)
     dw *= mask                                                             # forward used w * mask
@@ -221,22 +226,25 @@ def _scatter(dz, shape, lists, stride):
     return dx
 
 
-def _correlate_all(x, w, b, lists, stride):
+def _correlate_all(x, w, b, lists, stride, rectify):
     """y of the whole batch, lane by lane."""
     N, H, W, _ = x.shape
     y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
     gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.LANES), _plan(lists, stride, *y.shape[1:3])
-    blas.parallel(lambda lane: _correlate(gemm, blas.scratch(x.dtype), plan, x, w, b, lists, stride, lane, lanes, y), lanes)
+    size = _space(plan, stride, y.shape[1], x.shape[3], y.shape[3], 1)
+    blas.parallel(lambda lane: _correlate(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, x, w, b, lists, stride, rectify,
+                                          lane, lanes, y), lanes)
     return y
 
 
-def _correlate_all_backward(dy, x, w, lists, stride):
+def _correlate_all_backward(dy, x, w, lists, stride, rectify):
     """dx, dw, db of the whole batch; each lane sums dw and db over its own images, and the lanes are added in order."""
     gemm, lanes, plan = blas.gemm_pointer(x.dtype), max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
     dx = np.empty_like(x)
     dw, db = np.zeros((lanes, *w.shape), x.dtype), np.zeros((lanes, w.shape[2]), x.dtype)
-    blas.parallel(lambda lane: _correlate_backward(gemm, blas.scratch(x.dtype), plan, dy, x, w, lists, stride, lane, lanes,
-                                                   dx, dw[lane], db[lane]), lanes)
+    size = _space(plan, stride, dy.shape[1], x.shape[3], dy.shape[3], 2)
+    blas.parallel(lambda lane: _correlate_backward(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, dy, x, w, lists, stride, rectify,
+                                                   lane, lanes, dx, dw[lane], db[lane]), lanes)
     return dx, dw.sum(axis=0), db.sum(axis=0)
 
 
@@ -257,9 +265,17 @@ def _plan(taps, stride, rows, columns):
     return int(left), int(pitch), int(top), int(height), offsets
 
 
-def _correlate_numpy(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
-    """y[n, r, c] = b + sum over t of x[n, s r + dr, s c + dc] w[t], for the images n = lane, lane + lanes, ..."""
+def _space(plan, stride, rows, C, D, inputs):
+    """Numbers in the canvases of one image: `inputs` for x (and dx), one for y."""
+    _, pitch, _, height, _ = plan
+    return inputs * stride * stride * height * pitch * C + rows * pitch * D
+
+
+def _correlate_numpy(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
+    """y[n, r, c] = b + sum over t of x[n, s r + dr, s c + dc] w[t], for the images n = lane, lane + lanes, ...   rectify: of max(x, 0)"""
     x, y = x[lane::lanes], y[lane::lanes]
+    if rectify:
+        x = np.maximum(x, 0)
     y[...] = b
     for t, (dr, dc) in enumerate(taps):
         (r, rx), (c, cx) = _overlap(x.shape[1], y.shape[1], dr, stride), _overlap(x.shape[2], y.shape[2], dc, stride)
@@ -267,19 +283,22 @@ def _correlate_numpy(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y)
 
 
 @kernel(defined_by=_correlate_numpy)
-def _correlate(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
+def _correlate(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
     left, pitch, top, height, offsets = plan
     N, R, Q, D = y.shape
     C, last = x.shape[3], (R - 1) * pitch + Q                              # flattened pixels, from the first output to the last
-    plain = pitch == Q and height == R + 1 and stride == 1                 # 1 x 1: the image is its own canvas
-    X = np.zeros((0 if plain else stride * stride * height * pitch, C), x.dtype)
-    Y = np.empty((0 if plain else R * pitch, D), x.dtype)
-    size = _tile(C, D)
+    whole = pitch == Q                                                     # no columns between the rows: y is its own canvas
+    direct = whole and height == R + 1 and stride == 1 and not rectify     # 1 x 1: so is x
+    cells, size = stride * stride * height * pitch, _tile(C, D)
+    X, Y = space[:cells * C].reshape(cells, C), space[cells * C:cells * C + R * pitch * D].reshape(R * pitch, D)
+    X[...] = 0
     for n in range(lane, N, lanes):
-        if plain:
-            X, Y = x[n].reshape(R * Q, C), y[n].reshape(R * Q, D)
+        if direct:
+            X = x[n].reshape(R * Q, C)
         else:
-            _draw_canvas(X, x[n], left, pitch, top, height, stride)
+            _draw_canvas(X, x[n], left, pitch, top, height, stride, rectify)
+        if whole:
+            Y = y[n].reshape(R * Q, D)
         for start in range(0, last, size):
             stop = min(last, start + size)
             for i in range(start, stop):
@@ -287,41 +306,49 @@ def _correlate(gemm, scratch, plan, x, w, b, taps, stride, lane, lanes, y):
                     Y[i, d] = b[d]
             for t in range(len(w)):
                 add_product(gemm, scratch, X[start + offsets[t]:stop + offsets[t]], w[t], Y[start:stop], 0, 0)
-        if not plain:
+        if not whole:
             for r in range(R):
                 for q in range(Q):
                     for d in range(D):
                         y[n, r, q, d] = Y[r * pitch + q, d]
 
 
-def _correlate_backward_numpy(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes, dx, dw, db):
+def _correlate_backward_numpy(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, lane, lanes, dx, dw, db):
     """The gradients of the lane's images: dx is filled in, dw and db are added to."""
-    dy, x = dy[lane::lanes], x[lane::lanes]
+    dy, x, dx = dy[lane::lanes], x[lane::lanes], dx[lane::lanes]
+    alive = x > 0 if rectify else True
+    x = x * alive
     C, D = w.shape[1:]
-    dx[lane::lanes] = 0
+    dx[...] = 0
     db += dy.sum(axis=(0, 1, 2))
     for t, (dr, dc) in enumerate(taps):
         (r, rx), (c, cx) = _overlap(x.shape[1], dy.shape[1], dr, stride), _overlap(x.shape[2], dy.shape[2], dc, stride)
-        dx[lane::lanes, rx, cx] += dy[:, r, c] @ w[t].T
+        dx[:, rx, cx] += dy[:, r, c] @ w[t].T
         dw[t] += x[:, rx, cx].reshape(-1, C).T @ dy[:, r, c].reshape(-1, D)
+    dx *= alive
 
 
 @kernel(defined_by=_correlate_backward_numpy)
-def _correlate_backward(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes, dx, dw, db):
+def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, lane, lanes, dx, dw, db):
     left, pitch, top, height, offsets = plan
     N, R, Q, D = dy.shape
     C, last = x.shape[3], (R - 1) * pitch + Q
-    plain = pitch == Q and height == R + 1 and stride == 1
-    cells = 0 if plain else stride * stride * height * pitch
-    X, dX = np.zeros((cells, C), x.dtype), np.empty((cells, C), x.dtype)
-    dY = np.zeros((0 if plain else R * pitch, D), x.dtype)                 # the columns between the rows stay zero
-    size, db_image = _tile(C, D), np.empty(D, x.dtype)
+    whole = pitch == Q
+    direct = whole and height == R + 1 and stride == 1 and not rectify
+    cells, size, db_image = stride * stride * height * pitch, _tile(C, D), np.empty(D, x.dtype)
+    X, dX = space[:cells * C].reshape(cells, C), space[cells * C:2 * cells * C].reshape(cells, C)
+    dY = space[2 * cells * C:2 * cells * C + R * pitch * D].reshape(R * pitch, D)
+    X[...] = 0
+    dY[...] = 0                                                            # the columns between the rows stay zero
     wt = np.ascontiguousarray(w.transpose(0, 2, 1))                        # BLAS is slower when it transposes
     for n in range(lane, N, lanes):
-        if plain:
-            X, dX, dY = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C), dy[n].reshape(R * Q, D)
+        if direct:
+            X, dX = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C)
         else:
-            _draw_canvas(X, x[n], left, pitch, top, height, stride)
+            _draw_canvas(X, x[n], left, pitch, top, height, stride, rectify)
+        if whole:
+            dY = dy[n].reshape(R * Q, D)
+        else:
             for r in range(R):
                 for q in range(Q):
                     for d in range(D):
@@ -341,8 +368,8 @@ def _correlate_backward(gemm, scratch, plan, dy, x, w, taps, stride, lane, lanes
                     db_image[d] += dy[n, r, q, d]
         for d in range(D):
             db[d] += db_image[d]
-        if not plain:
-            _read_canvas(dX, dx[n], left, pitch, top, height, stride)
+        if not direct:
+            _read_canvas(dX, x[n], dx[n], left, pitch, top, height, stride, rectify)
 
 
 def _tile_numpy(C, D):
@@ -357,40 +384,52 @@ def _tile(C, D):
     return max(1, size - size % 8 if size > 8 else size)
 
 
-def _draw_canvas_numpy(X, x, left, pitch, top, height, stride):
+def _draw_canvas_numpy(X, x, left, pitch, top, height, stride, rectify):
     """Copy the image x (H, W, C) into its s² phases on the canvas X; everything else on the canvas is zero and stays so."""
     phases = X.reshape(stride, stride, height, pitch, -1)
     for i in range(stride):
         for j in range(stride):
             phase = x[i::stride, j::stride]
-            phases[i, j, top:top + phase.shape[0], left:left + phase.shape[1]] = phase
+            phases[i, j, top:top + phase.shape[0], left:left + phase.shape[1]] = np.maximum(phase, 0) if rectify else phase
 
 
 @kernel(defined_by=_draw_canvas_numpy)
-def _draw_canvas(X, x, left, pitch, top, height, stride):
+def _draw_canvas(X, x, left, pitch, top, height, stride, rectify):
+    nothing = x.dtype.type(0)
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
             cell = (((r % stride) * stride + c % stride) * height + top + r // stride) * pitch + left + c // stride
-            for k in range(x.shape[2]):
-                X[cell, k] = x[r, c, k]
+            if rectify:
+                for k in range(x.shape[2]):
+                    X[cell, k] = max(x[r, c, k], nothing)
+            else:
+                for k in range(x.shape[2]):
+                    X[cell, k] = x[r, c, k]
 
 
-def _read_canvas_numpy(X, x, left, pitch, top, height, stride):
-    """The reverse of `_draw_canvas`: fill the image x (H, W, C) from the canvas."""
-    phases = X.reshape(stride, stride, height, pitch, -1)
+def _read_canvas_numpy(dX, x, dx, left, pitch, top, height, stride, rectify):
+    """The reverse of `_draw_canvas`: fill dx (H, W, C) from the canvas dX; where x was rectified away, zero."""
+    phases = dX.reshape(stride, stride, height, pitch, -1)
     for i in range(stride):
         for j in range(stride):
             rows, columns = x[i::stride, j::stride].shape[:2]
-            x[i::stride, j::stride] = phases[i, j, top:top + rows, left:left + columns]
+            dx[i::stride, j::stride] = phases[i, j, top:top + rows, left:left + columns]
+    if rectify:
+        dx *= x > 0
 
 
 @kernel(defined_by=_read_canvas_numpy)
-def _read_canvas(X, x, left, pitch, top, height, stride):
+def _read_canvas(dX, x, dx, left, pitch, top, height, stride, rectify):
+    nothing = dx.dtype.type(0)
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
             cell = (((r % stride) * stride + c % stride) * height + top + r // stride) * pitch + left + c // stride
-            for k in range(x.shape[2]):
-                x[r, c, k] = X[cell, k]
+            if rectify:
+                for k in range(x.shape[2]):
+                    dx[r, c, k] = dX[cell, k] if x[r, c, k] > 0 else nothing
+            else:
+                for k in range(x.shape[2]):
+                    dx[r, c, k] = dX[cell, k]
 
 
 def _read_numpy(canvas, first, stride, offsets, w, b, y):

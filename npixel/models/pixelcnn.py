@@ -10,7 +10,7 @@ h = 128, head 1024; MNIST: head 32. Every 1 x 1 convolution carries mask B, so t
 What it sees: with m = K0 // 2 and n blocks of 3 x 3, row r - d from column -(m + n) to min(d - 1, n) + m. It never sees the
 wedge to the right of that, however deep it is: the blind spot. gated_pixelcnn.py has none.
 
-Read first: masks.py, layers/conv2d.py, readout.py.  Read next: sampling.py.
+Read first: masks.py, layers/relu_conv2d.py, readout.py.  Read next: sampling.py.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import losses, masks
-from ..layers import conv2d, relu
+from ..layers import conv2d, relu_conv2d
 from . import new_caches, readout
 
 
@@ -74,18 +74,15 @@ def forward(params, x, config, *, condition=None, rng=None, keep=True):
     t, caches = taps(config), new_caches(keep)
 
     def conv(name, h, taps):
-        h, caches[name] = conv2d.forward(h, *params[name], taps=taps)
+        """conv(relu(h))"""
+        h, caches[name] = relu_conv2d.forward(h, *params[name], taps=taps)
         return h
 
-    def rectify(name, h):
-        h, caches["relu of " + name] = relu.forward(h)
-        return h
-
-    h = conv("first", x, t.first)                                          # (N, H, W, 2h)
+    h, caches["first"] = conv2d.forward(x, *params["first"], taps=t.first)                     # (N, H, W, 2h)
     for n in range(config.layers):
-        z = conv(f"reduce{n}", rectify(f"block{n}", h), t.reduce)          # (N, H, W, h)
-        z = conv(f"conv{n}", rectify(f"reduce{n}", z), t.conv)
-        h = h + conv(f"expand{n}", rectify(f"conv{n}", z), t.expand)       # (N, H, W, 2h)
+        z = conv(f"conv{n}", conv(f"reduce{n}", h, t.reduce), t.conv)      # (N, H, W, h)
+        z = conv(f"expand{n}", z, t.expand)                                # (N, H, W, 2h)
+        h = np.add(h, z, out=z)                                            # h + z, in the place of z, which no cache holds
     caches["config"] = config
     return readout.forward(params, h, config, caches), caches
 
@@ -94,20 +91,17 @@ def backward(doutputs, caches):
     config, grads = caches["config"], {}
 
     def conv(name, dh):
-        dh, *dw = conv2d.backward(dh, caches[name])
+        dh, *dw = relu_conv2d.backward(dh, caches[name])
         grads[name] = conv2d.Weights(*dw)
-        return dh
-
-    def rectify(name, dh):
-        dh, = relu.backward(dh, caches["relu of " + name])
         return dh
 
     dh = readout.backward(doutputs, config, caches, grads)
     for n in reversed(range(config.layers)):
-        dz = rectify(f"conv{n}", conv(f"expand{n}", dh))
-        dz = rectify(f"reduce{n}", conv(f"conv{n}", dz))
-        dh = dh + rectify(f"block{n}", conv(f"reduce{n}", dz))             # h went around the block and through it
-    return conv("first", dh), None, grads
+        dz = conv(f"reduce{n}", conv(f"conv{n}", conv(f"expand{n}", dh)))
+        dh = np.add(dh, dz, out=dz)                                        # h went around the block and through it
+    dx, *dw = conv2d.backward(dh, caches["first"])
+    grads["first"] = conv2d.Weights(*dw)
+    return dx, None, grads
 
 
 class State(NamedTuple):
@@ -121,7 +115,7 @@ def start(params, shape, config):
     t, (N, H, W, _) = taps(config), shape
 
     def conv(name, taps):
-        return conv2d.start((N, H, W, taps.mask.shape[1]), *params[name], taps=taps)
+        return conv2d.start((N, H, W, taps.mask.shape[1]), *params[name], taps=taps)           # also relu_conv2d's
 
     blocks = [(conv(f"reduce{n}", t.reduce), conv(f"conv{n}", t.conv), conv(f"expand{n}", t.expand)) for n in range(config.layers)]
     return State(conv("first", t.first), blocks, readout.start(params, (N, H, W, 2 * config.hidden), config))
@@ -136,9 +130,8 @@ def step(state, /, *, at):
     """forward's outputs at the strip `at`, from the pixels seen so far."""
     h = conv2d.read(state.first, at=at)                                    # (N, k, 2h)
     for reduce, conv, expand in state.blocks:
-        z = conv2d.step(relu.forward(h)[0], reduce, at=at)
-        z = conv2d.step(relu.forward(z)[0], conv, at=at)
-        h = h + conv2d.step(relu.forward(z)[0], expand, at=at)
+        z = relu_conv2d.step(relu_conv2d.step(h, reduce, at=at), conv, at=at)                  # (N, k, h)
+        h = h + relu_conv2d.step(z, expand, at=at)
     return readout.step(h, state.readout, at=at)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import masks
-from ..layers import conv2d, relu
+from ..layers import conv2d, relu_conv2d
 
 
 def taps(config, features):
@@ -38,8 +38,7 @@ def init(rng, config, features):
 def forward(params, h, config, caches):
     """h (N, H, W, features) -> logits (N, H, W, C) or (N, H, W, C, L)"""
     for name, t in zip(names(config), taps(config, h.shape[-1])):
-        h, caches["relu of " + name] = relu.forward(h)
-        h, caches[name] = conv2d.forward(h, *params[name], taps=t)
+        h, caches[name] = relu_conv2d.forward(h, *params[name], taps=t)
     return as_outputs(h, config)
 
 
@@ -47,9 +46,8 @@ def backward(doutputs, config, caches, grads):
     """doutputs -> dh (N, H, W, features); the weights' gradients go into `grads`."""
     dh = doutputs.reshape(*doutputs.shape[:3], -1)
     for name in reversed(names(config)):
-        dh, *dw = conv2d.backward(dh, caches[name])
+        dh, *dw = relu_conv2d.backward(dh, caches[name])
         grads[name] = conv2d.Weights(*dw)
-        dh, = relu.backward(dh, caches["relu of " + name])
     return dh
 
 
@@ -62,14 +60,14 @@ def start(params, shape, config):
     """shape (N, H, W, features)"""
     states = []
     for name, t in zip(names(config), taps(config, shape[3])):
-        states.append(conv2d.start((*shape[:3], t.mask.shape[1]), *params[name], taps=t))
+        states.append(relu_conv2d.start((*shape[:3], t.mask.shape[1]), *params[name], taps=t))
     return State(states, config)
 
 
 def step(h, state, /, *, at):
     """h (N, k, features) -> logits (N, k, C) or (N, k, C, L)"""
     for convolution in state.convolutions:
-        h = conv2d.step(relu.forward(h)[0], convolution, at=at)
+        h = relu_conv2d.step(h, convolution, at=at)
     return as_outputs(h, state.config)
 
 
