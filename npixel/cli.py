@@ -399,11 +399,13 @@ def _models(arguments):
     for row in rows:
         size = f"{row['parameters']:,} parameters" if row["refused"] is None else f"refused: {row['refused']}"
         fields = ", ".join(f"{field}={default}" for field, default in row["fields"].items()) or "none"
-        print(f"\n{row['name']}\n    {row['about']}\n    {row['paper']}\n    fields: {fields}\n    {size}")
+        lines = [row["about"], *filter(None, [row["paper"]]), f"fields: {fields}", size]
+        print("\n    ".join(["\n" + row["name"], *lines]))
 
 
 def about(name):
-    """What a model is, and its paper, as its file says: the first sentence, and the first paragraph that begins with authors, a title and a year."""
+    """What a model is, and its paper, as its file says: the first sentence, and the first paragraph that begins
+    with authors, a title and a year; "" where there is none."""
     paragraphs = [" ".join(part.split()) for part in npixel.MODELS[name].__doc__.split("\n\n")]
     summary = paragraphs[0].partition(": ")[2].rstrip(".") or paragraphs[0]
     papers = (re.match(r'[^"]{3,200}?"[^"]+"[^"]*?\b(19|20)\d\d\b', text) for text in paragraphs[1:])

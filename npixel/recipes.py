@@ -7,8 +7,8 @@ or --minutes is. A model that has no entry takes DEFAULT.
 
     fvbn        convex, so it forgives a large step, and needs one: at a constant 1e-3 it is still 5 nats away after six epochs of binarised MNIST.
                 Four rates from 1e-2 to 3e-4, a quarter of the run each
-    pixelcnn    a short warm-up, then half a cosine down to zero; the gradient's length is bounded, and the weights are averaged over
-                about the last tenth of the run or 1,000 steps
+    pixelcnn    half a cosine down to zero; the gradient's length is bounded, and the weights are averaged over about the last tenth of the run
+                or 1,000 steps. Small batches: in a minute of binarised MNIST 16 is better by 2 nats than 32, and 8 worse by half a nat than 16
 """
 
 DEFAULT = {"epochs": 20, "batch": 32, "optimizer": "adam", "lr": 2e-3, "schedule": "cosine", "schedule_options": {"warm_up": 0},
@@ -17,7 +17,7 @@ DEFAULT = {"epochs": 20, "batch": 32, "optimizer": "adam", "lr": 2e-3, "schedule
 RECIPES = {
     "fvbn": {"epochs": 24, "batch": 100, "optimizer": "adam", "lr": 1e-2, "schedule": "piecewise",
              "schedule_options": {"at": [0.25, 0.5, 0.75], "factors": [1.0, 0.3, 0.1, 0.03]}, "clip_norm": None, "average": None},
-    "pixelcnn": DEFAULT,
+    "pixelcnn": {**DEFAULT, "batch": 16},
 }
 
 

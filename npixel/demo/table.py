@@ -43,8 +43,9 @@ def _notes(report):
     yield "floor, gap  the source's entropy, and how far the model is above the source on the same test images"
     yield "predicted   the least gap that the model's blind spot allows on blind_corner, by theory; a gap below it would be a leak"
     yield "ms          milliseconds per generated image, in a batch of 16"
-    if extrapolated := [row for row in report["rows"] if row["times"] and row["times"]["extrapolated"]]:
-        yield "*           extrapolated: " + ", ".join(f"{row['model']} from the first {row['times']['places']} pixels" for row in extrapolated)
+    for row in report["rows"]:
+        if row["times"] and row["times"]["extrapolated"]:
+            yield f"*           extrapolated: {row['model']} from the first {row['times']['places']} pixels"
     yield ""
     for row in report["dependencies"]:
         verdict = "as theory has it, pair for pair" if row["measured"] == row["theory"] == row["both"] else \
