@@ -1,3 +1,5 @@
+"""python -m benchmarks: see cli.py."""
+
 import sys
 
 from .cli import main

@@ -16,9 +16,10 @@ import math
 import numpy as np
 
 from . import checkpoint, sampling
-from .models import fvbn, pixelcnn
+from .models import diagonal_bilstm, diagonal_lstm, fvbn, pixelcnn, raster_lstm, row_lstm
 
-MODELS = {"fvbn": fvbn, "pixelcnn": pixelcnn}
+MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm,
+          "diagonal_bilstm": diagonal_bilstm}
 
 CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
 
@@ -176,7 +177,15 @@ class Model:
     @property
     def order(self):
         """(H W C, 3): (row, column, channel) of every sub-pixel in the order of generation."""
-        return np.indices(self.image_shape).reshape(3, -1).T
+        places = np.indices(self.image_shape).transpose(1, 2, 3, 0)        # (H, W, C, 3)
+        return np.concatenate([places[mine].reshape(-1, 3) for mine in self.stages])
+
+    @property
+    def stages(self):
+        """What is drawn in each stage of generation: bool (H, W) masks, one for most models, everything in raster order."""
+        if hasattr(self.module, "stages"):
+            return self.module.stages(self.config)
+        return [np.ones(self.image_shape[:2], bool)]
 
     # what sampling.walk needs: the module's functions with weights, configuration and encoding bound
 
@@ -184,9 +193,14 @@ class Model:
         """The outputs of one whole forward pass on integer images; nothing is kept."""
         return self.module.forward(self.params, self.encode(images), self.config, condition=condition, keep=False)[0]
 
-    def start(self, shape, *, condition=None):
-        """The memory with which `step` goes through images of this shape, (N, H, W, C)."""
+    def start(self, shape, *, condition=None, stage=0, images=None):
+        """The memory with which `step` goes through images of this shape, (N, H, W, C).
+
+        stage, images   for models with several stages: which one, and the images as drawn before it
+        """
         extra = {} if condition is None else {"condition": condition}
+        if hasattr(self.module, "stages"):
+            extra |= {"stage": stage, "x": None if images is None else self.encode(images)}
         return self.module.start(self.params, shape, self.config, **extra)
 
     def see(self, pixels, state, /, *, at):
@@ -246,7 +260,12 @@ class Model:
 
     def check_condition(self, condition, n):
         """ValueError if a condition is missing, superfluous or of the wrong shape."""
-        if condition is not None:
+        maps = getattr(self.config, "condition_maps", 0)
+        if maps:
+            expected = (n, *self.image_shape[:2], maps)
+            if np.shape(condition) != expected or not np.isfinite(condition).all():
+                raise ValueError(f"condition must be {expected} finite numbers, is {'None' if condition is None else np.shape(condition)}")
+        elif condition is not None:
             raise ValueError(f"this {self.name} is not conditional: condition must be None")
 
     def check_weights(self):

@@ -29,29 +29,35 @@ def walk(model, images, *, naive=False, known=None, condition=None):
     known      bool (H, W) or None: pixels that the caller will not fill in, given in `images` from the start. They are not yielded; cached,
                neighbours in a row go through the model together
     yields     where, an index into images for one pixel and the channels drawn together; outputs, the model's there, (N, channels[, L])
+
+    Most models draw all pixels in one stage. Where there are several (model.stages), a pixel of an earlier stage is known in a later one, and one of a later
+    stage does not exist yet.
     """
     N, H, W, C = images.shape
-    state = None if naive else model.start(images.shape, condition=condition)
-    draws = model.module.draws(C)
-    for row in range(H):
-        column = 0
-        while column < W:
-            stop = column + 1
-            if known is not None and known[row, column]:
-                while stop < W and known[row, stop]:
-                    stop += 1
-                if not naive:
-                    at = (row, slice(column, stop))
-                    model.see(images[:, row, column:stop], state, at=at)
-                    model.step(state, at=at)
-            else:
+    draws, drawn = model.module.draws(C), np.zeros((H, W), bool)
+    for stage, mine in enumerate(model.stages):
+        state = None if naive else model.start(images.shape, condition=condition, stage=stage, images=images)
+        given = drawn | (mine & known) if known is not None else drawn
+        for row in range(H):
+            column = 0
+            while column < W:
+                stop = column + 1
                 at = (row, slice(column, stop))
-                for channels in draws:
-                    outputs = model.forward(images, condition=condition)[:, row, column:stop] if naive else model.step(state, at=at)
-                    yield (slice(None), row, column, channels), outputs[:, 0, channels]
+                if given[row, column]:
+                    while stop < W and given[row, stop]:
+                        stop += 1
+                    at = (row, slice(column, stop))
                     if not naive:
                         model.see(images[:, row, column:stop], state, at=at)
-            column = stop
+                        model.step(state, at=at)
+                elif mine[row, column]:
+                    for channels in draws:
+                        outputs = model.forward(images, condition=condition)[:, row, column:stop] if naive else model.step(state, at=at)
+                        yield (slice(None), row, column, channels), outputs[:, 0, channels]
+                        if not naive:
+                            model.see(images[:, row, column:stop], state, at=at)
+                column = stop
+        drawn = drawn | mine
 
 
 def sample(model, uniforms, *, naive=False, condition=None):
@@ -66,7 +72,7 @@ def complete(model, images, known, uniforms, *, naive=False, condition=None):
     Unknown entries of `images` are never read. Chunked so that the states fit in memory; chunks change nothing but rounding.
     """
     result = np.where(known, images, 0)
-    chunk = len(images) if naive else max(1, CACHED_BYTES // max(1, _nbytes(model.start((1, *images.shape[1:]), condition=_first(condition)))))
+    chunk = len(images) if naive else max(1, CACHED_BYTES // max(1, _bytes_per_image(model, images, condition)))
     for first in range(0, len(images), chunk):
         part = slice(first, first + chunk)
         x, u, fixed = result[part], uniforms[part], known[part]
@@ -79,8 +85,11 @@ def _cut(condition, part):
     return None if condition is None else condition[part]
 
 
-def _first(condition):
-    return _cut(condition, slice(0, 1))
+def _bytes_per_image(model, images, condition):
+    """What the state of one image holds, in the stage that holds most."""
+    one = np.zeros((1, *images.shape[1:]), np.int64)
+    states = (model.start(one.shape, condition=_cut(condition, slice(0, 1)), stage=stage, images=one) for stage in range(len(model.stages)))
+    return max(map(_nbytes, states))
 
 
 def _nbytes(state):

@@ -1,5 +1,6 @@
 """PixelRNN with Diagonal BiLSTM layers: one Diagonal LSTM from each upper corner.
 
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2.
 The network is pixelrnn.py, the layer layers/diagonal_bilstm.py; the fields are those of diagonal_lstm.py. The 1 x 1 convolution back to the
 residual stream follows the sum of the two directions.
 

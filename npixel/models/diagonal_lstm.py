@@ -1,5 +1,6 @@
 """PixelRNN with single Diagonal LSTM layers: each state reads its left and its upper neighbour, so it sees all that is above and to the left.
 
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2, without its second direction.
 The network is pixelrnn.py, the layer layers/diagonal_lstm.py: K_is is 1 x 1 with mask B, K_ss reads left and above.
 What it sees: rows <= r, columns <= c + m in rows above, m = K0 // 2 from the first convolution. Half a Diagonal BiLSTM; it is here to show what the
 other half is for.

@@ -12,6 +12,10 @@ MNIST there: Row LSTM 12 layers, h = 32; Diagonal BiLSTM 7 layers, h = 16, or 1 
 
 Start states h0 and c0 are learned, one number per feature: 2 h parameters more per LSTM than a count without them.
 
+With condition_maps = M the network is conditional on maps (N, H, W, M), known in advance at every place: an unmasked 1 x 1 convolution takes them to the
+gates of every LSTM and is added to the input-to-state map (section 3.6, where the maps come from a smaller image: multiscale_pixelrnn.py).
+Written as M more input channels of that map, which its centre tap reads unmasked.
+
 A model of this family is its Config, which names its layer:
     Config.layer                    the module in layers
     lstm_taps(config)               masks.Taps of the input-to-state map
@@ -39,6 +43,7 @@ class Config:
     head: int = 32                                     # maps of each hidden layer of the head
     head_layers: int = 2
     skip: bool = False                                 # a 1 x 1 convolution from every LSTM to the head
+    condition_maps: int = 0                            # M
 
 
 def groups(config):
@@ -58,8 +63,16 @@ def taps(config):
 
 
 def options(config):
-    """What right of "*" goes to the LSTM layer."""
-    return {"taps": config.lstm_taps(), **config.lstm_options()}
+    """What right of "*" goes to the LSTM layer: the taps of its input-to-state map, over 2h maps and M more, and its own options."""
+    offsets, mask = config.lstm_taps()
+    everything = np.zeros((len(offsets), config.condition_maps, mask.shape[2]), bool)
+    everything[offsets.index((0, 0))] = True
+    return {"taps": masks.Taps(offsets, np.concatenate([mask, everything], axis=1)), **config.lstm_options()}
+
+
+def beside(h, condition, at=(slice(None), slice(None))):
+    """The maps next to the features, at every place or at the strip `at`; h itself where the network has no maps."""
+    return h if condition is None else np.concatenate([h, condition[:, *at].astype(h.dtype)], axis=-1)
 
 
 def loss(config):
@@ -70,7 +83,8 @@ def init(rng, config):
     t, h, params = taps(config), config.hidden, {}
     params["first"] = conv2d.init(rng, config.image_shape[2], 2 * h, taps=t.first, dtype=np.float64)
     for n in range(config.layers):
-        params[f"lstm{n}"] = config.layer.init(rng, 2 * h, h, taps=config.lstm_taps(), dtype=np.float64, **config.lstm_sizes())
+        params[f"lstm{n}"] = config.layer.init(rng, 2 * h + config.condition_maps, h, taps=options(config)["taps"], dtype=np.float64,
+                                               **config.lstm_sizes())
         params[f"expand{n}"] = conv2d.init(rng, h, 2 * h, taps=t.expand, dtype=np.float64)
         if config.skip:
             params[f"skip{n}"] = conv2d.init(rng, h, 2 * h, taps=t.expand, dtype=np.float64)
@@ -83,7 +97,7 @@ def forward(params, x, config, *, condition=None, rng=None, keep=True):
     h, caches["first"] = conv2d.forward(x, *params["first"], taps=t.first)                     # (N, H, W, 2h)
     skipped = 0
     for n in range(config.layers):
-        y, caches[f"lstm{n}"] = config.layer.forward(h, *params[f"lstm{n}"], **options(config))       # (N, H, W, h)
+        y, caches[f"lstm{n}"] = config.layer.forward(beside(h, condition), *params[f"lstm{n}"], **options(config))       # (N, H, W, h)
         up, caches[f"expand{n}"] = conv2d.forward(y, *params[f"expand{n}"], taps=t.expand)
         if config.skip:
             s, caches[f"skip{n}"] = conv2d.forward(y, *params[f"skip{n}"], taps=t.expand)
@@ -96,7 +110,7 @@ def forward(params, x, config, *, condition=None, rng=None, keep=True):
 def backward(doutputs, caches):
     config, grads = caches["config"], {}
     dh = readout.backward(doutputs, config, caches, grads)
-    dskipped = dh
+    dskipped, dcondition = dh, 0
     for n in reversed(range(config.layers)):
         # h = h + expand(y),   skipped += skip(y),   y = lstm(h)
         dy, *dw = conv2d.backward(dh, caches[f"expand{n}"])
@@ -107,28 +121,30 @@ def backward(doutputs, caches):
             dy = dy + dy_skip                                              # y went to the stream and to the head
         dh_lstm, *dw = config.layer.backward(dy, caches[f"lstm{n}"])
         grads[f"lstm{n}"] = config.layer.Weights(*dw)
-        dh = dh + dh_lstm                                                  # h went around the layer and through it
+        dh = dh + dh_lstm[..., :2 * config.hidden]                         # h went around the layer and through it
+        dcondition = dcondition + dh_lstm[..., 2 * config.hidden:]         # every layer reads the maps
     dx, *dw = conv2d.backward(dh, caches["first"])
     grads["first"] = conv2d.Weights(*dw)
-    return dx, None, grads
+    return dx, dcondition if config.condition_maps else None, grads
 
 
 class State(NamedTuple):
     first: conv2d.State
     layers: list                                       # (lstm, expand, skip or None) of each
     readout: readout.State
+    condition: np.ndarray | None                       # (N, H, W, M)
     config: Config
 
 
-def start(params, shape, config):
+def start(params, shape, config, *, condition=None):
     t, (N, H, W, _), h = taps(config), shape, config.hidden
     layers = []
     for n in range(config.layers):
-        lstm = config.layer.start((N, H, W, 2 * h), *params[f"lstm{n}"], **options(config))
+        lstm = config.layer.start((N, H, W, 2 * h + config.condition_maps), *params[f"lstm{n}"], **options(config))
         expand = conv2d.start((N, H, W, h), *params[f"expand{n}"], taps=t.expand)
         skip = conv2d.start((N, H, W, h), *params[f"skip{n}"], taps=t.expand) if config.skip else None
         layers.append((lstm, expand, skip))
-    return State(conv2d.start(shape, *params["first"], taps=t.first), layers, readout.start(params, (N, H, W, 2 * h), config), config)
+    return State(conv2d.start(shape, *params["first"], taps=t.first), layers, readout.start(params, (N, H, W, 2 * h), config), condition, config)
 
 
 def see(x_t, state, /, *, at):
@@ -141,7 +157,7 @@ def step(state, /, *, at):
     h = conv2d.read(state.first, at=at)                                    # (N, k, 2h)
     skipped = 0
     for lstm, expand, skip in state.layers:
-        y = state.config.layer.step(h, lstm, at=at)                        # (N, k, h)
+        y = state.config.layer.step(beside(h, state.condition, at), lstm, at=at)               # (N, k, h)
         if skip is not None:
             skipped = skipped + conv2d.step(y, skip, at=at)
         h = h + conv2d.step(y, expand, at=at)
@@ -154,13 +170,20 @@ def draws(C):
 
 def reach(seen, config):
     """Upside down through the layers; the residual stream keeps what it had."""
-    t, shape = taps(config), config.image_shape[:2]
+    return reach_all(seen, config)[0]
+
+
+def reach_all(seen, config):
+    """Which inputs (H, W, C), and which of the maps (H, W, M), the outputs in `seen` can depend on."""
+    t, shape, wide = taps(config), config.image_shape[:2], 2 * config.hidden
+    maps = np.zeros((*shape, config.condition_maps), bool)
     seen = readout.reach(seen, config, 2 * config.hidden)
     to_head = seen if config.skip else np.zeros_like(seen)
     for _ in range(config.layers):
         y = conv2d.reach(seen | to_head, shape=shape, taps=t.expand)
-        seen = seen | config.layer.reach(y, shape=shape, **options(config), **config.lstm_sizes())
-    return conv2d.reach(seen, shape=shape, taps=t.first)
+        needed = config.layer.reach(y, shape=shape, **options(config), **config.lstm_sizes())
+        seen, maps = seen | needed[..., :wide], maps | needed[..., wide:]
+    return conv2d.reach(seen, shape=shape, taps=t.first), maps
 
 
 def width(config):

@@ -1,5 +1,6 @@
 """PixelRNN with Row LSTM layers: each state reads three columns of the row above, so the dependency field is a triangle that opens upward.
 
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.1.
 The network is pixelrnn.py, the layer layers/row_lstm.py: K_is is 1 x `kernel` along the row, mask B (the first convolution has removed
 the pixel itself); K_ss is 1 x `kernel` over the row above, unmasked.
 
