@@ -259,14 +259,27 @@ class Model:
         return images
 
     def check_condition(self, condition, n):
-        """ValueError if a condition is missing, superfluous or of the wrong shape."""
-        maps = getattr(self.config, "condition_maps", 0)
-        if maps:
-            expected = (n, *self.image_shape[:2], maps)
-            if np.shape(condition) != expected or not np.isfinite(condition).all():
-                raise ValueError(f"condition must be {expected} finite numbers, is {'None' if condition is None else np.shape(condition)}")
-        elif condition is not None:
-            raise ValueError(f"this {self.name} is not conditional: condition must be None")
+        """ValueError if a condition is missing, superfluous, or not what the configuration asks for.
+
+        config.classes             (n,) integers in [0, classes)
+        config.condition_features  (n, V) finite numbers
+        config.condition_maps      (n, H, W, M) finite numbers
+        """
+        classes, V, M = (getattr(self.config, field, 0) for field in ("classes", "condition_features", "condition_maps"))
+        if not (classes or V or M):
+            if condition is not None:
+                raise ValueError(f"this {self.name} is not conditional: condition must be None")
+            return
+        expected = (n,) if classes else (n, V) if V else (n, *self.image_shape[:2], M)
+        if condition is None:
+            raise ValueError(f"this {self.name} is conditional: condition must have shape {expected}, is None")
+        condition = np.asarray(condition)
+        if condition.shape != expected or condition.dtype.kind not in ("ui" if classes else "uif"):
+            raise ValueError(f"condition must be {expected} {'integers' if classes else 'numbers'}, is {condition.dtype} {condition.shape}")
+        if classes and condition.size and not 0 <= condition.min() <= condition.max() < classes:
+            raise ValueError(f"condition must hold classes in [0, {classes}), found {condition.min()} to {condition.max()}")
+        if not np.isfinite(condition).all():
+            raise ValueError("condition holds numbers that are not finite")
 
     def check_weights(self):
         """ValueError that names the first weights that are not finite."""

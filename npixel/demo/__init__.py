@@ -66,7 +66,7 @@ def run(names, *, minutes=3.0, out="npixel-demo", seed=0, progress=lambda line: 
     out        folder for the pictures, made if it is missing; nothing is drawn without matplotlib
     progress   called with a line now and then
 
-    rows            one for each model and data set: model, data, parameters, past_seen, seconds, steps, nats, standard_error, bits_per_dim; floor,
+    rows            one for each model and data set: model, data, parameters, past_seen, seconds, seconds_per_epoch, steps, nats, standard_error, bits_per_dim; floor,
                     gap, gap_standard_error, predicted_gap or None; times {cached, naive, extrapolated, places} or None
     dependencies    one for each model: pairs, measured, theory, both, leaks: counts of pairs of sub-pixels
     normalisation   one for each model: shape, images, error
@@ -114,12 +114,13 @@ def _train(name, sets, share, seed, curves, report, progress):
         recipe = recipes.of(name, epochs=EPOCHS.get((name, key)))
         options = {"valid_images": one.valid, "valid_size": 200, "seed": seed, "progress": False} | recipes.of(name, steps=1)
         options.pop("steps")
-        steps = _steps(make, one, options, recipe, seconds)
+        steps, cost = _steps(make, one, options, recipe, seconds)
         model = make()
         result = _fit(model, one, steps, **options)
         curves[key][0][name] = ([entry["seconds"] for entry in result.history], [entry["valid"] for entry in result.history])
         seconds = time.monotonic() - began             # with the trial steps and the learning curve's validation; without the test
         row = {"model": name, **evaluate(model, one), "data": key, "parameters": model.num_parameters, "steps": steps, "seconds": seconds,
+               "seconds_per_epoch": cost * len(one.train) / recipe["batch"],
                "predicted_gap": None, "times": None}
         if hasattr(one.process, "blind_gap"):
             row["predicted_gap"] = measure.predicted_gap(model, one.process)
@@ -145,7 +146,8 @@ def _start(name, one, seed):
 
 
 def _steps(make, one, options, recipe, seconds):
-    """How many steps fit into `seconds`, no more than the recipe's epochs have. Measured by two short runs of other weights, which are forgotten."""
+    """How many steps fit into `seconds`, no more than the recipe's epochs have, and the seconds that one takes. Measured by two short runs of other
+    weights, which are forgotten."""
     began = time.monotonic()
     fit = functools.partial(_fit, one=one, evaluate_every=1 + TRIAL, **options)
     fit(make(), steps=1)                               # may compile
@@ -153,7 +155,7 @@ def _steps(make, one, options, recipe, seconds):
     cost = max(1e-4, (_seconds(lambda: fit(make(), steps=1 + TRIAL)) - once) / TRIAL)
     most = max(1, round(recipe["epochs"] * len(one.train) / recipe["batch"]))
     left = seconds - (time.monotonic() - began) - training.EVALUATIONS * once
-    return max(1, min(most, int(left / cost)))
+    return max(1, min(most, int(left / cost))), cost
 
 
 def _fit(model, one, steps, **options):
