@@ -347,9 +347,9 @@ def _image_shape(image_shape):
 
 
 def _check_field(name, field, value):
-    """A count must be a positive integer (layers and head_layers may be 0), a kernel odd."""
+    """A count must be a positive integer (layers, head_layers and condition_maps may be 0), a kernel odd."""
     if field.type in (int, "int"):
-        least = 0 if field.name in ("layers", "head_layers") else 1
+        least = 0 if field.name in ("layers", "head_layers", "condition_maps") else 1
         if not _is_integer(value) or value < least:
             raise ValueError(f"{name}: {field.name} must be an integer of at least {least}, is {value!r}")
         if field.name.endswith("kernel") and value % 2 == 0:
