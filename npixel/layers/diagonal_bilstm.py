@@ -11,7 +11,8 @@ the sum, not each direction: it is linear, so only where its bias is added would
 
 What it sees: not quite everything, although the paper says so. Row r - 1 is known up to column W - 1, but the right map of row r - 1 at column
 c reads x only through a first convolution that is centred: (r - 1, W - 1) is invisible from (r, c) with c + m < W - 1, at any depth, since no feature
-that contains it lies in row r - 1 or to the left. Count: (H - 1) max(0, W - 1 - m) pairs, m the reach of the first convolution.
+that contains it lies in row r - 1 or to the left. Count: (H - 1) max(0, W - 1 - m) pairs, m the reach of the first convolution. With several colours
+it is the pixel's last colour only, and from each of them: features of a later colour hold the earlier ones.
 
 Read first: diagonal_lstm.py.  Read next: models/diagonal_bilstm.py.
 """

@@ -5,7 +5,8 @@ The network is pixelrnn.py, the layer layers/diagonal_bilstm.py; the fields are 
 residual stream follows the sum of the two directions.
 
 What it sees: all of the past but (r - 1, W - 1), which is invisible to every (r, c) with c + m < W - 1, m = K0 // 2, at any depth: (H - 1) max(0, W - 1 - m)
-pairs. The paper and the lecture say "full dependency field"; it misses these (648 of 307,000 at 28 x 28 with a 7 x 7 first convolution).
+pairs. The paper and the lecture say "full dependency field"; it misses these (648 of 307,000 at 28 x 28 with a 7 x 7 first convolution). With several
+colours only the last colour of that pixel is invisible: the features of the pixel itself hold the others.
 
 Parameters of the paper's MNIST net (7 layers, h = 16): 65,793 without learned start states (first 1,600; per layer 2 (2,112 + 2,048) + 544;
 head 1,056 + 1,056 + 33); here 66,241, since each of the 14 LSTMs also learns h0 and c0, 2 x 16 numbers.
