@@ -40,6 +40,8 @@ FIELDS = {
     "kernel": "width of the later kernels, odd",
     "head": "maps of each hidden 1x1 layer before the logits",
     "head_layers": "number of those layers",
+    "skip": "a connection from every LSTM layer to the head",
+    "padding": 'what stands left of the image: "start", learned states, or "evolve", states that the padding of the skewed map has gone through',
     "mixtures": "components of the mixture",
     "dropout": "probability that a feature is dropped in training",
     "classes": "number of labels the model is conditioned on",

@@ -1,29 +1,53 @@
 """What each model may see, as a formula: an offset is (d, e), the pixel d rows above and e columns to the right.
 
-Written down from the geometry, without masks.py: with a first kernel K0 x K0 (m = K0 // 2) and n later layers,
+Written down from the geometry, without masks.py: with a first kernel K0 x K0 (m = K0 // 2 >= 1), n later layers and k = K // 2,
 
-    fvbn         everything before
-    pixelcnn     d = 0: -(m + n) <= e <= -1;     1 <= d <= m + n: -(m + n) <= e <= min(d - 1, n) + m          (later kernels 3 x 3)
+    fvbn, raster_lstm    everything before
+    pixelcnn             d = 0: -(m + n) <= e <= -1;     1 <= d <= m + n: -(m + n) <= e <= min(d - 1, n) + m          (later kernels 3 x 3)
+    row_lstm             d = 0: -(m + n k) <= e <= -1;   d >= 1: -(m + (n + d) k) <= e <= max((d - 1) k + m, d k - 1)
+    diagonal_lstm        d = 0: e <= -1;                 d >= 1: e <= m
+    diagonal_bilstm      everything before but (r - 1, W - 1) where c + m < W - 1
 
-Of the pixel itself, a colour sees the colours before it. Of any other visible pixel it sees every colour.
+Of the pixel itself, a colour sees the colours before it. Of any other visible pixel it sees every colour. There is one place between seen and not
+seen, and only with several colours: a pixel that is reached through its own features and through nothing later. These hold all of its
+colours but the last. It is (r - 1, W - 1) for diagonal_bilstm, and e = d k for row_lstm where that exceeds (d - 1) k + m.
 """
 
 import numpy as np
 
 
-def fvbn(d, e, config):
-    return True
+def fvbn(d, e, config, c):
+    """How many colours of the pixel d rows above and e columns to the right of column c are seen."""
+    return config.image_shape[2]
 
 
-def pixelcnn(d, e, config):
+def pixelcnn(d, e, config, c):
     assert config.kernel == 3, "the formula is for later kernels of 3 x 3"
     m, n = config.first_kernel // 2, config.layers
     if d == 0:
-        return -(m + n) <= e <= -1
-    return d <= m + n and -(m + n) <= e <= min(d - 1, n) + m
+        return config.image_shape[2] * (-(m + n) <= e <= -1)
+    return config.image_shape[2] * (d <= m + n and -(m + n) <= e <= min(d - 1, n) + m)
 
 
-SEES = {"fvbn": fvbn, "pixelcnn": pixelcnn}
+def row_lstm(d, e, config, c):
+    m, n, k, C = config.first_kernel // 2, config.layers, config.kernel // 2, config.image_shape[2]
+    if e < -(m + (n + d) * k):
+        return 0
+    if e <= (max((d - 1) * k + m, d * k - 1) if d else -1):
+        return C
+    return C - 1 if d and e == d * k else 0
+
+
+def diagonal_lstm(d, e, config, c):
+    return config.image_shape[2] * (e <= (config.first_kernel // 2 if d else -1))
+
+
+def diagonal_bilstm(d, e, config, c):
+    _, W, C = config.image_shape
+    return C - 1 if d == 1 and c + e == W - 1 and c + config.first_kernel // 2 < W - 1 else C
+
+
+SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm}
 
 
 def visible(model):
@@ -36,7 +60,7 @@ def visible(model):
         if d == 0 and e == 0:
             theory[r, c, g, r2, c2, g2] = g2 < g
         elif d > 0 or (d == 0 and e < 0):
-            theory[r, c, g, r2, c2, g2] = sees(d, e, model.config)
+            theory[r, c, g, r2, c2, g2] = g2 < sees(d, e, model.config, c)
     return theory.reshape(H * W * C, H * W * C)
 
 

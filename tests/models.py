@@ -20,9 +20,13 @@ class Small(NamedTuple):
     levels: tuple = (2, 4)                             # numbers of levels it can do
 
 
-SMALL = [
+SMALL = [                                              # no width is divisible by 3; random weights do not saturate at scale 2
     Small("fvbn", {}),
-    Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),         # neither 4 nor 5 is divisible by 3
+    Small("raster_lstm", {"hidden": 7, "layers": 2}),
+    Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),
+    Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4, "head_layers": 1, "skip": True}),
+    Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "padding": "evolve"}),
+    Small("diagonal_bilstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
 ]
 NAMES = [row.name for row in SMALL]
 
@@ -119,6 +123,7 @@ class Report(NamedTuple):
     missing: int                                       # pairs that theory has, and it has not
     extra: int                                         # pairs of the past that theory has not, and it has
     unseen: int                                        # pairs of the past that it has not, whatever the theory
+    offsets: set                                       # of all leaks
 
 
 def compare(seen, theory, image_shape):
@@ -131,7 +136,8 @@ def compare(seen, theory, image_shape):
     offsets = {(int(r), int(c)) for r, c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
     closest = min((abs(r) + abs(c) for r, c in offsets), default=0)
     nearest = {(r, c) for r, c in offsets if abs(r) + abs(c) == closest}
-    return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()), int((seen & past & ~theory).sum()), int((past & ~seen).sum()))
+    return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()), int((seen & past & ~theory).sum()), int((past & ~seen).sum()),
+                  offsets)
 
 
 def is_right(report):

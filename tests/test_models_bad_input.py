@@ -24,7 +24,7 @@ def without_shape(model, x):
 
 
 BAD_BUILDS = {
-    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'", "fvbn, pixelcnn"),
+    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'", "fvbn, raster_lstm, pixelcnn"),
     "a name that is a list": (build(name=["pixelcnn"]), "no model ['pixelcnn']"),
     "an unknown field": (build(hiden=8), "no field 'hiden'", "hidden, layers"),
     "a field of fvbn": (build(name="fvbn", hidden=8), "fvbn has no field 'hidden'", "none"),

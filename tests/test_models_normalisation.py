@@ -81,10 +81,15 @@ def test_zero_weights_on_28_by_28_bits_are_784_ln_2(name):
 
 
 def test_the_parameters_are_as_many_as_published():
-    """fvbn: D (D - 1) / 2 + D. pixelcnn: pytorch-generative's, which counts masked weights too."""
+    """fvbn: D (D - 1) / 2 + D. pixelcnn: pytorch-generative's, which counts masked weights too. diagonal_bilstm: the paper's net for MNIST."""
     assert npixel.build("fvbn", image_shape=(28, 28, 1)).num_parameters == 307_720
     port = npixel.build("pixelcnn", image_shape=(28, 28, 1), hidden=16, layers=15, head=32, head_layers=1)
     assert port.num_parameters == 53_569
+    # 65,793, and for each of the 14 LSTMs, two directions of 7 layers, learned starts h0 and c0 of 16 numbers each
+    layer = 2 * ((2 * 16 * 64 + 64) + 2 * 16 * 64) + (16 * 32 + 32)
+    paper = (49 * 32 + 32) + 7 * layer + 2 * (32 * 32 + 32) + (32 + 1)
+    bilstm = npixel.build("diagonal_bilstm", image_shape=(28, 28, 1), hidden=16, layers=7, head=32)
+    assert paper == 65_793 and bilstm.num_parameters == paper + 14 * 2 * 16 == 66_241
     assert npixel.build("fvbn", image_shape=(2, 2, 3), levels=4).num_parameters == 12 * 11 // 2 * 16 + 12 * 4
 
 

@@ -19,7 +19,10 @@ TESTS = Path(__file__).parent
 
 # more images than lanes and fewer, more units than a block of fvbn has; fvbn's products are large enough for BLAS to share them out
 PROBLEMS = [("pixelcnn", (12, 10, 1), 2, 20, {"hidden": 32, "head": 32}), ("pixelcnn", (5, 4, 3), 4, 9, {}), ("pixelcnn", (6, 5, 1), 2, 1, {}),
-            ("fvbn", (12, 10, 1), 2, 20, {}), ("fvbn", (28, 28, 1), 2, 100, {}), ("fvbn", (3, 4, 3), 4, 9, {}), ("fvbn", (28, 28, 1), 2, 1, {})]
+            ("fvbn", (12, 10, 1), 2, 20, {}), ("fvbn", (28, 28, 1), 2, 100, {}), ("fvbn", (3, 4, 3), 4, 9, {}), ("fvbn", (28, 28, 1), 2, 1, {}),
+            ("raster_lstm", (7, 6, 1), 2, 20, {"hidden": 32}), ("raster_lstm", (3, 4, 3), 4, 9, {}), ("row_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+            ("row_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_bilstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+            ("diagonal_bilstm", (3, 4, 3), 4, 5, {})]
 
 
 def numbers(dtype):
