@@ -13,6 +13,6 @@ Reading order:
   environment.py   what the figures depend on
   report.py plots.py cli.py      tables, the JSON file, bars, the command
 
-and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, generation.py. A new family is a new file with NAME, TITLE and
+and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, recurrent.py, generation.py. A new family is a new file with NAME, TITLE and
 ROWS, entered in families.py.
 """

@@ -2,7 +2,7 @@
 
 import importlib
 
-MODULES = ("kernels", "convolution", "pixelcnn", "generation")
+MODULES = ("kernels", "convolution", "pixelcnn", "recurrent", "generation")
 
 
 def load():
