@@ -53,18 +53,22 @@ def _cell_numpy(z, c_prev, c, h):
     h[...] = o * np.tanh(c)
 
 
+# Each loop below runs over one row of one width and fills in one array: such loops become vector instructions. A second array written in the
+# same loop, an index that might be negative (D + d) or a literal 1 (which makes a float32 expression float64) would keep them from it.
+
 @kernel(defined_by=_cell_numpy)
 def cell(z, c_prev, c, h):
     D = c.shape[1]
+    gates = z.reshape(z.shape[0], 4, D)                # o, f, i, g
     for n in range(c.shape[0]):
         for d in range(3 * D):
             z[n, d] = sigmoid(z[n, d])
-        for d in range(3 * D, 4 * D):
-            z[n, d] = tanh(z[n, d])
         for d in range(D):
-            c[n, d] = z[n, D + d] * c_prev[n, d] + z[n, 2 * D + d] * z[n, 3 * D + d]
+            gates[n, 3, d] = tanh(gates[n, 3, d])
         for d in range(D):
-            h[n, d] = z[n, d] * tanh(c[n, d])
+            c[n, d] = gates[n, 1, d] * c_prev[n, d] + gates[n, 2, d] * gates[n, 3, d]
+        for d in range(D):
+            h[n, d] = gates[n, 0, d] * tanh(c[n, d])
 
 
 def _cell_backward_numpy(gates, c_prev, c, dh, dc, dz):
@@ -82,14 +86,20 @@ def _cell_backward_numpy(gates, c_prev, c, dh, dc, dz):
 
 @kernel(defined_by=_cell_backward_numpy)
 def cell_backward(gates, c_prev, c, dh, dc, dz):
-    D = c.shape[1]
+    D, one = c.shape[1], c.dtype.type(1)
+    a, da = gates.reshape(len(gates), 4, D), dz.reshape(len(gates), 4, D)                     # o, f, i, g and their gradients
     for n in range(c.shape[0]):
         for d in range(D):
-            o, f, i, g = gates[n, d], gates[n, D + d], gates[n, 2 * D + d], gates[n, 3 * D + d]
-            tanh_c = tanh(c[n, d])
-            total = dc[n, d] + dh[n, d] * o * (1 - tanh_c * tanh_c)
-            dz[n, d] = dh[n, d] * tanh_c * o * (1 - o)
-            dz[n, D + d] = total * c_prev[n, d] * f * (1 - f)
-            dz[n, 2 * D + d] = total * g * i * (1 - i)
-            dz[n, 3 * D + d] = total * i * (1 - g * g)
-            dc[n, d] = total * f
+            da[n, 0, d] = tanh(c[n, d])                # held here until dc has been added up
+        for d in range(D):
+            dc[n, d] += dh[n, d] * a[n, 0, d] * (one - da[n, 0, d] * da[n, 0, d])
+        for d in range(D):
+            da[n, 0, d] *= dh[n, d] * a[n, 0, d] * (one - a[n, 0, d])
+        for d in range(D):
+            da[n, 1, d] = dc[n, d] * c_prev[n, d] * a[n, 1, d] * (one - a[n, 1, d])
+        for d in range(D):
+            da[n, 2, d] = dc[n, d] * a[n, 3, d] * a[n, 2, d] * (one - a[n, 2, d])
+        for d in range(D):
+            da[n, 3, d] = dc[n, d] * a[n, 2, d] * (one - a[n, 3, d] * a[n, 3, d])
+        for d in range(D):
+            dc[n, d] *= a[n, 1, d]
