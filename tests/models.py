@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import npixel
+from npixel.layers import conv2d, relu, relu_conv2d
 
 
 class Small(NamedTuple):
@@ -65,13 +66,35 @@ def images(rng, n, model):
 
 
 def plant(monkeypatch, module, **changes):
-    """A fault: whatever npixel.models took from `module` (masks, conv2d, relu, ...) by its name is a copy of it with `changes`."""
-    faulty = types.SimpleNamespace(**(vars(module) | changes))
+    """A fault: whatever npixel.models took from `module` (masks, conv2d, relu, ...) by its name is a copy of it with `changes`.
+
+    A fault of relu or of conv2d is one of relu_conv2d as well: this becomes the one after the other, as its definition is.
+    """
+    copies = {id(module): types.SimpleNamespace(**(vars(module) | changes))}
+    if module in (relu, conv2d):
+        copies[id(relu_conv2d)] = _one_after_the_other(*(copies.get(id(part), part) for part in (relu, conv2d)))
     for name, model in list(sys.modules.items()):
         if name.startswith("npixel.models."):
             for attribute, value in list(vars(model).items()):
-                if value is module:
-                    monkeypatch.setattr(model, attribute, faulty)
+                if id(value) in copies:
+                    monkeypatch.setattr(model, attribute, copies[id(value)])
+
+
+def _one_after_the_other(relu, conv2d):
+    """relu_conv2d by its definition."""
+    def forward(x, w, b, /, *, taps):
+        rectified, cache = relu.forward(x)
+        y, cache_conv = conv2d.forward(rectified, w, b, taps=taps)
+        return y, (cache, cache_conv)
+
+    def backward(dy, caches, /):
+        dx, *dw = conv2d.backward(dy, caches[1])
+        return *relu.backward(dx, caches[0]), *dw
+
+    def step(x_t, state, /, *, at):
+        return conv2d.step(relu.forward(x_t)[0], state, at=at)
+
+    return types.SimpleNamespace(**(vars(relu_conv2d) | {"forward": forward, "backward": backward, "step": step}))
 
 
 def same_bits(a, b):
