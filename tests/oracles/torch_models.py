@@ -1,6 +1,7 @@
 """The models once more, in PyTorch: from the same weights the outputs, and by autograd the gradients. float64.
 
-Written from the papers and the layout of the weights alone: dense masked kernels and F.conv2d, a dense triangular matrix for fvbn.
+Written from the papers and the layout of the weights alone: dense masked kernels and F.conv2d, a dense triangular matrix for fvbn; PyTorch's own
+LSTM for the raster, a loop over rows, and the skewed map of the paper, stored whole and cut into columns, for the diagonals.
 
     run(model, x, doutputs) -> outputs, dx, {name: (gradients)}          x (N, H, W, C) encoded; all NumPy
     run_loss(model, images) -> mean negative log-likelihood in nats per image, {name: (gradients)}
@@ -52,19 +53,105 @@ def masked_conv(h, w, b, K, inputs, outputs, *, own):
 
 
 def pixelcnn(params, x, config):
-    C, h, L = config.image_shape[2], config.hidden, config.levels
-    one = 1 if L == 2 else L
-    image, narrow, wide, head, logits = list(range(C)), colour(h, C), colour(2 * h, C), colour(config.head, C), colour(C * one, C)
+    C, h = config.image_shape[2], config.hidden
+    image, narrow, wide = list(range(C)), colour(h, C), colour(2 * h, C)
     y = masked_conv(x, *params["first"], config.first_kernel, image, wide, own=False)
     for n in range(config.layers):
         z = masked_conv(F.relu(y), *params[f"reduce{n}"], 1, wide, narrow, own=True)
         z = masked_conv(F.relu(z), *params[f"conv{n}"], config.kernel, narrow, narrow, own=True)
         y = y + masked_conv(F.relu(z), *params[f"expand{n}"], 1, narrow, wide, own=True)
-    before = wide
+    return readout(params, y, config)
+
+
+def readout(params, y, config):
+    C, L = config.image_shape[2], config.levels
+    before, head, logits = colour(2 * config.hidden, C), colour(config.head, C), colour(C * (1 if L == 2 else L), C)
     for n in range(config.head_layers):
         y, before = masked_conv(F.relu(y), *params[f"head{n}"], 1, before, head, own=True), head
     y = masked_conv(F.relu(y), *params["logits"], 1, before, logits, own=True)
     return y if L == 2 else y.reshape(*y.shape[:3], C, L)
+
+
+def pixelrnn(layer):
+    """The network around one kind of LSTM layer: layer(h, weights, config) -> (N, H, W, hidden)."""
+    def network(params, x, config):
+        C, h = config.image_shape[2], config.hidden
+        narrow, wide = colour(h, C), colour(2 * h, C)
+        stream = masked_conv(x, *params["first"], config.first_kernel, list(range(C)), wide, own=False)
+        to_head = 0
+        for n in range(config.layers):
+            y = layer(stream, params[f"lstm{n}"], config)
+            if config.skip:
+                to_head = to_head + masked_conv(y, *params[f"skip{n}"], 1, narrow, wide, own=True)
+            stream = stream + masked_conv(y, *params[f"expand{n}"], 1, narrow, wide, own=True)
+        return readout(params, stream + to_head, config)
+    return network
+
+
+def input_to_state(x, w, b, config, K):
+    """The middle row of a K x K mask B; every gate has the groups of h maps. (N, H, W, 2h) -> (N, H, W, 4h)"""
+    C, h = config.image_shape[2], config.hidden
+    kernel = w * torch.tensor(kernel_mask(K, colour(2 * h, C), 4 * colour(h, C), own=True)[K // 2])
+    return F.conv2d(x.permute(0, 3, 1, 2), kernel.permute(2, 1, 0)[:, :, None], b, padding=(0, K // 2)).permute(0, 2, 3, 1)
+
+
+def cell(z, c):
+    o, f, i, g = z.chunk(4, dim=-1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def rows(x, weights, config):
+    w_is, b, w_ss, h0, c0 = weights
+    z = input_to_state(x, w_is, b, config, config.kernel)
+    N, H, W, _ = z.shape
+    h, c, k, states = h0.expand(N, W, -1), c0.expand(N, W, -1), config.kernel // 2, []
+    for r in range(H):
+        above = F.pad(h, (0, 0, k, k))
+        h, c = cell(z[:, r] + sum(above[:, j:j + W] @ w_ss[j] for j in range(config.kernel)), c)
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+def diagonals(x, weights, config):
+    w_is, b, w_ss, h0, c0 = weights
+    z = input_to_state(x, w_is, b, config, 1)
+    N, H, W, _ = z.shape
+    padding = b.expand(N, H, W + H - 1, -1)                                # the map's own input there is zero
+    skewed = torch.stack([torch.cat([padding[:, r, :r], z[:, r], padding[:, r, r + W:]], dim=1) for r in range(H)], dim=1)
+    h, c, columns = h0.expand(N, H, -1), c0.expand(N, H, -1), []
+    for t in range(W + H - 1):
+        above = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], dim=1)
+        h_new, c_new = cell(skewed[:, :, t] + above @ w_ss[0] + h @ w_ss[1], c)
+        if config.padding == "start":                                      # rows that have not begun keep the learned start
+            begun = (torch.arange(H) <= t)[:, None]
+            h_new, c_new = torch.where(begun, h_new, h), torch.where(begun, c_new, c)
+        h, c = h_new, c_new
+        columns.append(h)
+    skewed = torch.stack(columns, dim=2)
+    return torch.stack([skewed[:, r, r:r + W] for r in range(H)], dim=1)
+
+
+def both_diagonals(x, weights, config):
+    right = diagonals(x.flip(2), weights[5:], config).flip(2)
+    return diagonals(x, weights[:5], config) + F.pad(right[:, :-1], (0, 0, 0, 0, 1, 0))
+
+
+def raster_lstm(params, x, config):
+    """torch.lstm is what nn.LSTM calls: weights (4D, C), gates in the order i, f, g, o, a second bias that is left at zero."""
+    C, L, N = config.image_shape[2], config.levels, len(x)
+    h = F.pad(x.reshape(N, -1)[:, :-1], (1, 0))[..., None]
+    if C > 1:
+        h = torch.cat([h, F.one_hot(torch.arange(h.shape[1]) % C, C).expand(N, -1, -1)], dim=2)
+    for n in range(config.layers):
+        w_x, w_h, b, h0, c0 = params[f"lstm{n}"]
+        o, f, i, g = (torch.cat([w_x, w_h, b[None]]).chunk(4, dim=1))
+        w = torch.cat([i, f, g, o], dim=1).T
+        w_ih, w_hh, b_ih = w[:, :len(w_x)], w[:, len(w_x):-1], w[:, -1]
+        start = tuple(s.expand(1, N, -1).contiguous() for s in (h0, c0))
+        h, _, _ = torch.lstm(h, start, [w_ih, w_hh, b_ih, torch.zeros_like(b_ih)], True, 1, 0.0, False, False, True)
+    w, b = params["logits"]
+    return (h @ w[0] + b).reshape(x.shape if L == 2 else (*x.shape, L))
 
 
 def fvbn(params, x, config):
@@ -81,4 +168,5 @@ def fvbn(params, x, config):
     return y.reshape(shape if L == 2 else (*shape, L))
 
 
-MODELS = {"pixelcnn": pixelcnn, "fvbn": fvbn}
+MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
+          "diagonal_bilstm": pixelrnn(both_diagonals)}
