@@ -1,7 +1,7 @@
 """Markov decision processes, solved exactly.
 
     m = mdp.problems.gridworld()
-    s = mdp.solve(m)                  s.lower <= v of s.policy <= v* <= s.upper, rounding included
+    s = mdp.solve(m)                  s.lower <= v of s.policy <= v* <= s.upper, rounding included; every criterion, every method
     mdp.evaluate(m, s.policy).v       any policy, by linear solve
     mdp.simulate(m, s.policy, rng)    trajectories
 
@@ -12,13 +12,13 @@ with gradients). numbers, graph and linear are the tools below them.
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
 
-from . import bellman, problems
+from . import bellman, problems, transforms
 from .chains import MarkovChain, MarkovRewardProcess
 from .evaluation import ConvergenceWarning, Evaluation, evaluate
 from .formats.json_file import load, save
 from .model import MDP
-from .planning import Solution, solve
+from .planning import Constrained, Solution, solve, solve_constrained
 from .simulation import Trajectory, log_prob, returns, simulate
 
-__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Trajectory", "ConvergenceWarning",
-           "bellman", "problems", "evaluate", "solve", "simulate", "log_prob", "returns", "load", "save"]
+__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "Trajectory", "ConvergenceWarning",
+           "bellman", "problems", "transforms", "evaluate", "solve", "solve_constrained", "simulate", "log_prob", "returns", "load", "save"]

@@ -34,6 +34,9 @@ def parser():
     _add_model(command)
     command.add_argument("--criterion", choices=list(METHODS), help="default: discounted if gamma < 1, else total; finite_horizon with --horizon")
     command.add_argument("--horizon", type=int, metavar="T", help="number of steps")
+    command.add_argument("--goal", action="append", metavar="STATE", help="rewards count until this state is entered (total reward; may be given again)")
+    command.add_argument("--miss", choices=["inf", "-inf"], help="what missing the goal is worth: --miss=-inf (default) or inf; minimising inf")
+    command.add_argument("--max-iterations", type=int, metavar="N", help="stop after N sweeps; the bounds are valid all the same")
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
     command.add_argument("--tol", type=float, default=1e-8, help="how far apart the bounds may be (default 1e-8)")
     command.add_argument("--minimize", action="store_true", help="rewards are costs")
@@ -93,6 +96,17 @@ def _model(arguments):
     return m if arguments.gamma is None else m.replace(gamma=arguments.gamma)
 
 
+def _states(m, given):
+    """Names of states, or None -> their numbers, or None."""
+    if given is None:
+        return None
+    names = [str(name) for name in m.state_names]
+    for name in given:
+        if name not in names:
+            raise ValueError(f"--goal {name!r} is not a state; the states are {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}")
+    return [names.index(name) for name in given]
+
+
 def _policy(m, text):
     """uniform, optimal or a file -> (S, A) probabilities."""
     if text == "uniform":
@@ -136,9 +150,11 @@ def _solve(arguments):
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)             # said below, and by the exit status
-        s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon, minimize=arguments.minimize, method=arguments.method, tol=arguments.tol)
+        s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize,
+                  miss=None if arguments.miss is None else float(arguments.miss), method=arguments.method, tol=arguments.tol,
+                  max_iterations=arguments.max_iterations)
     seconds = time.perf_counter() - began
-    width = float(np.max(s.upper - s.lower, initial=0.0))
+    width = s.width
     first = (lambda x: x[0]) if s.v.ndim == 2 else (lambda x: x)
     policy = first(s.policy) if len(s.policy) else np.full(m.num_states, -1)
     if arguments.json:
@@ -146,12 +162,13 @@ def _solve(arguments):
         actions = lambda row: {name: None if a < 0 else str(m.action_names[a]) for name, a in zip(names, row)}             # noqa: E731
         print_json({"criterion": s.criterion, "method": s.method, "gamma": m.gamma, "converged": s.converged, "iterations": s.iterations, "tol": s.tol,
                     "width": width, "seconds": seconds, "v": dict(zip(names, first(s.v).tolist())), "lower": dict(zip(names, first(s.lower).tolist())),
-                    "upper": dict(zip(names, first(s.upper).tolist())), "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
+                    "upper": dict(zip(names, first(s.upper).tolist())), **({} if s.bias is None else {"bias": dict(zip(names, s.bias.tolist()))}), "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
     else:
         steps = f", {arguments.horizon} steps" if s.v.ndim == 2 else ""
         print(f"{m!r}: {s.criterion}{steps} by {s.method}, {s.iterations} iterations, {seconds:.3f} s")
         print(f"bounds {width:.2g} apart, rounding included" + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
-        print(_table(m, [("v", first(s.v))], policy, s if s.v.ndim == 1 else None))
+        columns = [("v", first(s.v))] if s.bias is None else [("gain", s.gain), ("bias", s.bias)]
+        print(_table(m, columns, policy, s if s.v.ndim == 1 and s.bias is None else None))
     if not s.converged:
         print(f"mdp: not converged: the bounds are {width:.3g} apart, --tol is {s.tol:g}; they are valid", file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from . import bellman
 from .chains import refuse_rewards_for_ever
@@ -105,7 +106,7 @@ def evaluate(m, policy, *, terminal_values=None):
     if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
         warnings.warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})", ConvergenceWarning, stacklevel=2)
 
-    second = inner if m.gamma == 1 else Resolvent(P, m.gamma ** 2)
+    second = inner if m.gamma == 1 and m.pair_gamma is None else Resolvent(mix(_squared(m, e), weights)[0], m.gamma ** 2)
     psi = _spread_of_targets(m, weights, v, v)
     for states in second.closed:
         psi[states] = 0
@@ -132,7 +133,7 @@ def _evaluate_steps(m, weights, terminal_values):
         q[t] = bellman.table(e, pairs, m.num_actions)
         local = bellman.pair_rounding(e, v[t + 1]) * 2 + e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error[t + 1])
         error[t] = np.bincount(e.owner, weights[t] * local, minlength=S) * (1 + spread(m.num_actions)) + spread(m.num_actions) * np.abs(v[t])
-        P, _ = mix(e, weights[t])
+        P, _ = mix(_squared(m, e), weights[t])
         variance = _spread_of_targets(m, weights[t], v[t], v[t + 1]) + m.gamma ** 2 * (P @ variance)
     occupancy = None
     if m.initial is not None:
@@ -158,11 +159,18 @@ def check_terminal_values(m, terminal_values):
     return values
 
 
+def _squared(m, e):
+    """`expected` whose rows times gamma**2 are gamma(s, a)**2 P: what carries variances back."""
+    if m.pair_gamma is None or m.gamma == 0:
+        return e
+    return e._replace(P=sp.csr_matrix(sp.diags_array(m.pair_gamma / m.gamma) @ e.P))
+
+
 def _spread_of_targets(m, weights, v, v_next):
     """psi(s) = E[(R + gamma v_next(S') - v(s))**2 | s], (S,), over the outcomes as given."""
     pair = m.outcome_pair
     state = m.pair_state[pair]
-    target = m.reward + m.gamma * v_next[m.next] - v[state]
+    target = m.reward + m.discounts[pair] * v_next[m.next] - v[state]
     return np.bincount(state, weights[pair] * m.probability * target ** 2, minlength=m.num_states)
 
 

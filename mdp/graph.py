@@ -39,6 +39,32 @@ def communicating_classes(P):
     return sorted(members, key=lambda states: states[0])
 
 
+def successors_first(P):
+    """Components in an order in which every arrow leads backwards or stays: (order (S,), ends (C+1,)).   P (S, S) scipy.sparse
+
+    Component c is the states order[ends[c]:ends[c+1]]; what it leads to stands before it.
+    """
+    P = sp.csr_matrix(P)
+    count, label = connected_components(P, directed=True, connection="strong")
+    rows = label[np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))]
+    columns = label[P.indices]
+    between = rows != columns
+    arrows = sp.csr_matrix((np.ones(int(between.sum()), np.int8), (rows[between], columns[between])), shape=(count, count))     # duplicates merge
+    arrows.sum_duplicates()
+    before = sp.csr_matrix(arrows.T)
+    waiting = np.diff(arrows.indptr).astype(np.int64)                  # successors not yet placed
+    place, frontier, level = np.empty(count, np.int64), np.flatnonzero(waiting == 0), 0
+    while frontier.size:                                                # one level at a time
+        place[frontier] = level
+        level += 1
+        ahead = _neighbours(before, frontier)
+        np.subtract.at(waiting, ahead, 1)
+        frontier = np.unique(ahead[waiting[ahead] == 0])
+    order = np.lexsort((np.arange(label.size), label, place[label]))
+    changes = np.flatnonzero(np.diff(label[order])) + 1
+    return order, np.concatenate(([0], changes, [label.size])).astype(np.int64)
+
+
 def can_reach(P, targets):
     """Which states reach `targets` with positive probability, targets included: bool (S,).   P (S, S) scipy.sparse   targets bool (S,)"""
     backward = sp.csr_matrix(P.T)
@@ -49,6 +75,18 @@ def can_reach(P, targets):
         frontier = np.flatnonzero(found & ~seen)
         seen[frontier] = True
     return seen
+
+
+def layers(P, targets):
+    """The largest number of steps that a state needs to reach `targets` bool (S,), among those that can.   P (S, S) scipy.sparse"""
+    backward = sp.csr_matrix(P.T)
+    seen, frontier, count = targets.copy(), np.flatnonzero(targets), -1
+    while frontier.size:
+        count += 1
+        ahead = np.unique(_neighbours(backward, frontier))
+        frontier = ahead[~seen[ahead]]
+        seen[frontier] = True
+    return count
 
 
 def reachable(P, sources):

@@ -25,7 +25,7 @@ def best_actions(m, solution):
         if m.terminal[s]:
             out.append([])
             continue
-        margin = 2 * float(np.max(solution.upper - solution.lower)) + 1e-9 * (1 + float(np.nanmax(np.abs(solution.q[s]))))
+        margin = 2 * solution.width + 1e-9 * (1 + float(np.nanmax(np.abs(solution.q[s]))))
         q = solution.q[s] if solution.q[s, solution.policy[s]] >= np.nanmax(solution.q[s]) - margin else -solution.q[s]      # minimised
         with np.errstate(invalid="ignore"):
             out.append([int(a) for a in np.flatnonzero(q >= np.nanmax(q) - margin)])

@@ -43,10 +43,12 @@ class Resolvent:
 
     P       (S, S) CSR without stored zeros; rows sum to one, or are empty where the process ends
     gamma   in [0, 1]
+    solver  "dense", "sparse" (LU factors), "krylov" (BiCGSTAB with an incomplete factorisation), or "auto": dense for small or full matrices, else sparse
     leaves  True: P is a part of a larger chain, and its states are known to leave it with probability one; rows may sum to less
     """
 
-    def __init__(self, P, gamma, *, leaves=False):
+    def __init__(self, P, gamma, *, leaves=False, solver="auto"):
+        self.solver = solver
         self.P, self.gamma = sp.csr_matrix(P), float(gamma)
         self.size = self.P.shape[0]
         self.closed = graph.closed_classes(self.P) if self.gamma == 1 and not leaves else []
@@ -60,7 +62,9 @@ class Resolvent:
     @cached_property
     def _factors(self):
         n = self.free.size
-        if n <= DENSE_UP_TO or n <= DENSE_UP_TO_IF_FULL and 20 * self._matrix.nnz > n * n:
+        if self.solver == "krylov":
+            return _Krylov(self._matrix)
+        if self.solver == "dense" or self.solver == "auto" and (n <= DENSE_UP_TO or n <= DENSE_UP_TO_IF_FULL and 20 * self._matrix.nnz > n * n):
             return scipy.linalg.lu_factor(self._matrix.toarray(), check_finite=False)
         return scipy.sparse.linalg.splu(self._matrix)
 
@@ -119,5 +123,20 @@ class Resolvent:
         return out
 
     def _row_excess(self, count):
+        """By how much a row may sum to more than one, rounding included."""
         sums = np.asarray(self.P.sum(axis=1)).ravel()
         return max(0.0, (sums - 1).max(initial=0)) + spread(count.max(initial=0))
+
+
+class _Krylov:
+    """A x = b by BiCGSTAB (van der Vorst 1992), preconditioned by an incomplete LU; whatever it returns, the residual decides what is proved."""
+
+    def __init__(self, A):
+        self.A = sp.csr_matrix(A)
+        factors = scipy.sparse.linalg.spilu(sp.csc_matrix(A), drop_tol=1e-3, fill_factor=4)
+        self.preconditioner = {"N": factors.solve, "T": lambda b: factors.solve(b, "T")}
+
+    def solve(self, b, transposed):
+        A, n = (self.A.T if transposed == "T" else self.A), b.size
+        M = scipy.sparse.linalg.LinearOperator((n, n), self.preconditioner[transposed])
+        return scipy.sparse.linalg.bicgstab(A, b, rtol=1e-13, atol=0.0, maxiter=2000, M=M)[0]

@@ -32,7 +32,7 @@ ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals
 
 class Expected(NamedTuple):
     """The part of a process that the Bellman operators see: one row per pair, outcomes replaced by their expectation."""
-    P: sp.csr_matrix                         # (K, S) probabilities of the next state
+    P: sp.csr_matrix                         # (K, S) probabilities of the next state, times gamma(s, a) / gamma where pairs have their own discounts
     r: np.ndarray                            # (K,) expected reward: sum of p * reward over the outcomes
     size: np.ndarray                         # (K,) sum of p * |reward|: the scale of the rounding error in r
     count: np.ndarray                        # (K,) number of outcomes
@@ -54,7 +54,7 @@ class MDP:
                scipy.sparse: a list of A matrices (S, S), or one matrix (S*A, S) whose row s*A + a belongs to the pair (s, a)
     R          rewards: (S,) on leaving a state, (S, A), or one per transition: (S, A, S), with layout="ASS" (A, S, S),
                with sparse P also a list of A sparse matrices (S, S)
-    gamma      discount in [0, 1]
+    gamma      discount in [0, 1]; or one per pair, (S, A): a reward that follows after (s, a) counts gamma(s, a) times as much
     initial    distribution of the first state: (S,) probabilities, or one state; none is assumed
     terminal   states without actions: a bool (S,) or a list of states; their rows of P and R are not read
     available  bool (S, A): which actions exist in which state; rows of unavailable pairs are not read.  Default: all, except in terminal states
@@ -99,6 +99,10 @@ class MDP:
         pair, column, probability = _nonzeros(rows)
         exact_probability = None if exact_rows is None else exact_rows[chosen[pair], column]
         reward, exact_reward = _rewards(R, layout, S, A, chosen, pair, column)
+        if np.ndim(gamma):
+            if np.shape(gamma) != (S, A):
+                raise ValueError(f"gamma expects a number or shape {(S, A)}, got shape {np.shape(gamma)}")
+            gamma = np.asarray(gamma).reshape(S * A)[chosen]
         self._assemble(S, A, chosen // A, chosen % A, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial)
 
     @classmethod
@@ -108,6 +112,7 @@ class MDP:
         state, action   (K,) integers, in any order, no pair twice
         P               (K, S) dense or scipy.sparse
         R               (K,), or (K, S) per transition
+        gamma           a number, or (K,): one per pair
         A state that has no pair is terminal.
         """
         state, action = _indices("state", state), _indices("action", action)
@@ -142,6 +147,10 @@ class MDP:
             at = (order[pair], column)
         else:
             raise ValueError(f"R expects shape {state.shape} or {P.shape}, got {R.shape}")
+        if np.ndim(gamma):
+            if np.shape(gamma) != state.shape:
+                raise ValueError(f"gamma expects a number or shape {state.shape}, got shape {np.shape(gamma)}")
+            gamma = np.asarray(gamma)[order]
         m = cls.__new__(cls)
         m._assemble(S, A, state[order], action[order], pair, column, probability, R[at], exact_probability,
                     None if exact_R is None else exact_R[at], gamma, initial)
@@ -156,6 +165,7 @@ class MDP:
         transitions   state -> action -> list of (probability, next state, reward); "full" has no actions: it is terminal
         initial       a state, or {state: probability}
         actions       the order of the actions; default: the order in which they first appear
+        gamma         a number, or one per pair: {"hungry": {"eat": "9/10"}}
         Numbers may be floats, integers, Fractions, or strings such as "1/3". A state that is only a successor is an error.
         """
         if not isinstance(transitions, dict) or not transitions:
@@ -211,6 +221,11 @@ class MDP:
             if initial not in index:
                 raise ValueError(f"initial is {initial!r}, which is not a state")
             initial = index[initial]
+        if isinstance(gamma, dict):
+            given = {(s, a) for s, row in gamma.items() for a in (row if isinstance(row, dict) else {None: 0})}
+            for s, a in sorted(given ^ {(s, a) for s in names for a in transitions[s]}, key=str)[:1]:
+                raise ValueError(f"gamma {'has' if (s, a) in given else 'lacks'} an entry for state {s!r}, action {a!r}, which the process {'lacks' if (s, a) in given else 'has'}")
+            gamma = np.array([gamma[names[s]][actions[a]] for s, a in zip(state_of, action_of)], object)
         m = cls.__new__(cls)
         m.state_names, m.action_names = tuple(names), tuple(actions)
         m._assemble(len(names), len(actions), np.array(state_of, np.int64), np.array(action_of, np.int64),
@@ -224,7 +239,7 @@ class MDP:
         self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
         if not hasattr(self, "state_names"):
             self.state_names, self.action_names = tuple(range(S)), tuple(range(A))
-        self.gamma, self.exact_gamma = _discount(gamma)
+        self._set_discount(gamma)
         self.pair_state, self.pair_action = state.astype(np.int64), action.astype(np.int64)
         self.pair_ptr = np.concatenate(([0], np.cumsum(np.bincount(state, minlength=S)))).astype(np.int64)
         self.outcome_ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=K)))).astype(np.int64)
@@ -253,6 +268,26 @@ class MDP:
             off = float(sums[k] - 1)
             raise ValueError(f"P: the probabilities of {self.pair_label(k)} sum to {sums[k]}, not to 1 (off by {off:.3g})")
         self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
+
+    def _set_discount(self, gamma):
+        """`gamma` the discount, the largest one if each pair has its own; then `pair_gamma` (K,), else None. Exactly beside them, where given exactly."""
+        self.pair_gamma = self.exact_pair_gamma = None
+        if np.ndim(gamma) == 0:
+            self.gamma, self.exact_gamma = _discount(gamma)
+            return
+        numbers, exact = parse_array("gamma", gamma)
+        for k in np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))[:1]:
+            raise ValueError(f"gamma is {numbers[k]:g} for pair {k}, outside [0, 1]")
+        self.gamma, self.exact_gamma = float(numbers.max(initial=0.0)), None if exact is None else max(exact, default=Fraction(0))
+        if (numbers != self.gamma).any() or exact is not None and (exact != self.exact_gamma).any():
+            for k in np.flatnonzero(numbers == 1)[:1]:
+                raise ValueError(f"gamma is 1 for pair {k} and smaller for others: discounts that differ must all be below 1")
+            self.pair_gamma, self.exact_pair_gamma = numbers, exact
+
+    @property
+    def discounts(self):
+        """(K,) the discount of each pair."""
+        return np.full(self.num_pairs, self.gamma) if self.pair_gamma is None else self.pair_gamma
 
     # names for messages
 
@@ -292,7 +327,17 @@ class MDP:
             exact = np.full(K, Fraction(0), object)
             np.add.at(exact, pair, self.exact_probability * self.exact_reward)
             r = exact.astype(float)                                            # rounded once
-        return Expected(P, r, size, np.diff(self.outcome_ptr), self.gamma, self.pair_ptr, self.pair_state, self.pair_action, size == 0)
+        count = np.diff(self.outcome_ptr)
+        if self.pair_gamma is not None and self.gamma > 0:                     # gamma(s, a) P = gamma (gamma(s, a) / gamma) P
+            P.data *= np.repeat(self.pair_gamma / self.gamma, np.diff(P.indptr))
+            P.eliminate_zeros()
+            count = count + 4                                                  # what the quotient and the product round
+        return Expected(P, r, size, count, self.gamma, self.pair_ptr, self.pair_state, self.pair_action, size == 0)
+
+    @property
+    def undiscounted(self):
+        """`expected` at gamma = 1, for the criteria that ignore the discount."""
+        return self.expected._replace(gamma=1.0) if self.pair_gamma is None else self.replace(gamma=1).expected
 
     @property
     def outcome_pair(self):
@@ -322,7 +367,7 @@ class MDP:
         m = MDP.__new__(MDP)
         m.__dict__.update({name: value for name, value in self.__dict__.items() if name != "expected"})
         if gamma is not None:
-            m.gamma, m.exact_gamma = _discount(gamma)
+            m._set_discount(gamma)
         if initial is not None:
             m.initial, m.exact_initial = _distribution("initial", initial, self.num_states, exactly=True)
         return m

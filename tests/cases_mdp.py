@@ -3,6 +3,7 @@
 `policy_evaluation` is the case of the layer of that name for the common harness.
 """
 
+import json
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -137,3 +138,109 @@ def data_folder():
     if not (folder / "mdp" / "anchors.json").exists():
         pytest.skip(f"no reference data at {folder}: set NPIXEL_DATA")
     return folder
+
+
+def exact_gain(process, policy):
+    """(gain, bias) of a deterministic policy {s: a} in Fractions, {s: g}, {s: h}; 0 in terminal states; the bias has mean 0 in each recurrent class."""
+    names = list(process)
+    at = {s: i for i, s in enumerate(names)}
+    n = len(names)
+    P = [[Fraction(0)] * n for _ in names]
+    r = [Fraction(0)] * n
+    for s in names:
+        if s not in policy:
+            P[at[s]][at[s]] = Fraction(1)
+            continue
+        for p, t, reward in process[s][policy[s]]:
+            P[at[s]][at[t]] += Fraction(p)
+            r[at[s]] += Fraction(p) * Fraction(reward)
+    reach = [[P[i][j] > 0 or i == j for j in range(n)] for i in range(n)]
+    for k in range(n):
+        for i in range(n):
+            for j in range(n):
+                reach[i][j] = reach[i][j] or reach[i][k] and reach[k][j]
+    recurrent = [all(reach[j][i] for j in range(n) if reach[i][j]) for i in range(n)]
+    one = lambda i, j: Fraction(int(i == j))                            # noqa: E731
+    g, h, classes = [None] * n, [None] * n, []
+    for i in range(n):
+        if recurrent[i] and g[i] is None:
+            states = [j for j in range(n) if reach[i][j]]
+            rows = [[one(a, b) - P[b][a] for b in states] for a in states[1:]] + [[Fraction(1)] * len(states)]
+            mu = solve_exactly(rows, [Fraction(0)] * (len(states) - 1) + [Fraction(1)])
+            gain = sum(x * r[j] for x, j in zip(mu, states))
+            rows = [[one(a, b) - P[a][b] for b in states] for a in states[1:]] + [mu]
+            bias = solve_exactly(rows, [r[j] - gain for j in states[1:]] + [Fraction(0)])
+            for j, x in zip(states, bias):
+                g[j], h[j] = gain, x
+    rest = [i for i in range(n) if g[i] is None]
+    if rest:
+        rows = [[one(a, b) - P[a][b] for b in rest] for a in rest]
+        known = [j for j in range(n) if g[j] is not None]
+        new_g = solve_exactly(rows, [sum((P[i][j] * g[j] for j in known), Fraction(0)) for i in rest])
+        new_h = solve_exactly(rows, [r[i] - x + sum((P[i][j] * h[j] for j in known), Fraction(0)) for i, x in zip(rest, new_g)])
+        for i, x, y in zip(rest, new_g, new_h):
+            g[i], h[i] = x, y
+    return dict(zip(names, g)), dict(zip(names, h))
+
+
+def kernel_arguments(name, draw, rng):
+    """Arguments of the kernels of the sweeping methods, on dyadic numbers whose sums and quotients are exact."""
+    v, row, column, p, r, pair_ptr, gamma = sweep(draw, rng)
+    row, p = row.astype(np.int64), np.abs(p) / 4
+    S, K = v.size, r.size
+    owner = np.repeat(np.arange(S), np.diff(pair_ptr))
+    for k in range(K):                                                   # no loop from a state to itself: 1 - gamma * loop would not be dyadic
+        for j in range(row[k], row[k + 1]):
+            if column[j] == owner[k]:
+                p[j] = draw(st.sampled_from([0.0, 1.0]))                 # 1 - 1/2
+                column[j] = column[j] if p[j] else (column[j] + 1) % S if S > 1 else column[j]
+                others = [i for i in range(row[k], j) if column[i] == owner[k]]
+                if others:
+                    p[j] = 0.0
+    if name == "gauss_seidel._sweep":
+        return v, pair_ptr, row, column, p, r, gamma
+    if name == "topological._components":
+        cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)
+        return v, cuts, pair_ptr, row, column, p, r, gamma, 0.25, 3
+    before = [sorted({int(owner[k]) for k in range(K) for j in range(row[k], row[k + 1]) if column[j] == s}) for s in range(S)]
+    ends = np.concatenate(([0], np.cumsum([len(b) for b in before]))).astype(np.int64)
+    flat = np.array([t for b in before for t in b], np.int32)
+    return v, pair_ptr, row, column, p, r, gamma, ends, flat, 0.125, 6
+
+
+def qvbs_models():
+    """Names of the verification benchmarks in the reference data; empty where it is absent."""
+    folder = Path(os.environ.get("NPIXEL_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data")) / "mdp" / "qvbs"
+    return sorted(json.loads((folder / "qvbs.json").read_text())["models"]) if folder.exists() else []
+
+
+def qvbs_questions(name):
+    """(process, goal or None, options of solve, initial state, published value) for each property of a benchmark model."""
+    folder = data_folder() / "mdp" / "qvbs"
+    model = json.loads((folder / "qvbs.json").read_text())["models"][name]
+    z = np.load(folder / model["file"])
+    start, trans, S = z["choice_start"], z["trans_start"], model["states"]
+    K = int(start[-1])
+    state = np.repeat(np.arange(S), np.diff(start))
+    action = np.arange(K) - start[state]
+    exact = lambda num, den: np.array([Fraction(int(a), int(b)) for a, b in zip(num, den)], object)      # noqa: E731
+    p = exact(z["num"], z["den"])
+    pair = np.repeat(np.arange(K), np.diff(trans))
+    at = int(z["initial"])
+    for question in model["properties"]:
+        target = z[question["target"]]
+        options = {"minimize": question["opt"] == "min"}
+        rewards = np.zeros(K, object) + Fraction(0)
+        if question["kind"] == "expected_total_reward":
+            rewards = exact(z[question["reward"] + "_num"], z[question["reward"] + "_den"])
+        m = mdp.MDP.__new__(mdp.MDP)
+        m._assemble(S, int(action.max()) + 1, state, action, pair, z["col"].astype(np.int64), p.astype(float), rewards[pair].astype(float), p, rewards[pair], 1, at)
+        goal = None
+        if question["kind"] == "expected_total_reward":
+            goal, options["miss"] = target, np.inf
+        else:
+            m = mdp.transforms.reachability(m, target, stay=z["stay__" + question["name"]] if "stay__" + question["name"] in z else None)
+        value = Fraction(int(question["value_num"]), int(question["value_den"]))
+        if goal is None and target[at]:
+            value -= 1                                                   # the target is reached at the start: nothing is entered any more
+        yield m, goal, options, at, value

@@ -58,6 +58,21 @@ def test_a_finite_horizon_has_one_policy_per_step(capsys):
     out(capsys, "solve", "student", "--horizon", "0")
 
 
+def test_goals_and_the_average_reward(capsys):
+    result = json.loads(out(capsys, "solve", "student", "--goal", "C3", "--json"))
+    assert result["v"]["C1"] == pytest.approx(-4) and result["v"]["C3"] == 0
+    assert json.loads(out(capsys, "solve", "student", "--goal", "FB", "--json"))["v"]["Sleep"] == "-inf"
+    assert "'C9' is not a state" in refused(capsys, "solve", "student", "--goal", "C9")
+    result = json.loads(out(capsys, "solve", "gridworld", "--criterion", "average", "--json"))
+    assert result["v"]["(4, 4)"] == pytest.approx(2) and set(result["bias"]) == set(result["v"])
+    assert "gain" in out(capsys, "solve", "student", "--criterion", "average")
+
+
+def test_a_cap_on_sweeps_is_said_and_leaves_valid_bounds(capsys):
+    result = json.loads(out(capsys, "solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "3", "--json", status=1))
+    assert result["iterations"] == 3 and not result["converged"] and result["lower"]["(0, 1)"] <= 1000000 / 40951 <= result["upper"]["(0, 1)"]
+
+
 def test_minimizing_solves_for_costs(capsys):
     result = json.loads(out(capsys, "solve", "gridworld", "--minimize", "--json"))
     assert result["v"]["(0, 0)"] == pytest.approx(-10)                   # bump into the wall for ever
@@ -126,7 +141,7 @@ BAD = {
     "gamma text": (["solve", "student", "--gamma", "much"], "gamma expects a number"),
     "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
     "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
-    "criterion": (["solve", "student", "--criterion", "average"], "invalid choice"),
+    "criterion": (["solve", "student", "--criterion", "constrained"], "invalid choice"),
     "horizon": (["solve", "student", "--horizon", "-3"], "horizon expects an integer >= 0"),
     "no horizon": (["solve", "student", "--criterion", "finite_horizon"], "needs --horizon"),
     "tol": (["solve", "student", "--tol", "0"], "tol expects a positive number"),
@@ -170,10 +185,14 @@ def test_a_bad_process_file_gets_one_line(capsys, tmp_path):
     assert "directory" in refused(capsys, "solve", str(tmp_path)).lower()
 
 
-def test_infinite_rewards_are_one_line_that_names_the_states(capsys, tmp_path):
+def test_infinite_rewards_are_printed_and_undefined_ones_are_one_line_that_names_the_states(capsys, tmp_path):
     path = tmp_path / "rich.json"
     path.write_text('{"format": "mdp", "version": 1, "gamma": 1, "states": {"mine": {"dig": [[1, "mine", 1]], "go": [[1, "home", 0]]}, "home": {}}}')
-    assert "total reward is infinite" in refused(capsys, "solve", str(path))
+    result = json.loads(out(capsys, "solve", str(path), "--json"))
+    assert result["converged"] and result["v"] == {"mine": "inf", "home": 0.0} and result["policy"]["mine"] == "dig"
+    assert " inf" in out(capsys, "solve", str(path))
+    path.write_text('{"format": "mdp", "version": 1, "gamma": 1, "states": {"mine": {"dig": [["1/2", "mine", 1], ["1/2", "mine", -1]]}}}')
+    assert "total reward is undefined (positive and negative parts are both infinite): a policy may stay for ever in state 0 ('mine')" in refused(capsys, "solve", str(path))
 
 
 # importing, and pictures

@@ -15,7 +15,8 @@ import mdp
 from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, sweep, transitions
 from mdp.planning import bounds
 from mdp.planning.policy_iteration import evaluate_pairs
-from mdp.planning.policy_iteration_total import _collapse, _upper
+from mdp.planning.policy_iteration_total import _upper
+from mdp.planning.total import collapse
 from mdp.planning.value_iteration import _sweep, _sweep_numpy
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
@@ -24,13 +25,13 @@ pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
 @given(transitions(), gammas, st.booleans())
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 def test_every_method_brackets_the_exact_value_and_the_value_of_its_policy(process, gamma, minimize):
-    """200 random processes: the exact optimum, in Fractions, lies within the bounds of all three methods, and so do they pairwise."""
+    """200 random processes: the exact optimum, in Fractions, lies within the bounds of every method, and so do they pairwise."""
     m = mdp.MDP.from_dict(process, gamma)
     sign = -1 if minimize else 1
     mirrored = {s: {a: [(p, t, sign * r) for p, t, r in o] for a, o in c.items()} for s, c in process.items()}
     exact = {s: sign * v for s, v in exact_optimum(mirrored, gamma).items()}
     tol = 1e-7
-    solutions = [mdp.solve(m, method=method, minimize=minimize, tol=tol) for method in ("policy_iteration", "value_iteration", "enumerate_policies")]
+    solutions = [mdp.solve(m, method=method, minimize=minimize, tol=tol) for method in mdp.planning.METHODS["discounted"]]
     for s in solutions:
         assert s.converged and (s.upper - s.lower).max() <= tol
         assert contains(s, exact, process), s.method
@@ -57,6 +58,10 @@ def test_total_reward_agrees_with_the_definition_or_both_refuse(process):
     s = mdp.solve(m)
     assert s.converged and s.criterion == "total"
     assert (s.lower <= defined.upper).all() and (defined.lower <= s.upper).all()
+    infinite = np.isinf(defined.v)
+    assert (s.v[infinite] == defined.v[infinite]).all() and np.isfinite(s.v[~infinite]).all()
+    if infinite.any():
+        return
     exact = exact_policy_value(process, policy_of(m, s.policy), Fraction(1))
     if exact is not None:                                               # the returned policy ends: its value is one exact solve away
         assert contains(s, exact, process)
@@ -88,11 +93,11 @@ def test_the_upper_function_is_a_proof_even_where_an_action_is_almost_as_good_an
     """u > r + P_a u for every action, checked in Fractions. The slow action gives away 1e-13; the first attempt at u is refuted by it."""
     m = mdp.MDP.from_dict({"a": {"end": [(1, "end", 1)], "slow": [(1, "wait", "-1/10000000000000")]},
                            "wait": {"end": [("999999/1000000", "wait", 0), ("1/1000000", "end", 1)]}, "end": {}}, 1)
-    collapsed, origin, _, _ = _collapse(m.expected)
+    collapsed, origin, _, _ = collapse(m.expected, np.ones(m.num_pairs, bool))
     pairs = np.array([0, 2, -1, -1])
     assert origin.tolist() == [0, 1, 2]
     v, _ = evaluate_pairs(collapsed, pairs)
-    u = [Fraction(float(x)) for x in _upper(m, collapsed, pairs, v, None)]
+    u = [Fraction(float(x)) for x in _upper(collapsed, pairs, v)]
     assert u[2] == 0
     for (s, a), q in exact_q(m.to_dict(), dict(zip(m.state_names, u)), 1).items():
         assert u[m.state(s)] > q, (s, a)
@@ -116,15 +121,23 @@ def test_staying_for_ever_without_reward_is_worth_zero():
 
 
 @pytest.mark.parametrize("method", ["policy_iteration", "enumerate_policies"])
-def test_infinite_and_undefined_totals_are_refused_and_named(method):
-    cases = {
-        "infinite.*state 0": {"a": {"earn": [(1, "a", 1)], "stop": [(1, "end", 0)]}, "end": {}},
-        "infinite.*state [01]": {"a": {"on": [(1, "b", 2)], "stop": [(1, "end", 0)]}, "b": {"back": [(1, "a", -1)]}, "end": {}},
-        "undefined.*state [01]": {"a": {"on": [(1, "b", 1)], "stop": [(1, "end", 0)]}, "b": {"back": [(1, "a", -1)]}, "end": {}},
-        "infinite.* in state 0": {"a": {"pay": [(1, "a", -1)]}, "end": {}},
-    }
-    for message, process in cases.items():
-        with pytest.raises(ValueError, match=message):
+def test_infinite_totals_are_answers_and_undefined_ones_are_refused_and_named(method):
+    infinite = [
+        ([np.inf, 0], {"a": {"earn": [(1, "a", 1)], "stop": [(1, "end", 0)]}, "end": {}}),
+        ([np.inf, np.inf, 0], {"a": {"on": [(1, "b", 2)], "stop": [(1, "end", 0)]}, "b": {"back": [(1, "a", -1)]}, "end": {}}),
+        ([-np.inf, 0], {"a": {"pay": [(1, "a", -1)]}, "end": {}}),
+        ([np.inf, np.inf, 0], {"a": {"risk": [("1/2", "rich", -5), ("1/2", "end", -7)]}, "rich": {"earn": [(1, "rich", "1/1000")]}, "end": {}}),
+    ]
+    for v, process in infinite:
+        s = mdp.solve(mdp.MDP.from_dict(process, 1), method=method)
+        assert s.v.tolist() == s.lower.tolist() == s.upper.tolist() == v and s.converged
+    undefined = [
+        {"a": {"on": [(1, "b", 1)], "stop": [(1, "end", 0)]}, "b": {"back": [(1, "a", -1)]}, "end": {}},
+        {"a": {"toss": [("1/2", "a", 1), ("1/2", "a", -1)]}},
+        {"a": {"risk": [("1/2", "rich", 0), ("1/2", "poor", 0)]}, "rich": {"earn": [(1, "rich", 1)]}, "poor": {"lose": [(1, "poor", -1)]}},
+    ]
+    for process in undefined:
+        with pytest.raises(ValueError, match="total reward is undefined .*state [01]"):
             mdp.solve(mdp.MDP.from_dict(process, 1), method=method)
 
 
@@ -319,7 +332,7 @@ def test_discounted_anchors_lie_within_the_bounds():
     seen = 0
     for model, question in anchor_questions("discounted"):
         gamma = question.get("discount", question.get("gamma"))
-        for method in ("policy_iteration", "value_iteration", "enumerate_policies"):
+        for method in mdp.planning.METHODS["discounted"]:
             s = mdp.solve(anchor_model(model, gamma), minimize=question["optimum"] == "min", method=method, tol=1e-7)
             assert contains(s, dict(enumerate(map(Fraction, question["values"]))), range(len(s.v))), (model["name"], question["formula"])
         seen += 1
@@ -337,23 +350,6 @@ def test_finite_horizon_anchors_lie_within_the_bounds():
     assert seen >= 3
 
 
-def test_total_reward_anchors_lie_within_the_bounds_or_are_refused_as_infinite():
-    finite = refused = 0
-    for model, question in anchor_questions("total_reward"):
-        m = anchor_model(model, 1)
-        infinite = any("inf" in x for x in question["values"])
-        try:
-            s = mdp.solve(m, minimize=question["optimum"] == "min", tol=1)
-        except ValueError as error:
-            assert infinite and "total reward is" in str(error), (model["name"], question["formula"], str(error))
-            refused += 1
-            continue
-        assert not infinite, (model["name"], question["formula"])
-        assert contains(s, dict(enumerate(map(Fraction, question["values"]))), range(len(s.v))), (model["name"], question["formula"])
-        finite += 1
-    assert finite >= 10 and refused >= 3
-
-
 def test_haddad_and_monmege_is_bracketed_or_given_up():
     from test_mdp_evaluation import walk
     s = mdp.solve(walk(20), tol=1)
@@ -368,10 +364,17 @@ def test_haddad_and_monmege_is_bracketed_or_given_up():
 def test_bad_arguments_get_one_line():
     m, g = mdp.problems.student(), mdp.problems.gridworld()
     bad = [
-        (dict(criterion="average"), "criterion 'average' does not exist; choose one of discounted, total, finite_horizon"),
+        (dict(criterion="mean"), "criterion 'mean' does not exist; choose one of discounted, total, finite_horizon, average"),
         (dict(criterion="constrained"), "does not exist"),
         (dict(criterion="discounted"), 'criterion "discounted" needs gamma < 1, gamma is 1'),
-        (dict(goal=[4]), "goal is not supported"),
+        (dict(goal=[]), "goal names no state"),
+        (dict(goal=[9]), "goal names state 9, outside [0, 5)"),
+        (dict(goal=[4], miss=0), "miss expects inf or -inf, got 0"),
+        (dict(miss=np.inf), "miss belongs to goal="),
+        (dict(goal=[4], horizon=3), "goal belongs to criterion \"total\""),
+        (dict(goal=[4], method="enumerate_policies"), "goal belongs to criterion \"total\" and method \"policy_iteration\""),
+        (dict(max_iterations=3), "needs no cap"),
+        (dict(max_iterations=0), "max_iterations expects an integer >= 1, got 0"),
         (dict(method="linear_programming"), "method 'linear_programming' does not solve criterion 'total'; choose auto or one of policy_iteration"),
         (dict(method="backward_induction"), "does not solve criterion 'total'"),
         (dict(criterion="finite_horizon"), "horizon expects an integer >= 0"),

@@ -11,7 +11,7 @@
       }
     }
 
-An outcome is [probability, next state, reward]. A number is a JSON number, or a string "1/3" or "0.1" that is taken exactly; JSON
+gamma may also be one number per pair: {"hungry": {"eat": "9/10", "wait": 0.5}}. An outcome is [probability, next state, reward]. A number is a JSON number, or a string "1/3" or "0.1" that is taken exactly; JSON
 integers are exact too, JSON decimals are floats. Names are strings. Writing and reading again gives the same process; a file is written whole
 or not at all.
 """
@@ -64,7 +64,7 @@ def save(m, path):
             raise ValueError(f"{kind} names are not distinct as strings: {', '.join(map(str, names[:8]))}")
     states = {str(s): {str(a): [[_number(p), str(t), _number(r)] for p, t, r in outcomes] for a, outcomes in choices.items()}
               for s, choices in m.to_dict().items()}
-    data = {"format": "mdp", "version": 1, "gamma": _number(m.gamma if m.exact_gamma is None else m.exact_gamma)}
+    data = {"format": "mdp", "version": 1, "gamma": _discount(m)}
     if m.initial is not None:
         data["initial"] = {str(m.state_names[s]): _number(p if m.exact_initial is None else m.exact_initial[s])
                            for s, p in enumerate(m.initial.tolist()) if p}
@@ -80,6 +80,16 @@ def save(m, path):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _discount(m):
+    if m.pair_gamma is None:
+        return _number(m.gamma if m.exact_gamma is None else m.exact_gamma)
+    numbers = m.pair_gamma if m.exact_pair_gamma is None else m.exact_pair_gamma
+    table = {str(s): {} for s in m.state_names}
+    for k, g in enumerate(numbers):
+        table[str(m.state_names[m.pair_state[k]])][str(m.action_names[m.pair_action[k]])] = _number(g)
+    return table
 
 
 def _number(x):

@@ -1,10 +1,13 @@
 """Planning: the optimal value and policy of a known process. One algorithm, one file.
 
-Reading order: enumerate_policies (the definition), value_iteration, policy_iteration, policy_iteration_total, backward_induction;
-bounds and solution are shared, solve is the door.
+Reading order, discounted: enumerate_policies (the definition), value_iteration, policy_iteration and its variants (_dense, _sparse, _krylov),
+iterate, gauss_seidel, modified_policy_iteration, anderson, prioritized_sweeping, topological, linear_programming and its dual.
+Finite horizon: backward_induction. Total reward: total, policy_iteration_total. Average reward: gain, policy_iteration_multichain.
+Under constraints: constrained. bounds and solution are shared, solve is the door.
 """
 
+from .constrained import Constrained, solve_constrained
 from .solution import Solution
 from .solve import METHODS, solve
 
-__all__ = ["METHODS", "Solution", "solve"]
+__all__ = ["METHODS", "Constrained", "Solution", "solve", "solve_constrained"]

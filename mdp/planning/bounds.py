@@ -34,8 +34,9 @@ def discounted(e, v, pairs=None):
     low = np.where(terminal, 0.0, (q - rounding)[pairs] if q.size else 0.0)            # T_pi v is at least this
     high = bellman.pair_max(e, q + rounding)                                           # T v is at most this
     sums = np.asarray(e.P.sum(axis=1)).ravel()
-    slack = spread(e.count.max(initial=0)) + np.abs(sums - 1).max(initial=0)
-    gain, loss = e.gamma * (1 + slack), e.gamma * (1 - slack)                           # a shift of v by one moves T v by between these
+    rounded = spread(e.count.max(initial=0))
+    gain = e.gamma * (max(1.0, sums.max(initial=1)) + rounded)                          # a shift of v by one moves T v by between these
+    loss = e.gamma * max(0.0, min(1.0, sums.min(initial=1)) - rounded)
     if not gain < 1:
         infinite = np.where(terminal, 0.0, np.inf)
         return -infinite, infinite, pairs

@@ -12,7 +12,7 @@ The bounds are those of bounds.py, from one application of T to the last v.
 
 Howard, "Dynamic Programming and Markov Processes", 1960; Puterman 1994, section 6.4. This file: gamma < 1; at gamma = 1: policy_iteration_total.py.
 
-Read first: bounds.py, ../linear.py.  Read next: policy_iteration_total.py.
+Read first: bounds.py, ../linear.py.  Read next: policy_iteration_dense.py, policy_iteration_sparse.py, policy_iteration_krylov.py, policy_iteration_total.py.
 """
 
 import numpy as np
@@ -24,13 +24,18 @@ from . import bounds
 from .solution import finish
 
 
-def policy_iteration(m, e, *, tol):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
+def policy_iteration(m, e, *, tol, evaluate=None, method="policy_iteration"):
+    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e
+
+    evaluate   (e, pairs) -> (v, bound on its error): how a policy is evaluated; default: the LU factors that suit the model.
+               The variants policy_iteration_dense, _sparse and _krylov are this function with another one
+    """
+    evaluate = evaluate or evaluate_pairs
     pairs = bellman.pair_argmax(e, e.r)                                 # start greedy for the next reward
     seen, careful, history, iterations = set(), False, [], 0
     while True:
         iterations += 1
-        v, error = evaluate_pairs(e, pairs)
+        v, error = evaluate(e, pairs)
         lower, upper, _ = bounds.discounted(e, v, pairs)
         history.append(float(np.max(upper - lower, initial=0.0)))
         key = pairs.tobytes()
@@ -40,16 +45,19 @@ def policy_iteration(m, e, *, tol):
         if (better == pairs).all():
             break
         pairs = better
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method="policy_iteration",
+    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
                   criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)
 
 
-def evaluate_pairs(e, pairs):
-    """(v, proven error), (S,) each, of the policy that takes `pairs` (S,), -1 where terminal; at gamma = 1 it must end everywhere."""
+def evaluate_pairs(e, pairs, solver="auto"):
+    """(v, proven error), (S,) each, of the policy that takes `pairs` (S,), -1 where terminal; at gamma = 1 it must end everywhere.
+
+    solver   as in linear.Resolvent
+    """
     weights = np.zeros(e.r.size)
     weights[pairs[pairs >= 0]] = 1
     P, r = mix(e, weights)
-    inner = Resolvent(P, e.gamma)
+    inner = Resolvent(P, e.gamma, solver=solver)
     v = inner.solve(r)
     count = np.bincount(e.owner, weights * e.count, minlength=v.size)
     return v, inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=v.size), count)

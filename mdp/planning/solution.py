@@ -14,14 +14,16 @@ __all__ = ["ConvergenceWarning", "Solution", "finish"]
 class Solution:
     """Values with bounds, and the policy they belong to.   S states, A actions, T steps
 
-    v            (S,) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
+    v            (S,) (criterion "total": inf or -inf where the sum is infinite; bounds alike) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
     q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A)
     policy       (S,) actions, -1 in terminal states;   (T, S)
     converged    True if upper - lower <= tol everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
-    criterion    "discounted", "total" or "finite_horizon"
+    criterion    "discounted", "total", "finite_horizon" or "average"
+    gain, bias   criterion "average": (S,) the mean reward per step from each state, the same numbers as v; and of the returned policy what
+                 starting in s earns beyond it, normalised P* bias = 0; else None
     history      (iterations,) the largest upper - lower after each iteration, where the method has one, else None
     """
     v: np.ndarray
@@ -35,6 +37,14 @@ class Solution:
     criterion: str
     tol: float
     history: np.ndarray | None = None
+    gain: np.ndarray | None = None
+    bias: np.ndarray | None = None
+
+    @property
+    def width(self):
+        """The largest upper - lower; 0 where both are the same infinity."""
+        with np.errstate(invalid="ignore"):
+            return float(np.max(np.where(self.lower == self.upper, 0.0, self.upper - self.lower), initial=0.0))
 
 
 def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None):
@@ -44,13 +54,16 @@ def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, hi
         lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
         # the subtractions and additions that made the bounds rounded once more
         lower, upper = np.where(lower < upper, np.nextafter(lower, -np.inf), lower), np.where(lower < upper, np.nextafter(upper, np.inf), upper)
-        v = lower + (upper - lower) / 2
-        width = upper - lower
-    v = np.where(np.isfinite(v), v, 0.0)                               # one of the bounds is infinite
+        known = lower == upper                                         # both may be the same infinity: that is an answer
+        v = np.where(known, lower, lower + (upper - lower) / 2)
+        width = np.where(known, 0.0, upper - lower)
+    v = np.where(np.isfinite(v) | known, v, 0.0)                       # one of the bounds is infinite
     widest = float(np.max(width, initial=0.0))
     converged = bool(widest <= tol)
     if not converged:
         warnings.warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, tol is {tol:.3g}; the bounds are valid",
                       ConvergenceWarning, stacklevel=4)
-    return Solution(v, lower, upper, q_of(v), policy, converged, int(iterations), method, criterion, tol,
+    with np.errstate(invalid="ignore"):
+        q = q_of(v)
+    return Solution(v, lower, upper, q, policy, converged, int(iterations), method, criterion, tol,
                     None if history is None else np.asarray(history, dtype=float))

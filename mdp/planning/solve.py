@@ -3,37 +3,64 @@
 Read first: the planners. To add one: a file with a function like theirs, and a line in METHODS.
 """
 
-import numpy as np
+import inspect
+from dataclasses import replace
 
+import numpy as np
+import scipy.sparse as sp
+
+from .. import graph
 from ..evaluation import check_terminal_values
-from ..model import check_model
+from ..model import _state_set, check_model
+from .anderson import anderson
 from .backward_induction import backward_induction
 from .enumerate_policies import enumerate_policies
+from .gauss_seidel import gauss_seidel
+from .linear_programming import linear_programming
+from .linear_programming_dual import linear_programming_dual
+from .modified_policy_iteration import modified_policy_iteration
 from .policy_iteration import policy_iteration
+from .policy_iteration_dense import policy_iteration_dense
+from .policy_iteration_krylov import policy_iteration_krylov
+from .policy_iteration_multichain import policy_iteration_multichain
+from .policy_iteration_sparse import policy_iteration_sparse
 from .policy_iteration_total import policy_iteration_total
+from .prioritized_sweeping import prioritized_sweeping
 from .solution import Solution
+from .topological import topological
 from .value_iteration import value_iteration
 
 METHODS = {                                  # criterion -> method -> planner; the first method is what "auto" takes
-    "discounted": {"policy_iteration": policy_iteration, "value_iteration": value_iteration, "enumerate_policies": enumerate_policies},
+    "discounted": {"policy_iteration": policy_iteration, "policy_iteration_dense": policy_iteration_dense, "policy_iteration_sparse": policy_iteration_sparse,
+                   "policy_iteration_krylov": policy_iteration_krylov, "modified_policy_iteration": modified_policy_iteration,
+                   "value_iteration": value_iteration, "gauss_seidel": gauss_seidel, "prioritized_sweeping": prioritized_sweeping,
+                   "topological": topological, "anderson": anderson, "linear_programming": linear_programming,
+                   "linear_programming_dual": linear_programming_dual, "enumerate_policies": enumerate_policies},
     "total": {"policy_iteration": policy_iteration_total, "value_iteration": value_iteration, "enumerate_policies": enumerate_policies},
     "finite_horizon": {"backward_induction": backward_induction},
+    "average": {"policy_iteration": policy_iteration_multichain},
 }
-POLICY_ITERATION_UP_TO = 5000                # states: above, "auto" iterates values, whose sweeps grow only with the number of outcomes
+POLICY_ITERATION_UP_TO = 2000                # states: below, LU factors cost less than sweeps
+FAR = 8                                      # a process is far across if its breadth-first depth exceeds this many times log2 S
 
 
-def solve(m, *, criterion=None, horizon=None, goal=None, terminal_values=None, minimize=False, method="auto", tol=1e-8):
+def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=False, method="auto", tol=1e-8, max_iterations=None):
     """Solve a Markov decision process -> Solution, with bounds that hold.
 
     criterion        "discounted" (gamma < 1), "total" (the expected sum of rewards; ignores m.gamma) or "finite_horizon" (needs `horizon`, uses m.gamma).
                      Default: "finite_horizon" if `horizon` is given, else "discounted" if m.gamma < 1, else "total"
+                     "average" (the long-run mean reward per step; ignores m.gamma)
     horizon          number of steps, an integer >= 0
+    goal             states (indices, or bool (S,)), for criterion "total": rewards count until the goal is entered, goal states are worth 0
+    miss             what it is worth to miss the goal with positive probability: -inf or inf; default -inf, minimising inf
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time before; default zero
     minimize         rewards are costs: the smallest expected sum
-    method           "auto", "policy_iteration", "value_iteration", "enumerate_policies", "backward_induction"
+    method           "auto", or a name of METHODS[criterion]
     tol              how far apart the bounds may be, in units of reward; if they are farther, `converged` is False and a ConvergenceWarning says so
 
-    ValueError for a model, a criterion and a method that do not go together, and where the total reward is infinite or undefined.
+    max_iterations   for methods that sweep: stop after so many; bounds not yet tol apart are then `converged=False`
+
+    ValueError for a model, a criterion and a method that do not go together, and where the total reward is undefined.
 
     >>> from mdp import MDP
     >>> s = solve(MDP([[[1.0, 0], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [2, 2]], 0.5))
@@ -41,15 +68,13 @@ def solve(m, *, criterion=None, horizon=None, goal=None, terminal_values=None, m
     ([0, 0], [2.0, 4.0])
     """
     check_model(m)
-    if goal is not None:
-        raise ValueError(f"goal is not supported; the criteria are {', '.join(METHODS)}, without a goal")
     if criterion is None:
-        criterion = "finite_horizon" if horizon is not None else "discounted" if m.gamma < 1 else "total"
+        criterion = "finite_horizon" if horizon is not None else "total" if goal is not None or m.gamma == 1 else "discounted"
     if not isinstance(criterion, str) or criterion not in METHODS:
         raise ValueError(f"criterion {criterion!r} does not exist; choose one of {', '.join(METHODS)}")
     methods = METHODS[criterion]
     if method == "auto":
-        method = "value_iteration" if criterion == "discounted" and m.num_states > POLICY_ITERATION_UP_TO else next(iter(methods))
+        method = choose(m.expected) if criterion == "discounted" else next(iter(methods))
     if not isinstance(method, str) or method not in methods:
         raise ValueError(f"method {method!r} does not solve criterion {criterion!r}; choose auto or one of {', '.join(methods)}")
     if criterion == "discounted" and m.gamma == 1:
@@ -69,10 +94,60 @@ def solve(m, *, criterion=None, horizon=None, goal=None, terminal_values=None, m
     elif horizon is not None or terminal_values is not None:
         given = "horizon" if horizon is not None else "terminal_values"
         raise ValueError(f"{given} belongs to criterion \"finite_horizon\", not to {criterion!r}")
-    e = m.expected
-    if criterion == "total":
-        e = e._replace(gamma=1.0)
+    if goal is not None or miss is not None:
+        if criterion != "total" or method != "policy_iteration":
+            raise ValueError(f"goal belongs to criterion \"total\" and method \"policy_iteration\", not to {criterion!r} and {method!r}")
+        options.update(goal=check_goal(m, goal), miss=check_miss(miss, minimize))
+    if max_iterations is not None:
+        if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)) or max_iterations < 1:
+            raise ValueError(f"max_iterations expects an integer >= 1, got {max_iterations!r}")
+        if "max_iterations" not in inspect.signature(methods[method]).parameters:
+            raise ValueError(f"max_iterations: method {method!r} needs no cap; it belongs to the methods that sweep")
+        options["max_iterations"] = int(max_iterations)
+    e = m.undiscounted if criterion in ("total", "average") else m.expected
     if not minimize:
         return methods[method](m, e, **options)
     s = methods[method](m, e._replace(r=-e.r), **options)               # min of costs = -max of rewards
-    return Solution(0 - s.v, 0 - s.upper, 0 - s.lower, 0 - s.q, s.policy, s.converged, s.iterations, s.method, s.criterion, s.tol, s.history)
+    mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "q", "gain", "bias")}
+    return replace(s, lower=0 - s.upper, upper=0 - s.lower, **mirrored)
+
+
+def choose(e):
+    """The method that "auto" takes for the discounted criterion, by probing the process; each case is a row of `python -m benchmarks mdp`.
+
+    few states                         policy_iteration
+    far across (grids, queues)         gauss_seidel: ordered sweeps carry news through in one go
+    everything near everything         modified_policy_iteration: a random process mixes in a few steps
+    """
+    S = e.pair_ptr.size - 1
+    if S <= POLICY_ITERATION_UP_TO:
+        return "policy_iteration"
+    return "gauss_seidel" if depth(e) > FAR * np.log2(S) else "modified_policy_iteration"
+
+
+def depth(e):
+    """The number of breadth-first layers, backwards along the arrows, from the state that most arrows enter."""
+    S = e.pair_ptr.size - 1
+    source = np.zeros(S, bool)
+    source[np.bincount(e.P.indices, minlength=S).argmax()] = True
+    chain = sp.csr_matrix((np.ones(e.P.nnz, np.int8), e.P.indices, e.P.indptr[e.pair_ptr]), shape=(S, S))      # the pairs of a state lie together
+    return graph.layers(chain, source)
+
+
+def check_goal(m, goal):
+    """States (indices or bool) -> bool (S,), at least one."""
+    if goal is None:
+        raise ValueError("miss belongs to goal=, which is missing")
+    states = _state_set("goal", [goal] if isinstance(goal, (int, np.integer)) and not isinstance(goal, bool) else goal, m.num_states)
+    if not states.any():
+        raise ValueError("goal names no state")
+    return states
+
+
+def check_miss(miss, minimize):
+    """None, inf or -inf, for the rewards as given -> the same for rewards negated to minimise, float."""
+    if miss is None:
+        return -np.inf
+    if isinstance(miss, (bool, str)) or miss not in (np.inf, -np.inf):
+        raise ValueError(f"miss expects inf or -inf, got {miss!r}")
+    return -float(miss) if minimize else float(miss)

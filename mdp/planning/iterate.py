@@ -1,0 +1,60 @@
+"""What the methods that improve a vector v sweep by sweep share: where they start, and when they stop.
+
+They start from below: v = min over s of max over a of r(s, a), divided by 1 - gamma, so that v <= T v and rewards flow in from where they are.
+(From v = 0 with negative rewards a grid of 1e5 states took a hundred times longer.)
+
+They stop when bounds.discounted of the current v, which hold for any v however it was found, are tol apart. A sweep's largest change only
+tells when it is worth computing them.
+
+Read first: bounds.py.  Read next: gauss_seidel.py, modified_policy_iteration.py, anderson.py, prioritized_sweeping.py, topological.py.
+"""
+
+import numpy as np
+
+from .. import bellman
+from . import bounds
+from .solution import finish
+
+PATIENCE = 50                                # sweeps without a smaller change: rounding, or an oscillation; look at the bounds
+
+
+def start(e):
+    """A v with v <= T v (in exact arithmetic): (S,), zero in terminal states."""
+    alive = np.diff(e.pair_ptr) > 0
+    least = bellman.pair_max(e, e.r)[alive].min(initial=np.inf)
+    sums = np.asarray(e.P.sum(axis=1)).ravel()
+    if not alive.any() or not np.isfinite(least) or least > 0 and (not alive.all() or (sums < 1 - 1e-9).any()):
+        return np.zeros(alive.size)                                     # where something ends, a constant gain does not last
+    with np.errstate(over="ignore"):
+        v = np.where(alive, least / (1 - e.gamma), 0.0)
+    return v if np.isfinite(v).all() else np.zeros(alive.size)
+
+
+def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
+    """Sweep until the bounds are tol apart, or come no closer.
+
+    sweep    v (S,) -> (v (S,), largest change); may work in place
+    limit    sweeps at most; a limit reached is `converged=False` with valid bounds
+    checks   how many times the bounds may be computed without coming closer before floating point is held responsible
+    """
+    v = start(e) if v is None else v
+    history, iterations, stalled, closest = [], 0, 0, (np.inf, None)
+    smallest, since = np.inf, 0                                          # the smallest change so far, and how long ago that was
+    worth = 0.25 * tol * (1 - e.gamma)                                   # a change from which bounds of width tol may be hoped for
+    while True:
+        v, change = sweep(v)
+        iterations += 1
+        history.append(2 * e.gamma / (1 - e.gamma) * change)
+        smallest, since = (change, 0) if change < smallest else (smallest, since + 1)
+        if change <= worth or since >= PATIENCE or iterations >= limit or not np.isfinite(change):
+            found = bounds.discounted(e, v)
+            width = float(np.max(found[1] - found[0], initial=0.0))
+            stalled = stalled + 1 if not width < closest[0] else 0
+            if width < closest[0] or closest[1] is None:
+                closest = (width, found)
+            if closest[0] <= tol or stalled >= checks or iterations >= limit or not np.isfinite(change):
+                break
+            worth, since = (change / 2 if change > 0 else 0.0), 0
+    lower, upper, pairs = closest[1]
+    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
+                  criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)

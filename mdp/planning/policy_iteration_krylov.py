@@ -1,0 +1,20 @@
+"""Policy iteration whose linear systems are solved by a Krylov method: memory stays that of the model.
+
+    (I - gamma P_pi) v = r_pi     by BiCGSTAB with an incomplete LU factorisation
+
+Differs from policy_iteration.py only in how a policy is evaluated. An inexact v costs nothing but iterations: the bounds come from one
+application of T to whatever was returned.
+
+Gargiani, Liao-McPherson, Zanelli and Lygeros, "Inexact GMRES policy iteration for large-scale Markov decision processes", 2022.
+
+Read first: policy_iteration.py.
+"""
+
+from functools import partial
+
+from .policy_iteration import evaluate_pairs, policy_iteration
+
+
+def policy_iteration_krylov(m, e, *, tol):
+    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
+    return policy_iteration(m, e, tol=tol, evaluate=partial(evaluate_pairs, solver="krylov"), method="policy_iteration_krylov")

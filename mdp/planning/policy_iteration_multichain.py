@@ -1,0 +1,122 @@
+"""Average reward, multichain: where to end up, and what is earned per step there.
+
+    g*(s) = sup over policies of liminf (1/n) E[R_1 + ... + R_n | s]
+
+    g = max over a of P_a g;      g + h = max over the a that attain it of r_a + P_a h          the optimality equations
+
+Within a maximal end component every state reaches every other, so the best gain is one number (gain.py, with bounds). Every run ends up in some
+component for good, so that the process between components is a total-reward problem in which staying in component C is worth its gain and
+everything else nothing: every policy of it ends, and its bounds are those of policy_iteration_total.py. One component is the unichain (or
+communicating) case; many are the multichain case, in which the gain depends on the state.
+
+Then Howard's second step: among actions that keep the gain, improve the bias h of the policy, in units of reward. The bias is normalised
+P* h = 0: its mean under the stationary law of every recurrent class is zero, so that v_n(s) = n g(s) + h(s) + o(1) where there is no period.
+
+Puterman 1994, chapters 8 and 9 (multichain policy iteration: 9.2.1); Ashok, Chatterjee, Daca, Kretinsky, Meggendorfer, "Value iteration for
+long-run average reward in Markov decision processes", CAV 2017 (the decomposition).
+
+Read first: gain.py, total.py, policy_iteration_total.py.
+"""
+
+import numpy as np
+
+from .. import bellman, graph
+from ..linear import UNIT, Resolvent, spread
+from ..model import mix
+from .gain import class_gain, component_gain
+from .policy_iteration_total import solve_proper
+from .solution import finish
+from .total import Total, collapse, components, lift
+
+
+def policy_iteration_multichain(m, e, *, tol):
+    """Solve the average-reward criterion.   m MDP, e its Expected with gamma = 1 (rewards negated to minimise) -> Solution of e"""
+    upper, pairs, iterations = optimal_gain(e)
+    pairs, more = improve_bias(e, pairs)
+    g, h, lower = policy_gain(e, pairs)
+    lower = np.minimum(lower, upper)
+    s = finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations + more, method="policy_iteration",
+               criterion="average", q_of=lambda v: bellman.table(e, e.P @ v, m.num_actions))
+    return _with(s, gain=s.v, bias=h)
+
+
+def _with(s, **fields):
+    from dataclasses import replace
+    return replace(s, **fields)
+
+
+def optimal_gain(e, gain=component_gain):
+    """(upper bound on the optimal gain (S,), a policy that is optimal up to rounding as pairs (S,), iterations)."""
+    everything = np.ones(e.r.size, bool)
+    label, stays = graph.maximal_end_components(e.P, e.owner, everything)
+    collapsed, origin, node, inside = collapse(e, everything, components=(label, stays))
+    found = [gain(e, states, own) for states, own in components(label, stays, e.owner)]
+    worth = np.array([(g.lower + g.upper) / 2 for g in found])
+    stay = origin < 0
+    r = np.zeros(origin.size)
+    r[stay] = worth[collapsed.owner[stay]] if found else 0.0
+    collapsed = collapsed._replace(r=r, size=np.abs(r), zero=r == 0)
+    N = collapsed.P.shape[1]
+    no = np.zeros(N, bool)
+    total = Total(collapsed, origin, node, inside, np.diff(collapsed.pair_ptr) == 0, no, no, np.ones(origin.size, bool), np.full(N, -1))
+    lower, upper, chosen, iterations = solve_proper(total)
+    half = max((g.upper - g.lower for g in found), default=0.0) / 2
+    half += 4 * UNIT * (half + np.abs(worth).max(initial=0.0))
+    pairs = lift(e, total, chosen)
+    for c, (states, _) in enumerate(components(label, stays, e.owner)):
+        if chosen[c] >= 0 and origin[chosen[c]] < 0:                    # this component is stayed in
+            pairs[states] = found[c].pairs
+    return (upper + half)[node], pairs, iterations
+
+
+def policy_gain(e, pairs):
+    """(gain, bias, proven lower bound on the gain), (S,) each, of the policy that takes `pairs` (S,), -1 where terminal: gain and bias 0 there.
+
+        h = r - g + P h,   P* h = 0
+    """
+    S = pairs.size
+    weights = np.zeros(e.r.size)
+    weights[pairs[pairs >= 0]] = 1
+    P, r = mix(e, weights)
+    size, count = np.bincount(e.owner, weights * e.size, minlength=S), np.bincount(e.owner, weights * e.count, minlength=S)
+    g, h, lower, free = np.zeros(S), np.zeros(S), np.zeros(S), pairs >= 0
+    for states in graph.closed_classes(P):
+        inside = P[states][:, states]
+        gain, bias, mu = class_gain(P, r, states)
+        step = r[states] + inside @ bias - bias
+        rounding = spread(count[states]) * (size[states] + inside @ np.abs(bias) + np.abs(bias))
+        g[states], h[states], lower[states] = gain, bias - mu @ bias, (step - rounding).min()
+        free[states] = False
+    rest = np.flatnonzero(free)
+    if rest.size:
+        inner, P_out = Resolvent(P[rest][:, rest], 1.0, leaves=True), P[rest]
+        b = P_out @ np.where(free, 0.0, lower)
+        x = inner.solve(b)
+        g[rest] = inner.solve(P_out @ np.where(free, 0.0, g))
+        h[rest] = inner.solve(r[rest] - g[rest] + P_out @ np.where(free, 0.0, h))
+        lower[rest] = x - inner.error(b, x, spread(count[rest]) * (P_out @ np.where(free, 0.0, np.abs(lower))), count[rest])
+    return g, h, lower
+
+
+def improve_bias(e, pairs):
+    """(pairs, steps): Howard's second improvement, among the actions that keep the gain; a switch must gain more than rounding."""
+    steps, seen = 0, set()
+    g, h, _ = policy_gain(e, pairs)
+    while steps < 1000:
+        seen.add(pairs.tobytes())
+        scale = spread(e.count) * (e.size + e.P @ (np.abs(h) + np.abs(g)) + np.abs(h[e.owner]) + np.abs(g[e.owner]))
+        keeps = np.abs(e.P @ g - g[e.owner]) <= 1e-9 * (1 + np.abs(g).max(initial=0.0))
+        q = np.where(keeps, e.r + e.P @ h, -np.inf)
+        best = bellman.pair_argmax(e, q)
+        now = np.where(pairs >= 0, q[pairs], 0.0) if e.r.size else np.zeros(pairs.size)
+        margin = 1e-9 * (1 + np.abs(h).max(initial=0.0)) + 4 * scale.max(initial=0.0)
+        switch = (pairs >= 0) & (np.where(best >= 0, q[best], 0.0) > now + margin) if e.r.size else np.zeros(pairs.size, bool)
+        new = np.where(switch, best, pairs)
+        if not switch.any() or new.tobytes() in seen:
+            break
+        new_g, new_h, _ = policy_gain(e, new)
+        if (new_g < g - 1e-9 * (1 + np.abs(g))).any():
+            break                                                       # rounding misled the switch
+        pairs, g, h = new, new_g, new_h
+        steps += 1
+    return pairs, steps

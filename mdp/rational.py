@@ -1,0 +1,101 @@
+"""A process in integers: what `solve_exact` computes with and `verify` checks against.
+
+Numbers given exactly (integers, Fractions, strings) are taken as they are. Floats are read like this:
+
+    probabilities   row by row, before outcomes with the same next state are merged: the smallest common denominator D <= 10,000 for which every
+                    |p - n/D| <= 2 ulp(p), and the n sum to D. (Two ulp: 1/3 is often stored as (1 - 1/3)/2.) A row without one is a ValueError
+    rewards, gamma  the shortest decimal that reads back as the same float, which is what was typed: -0.04 is -1/25
+
+Then every row must sum to exactly 1.
+
+Read first: numbers.py, model.py.  Read next: exact.py, verify.py.
+"""
+
+import hashlib
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+MOST = 10_000                                # the largest denominator guessed for a row of floats
+
+
+class Rational(NamedTuple):
+    """Lists of Python integers, nothing else.   S states, K pairs"""
+    S: int
+    A: int
+    pair_ptr: list                           # (S+1,)
+    owner: list                              # (K,) state of each pair
+    action: list                             # (K,)
+    D: list                                  # (K,) common denominator of each row
+    next: list                               # (K,) list of next states, distinct
+    n: list                                  # (K,) list of positive integers that sum to D: P(t | k) = n / D
+    r: list                                  # (K,) expected reward (numerator, denominator)
+    g: list                                  # (K,) discount (numerator, denominator)
+    hash: str                                # sha256 of all of the above
+
+
+def rational(m):
+    """MDP -> Rational.   ValueError, naming the row, if a row of floats has no small common denominator; nothing is renormalised"""
+    probability = m.exact_probability if m.exact_probability is not None else _read_rows(m)
+    reward = m.exact_reward if m.exact_reward is not None else [_decimal(x) for x in m.reward.tolist()]
+    if m.pair_gamma is None:
+        g = m.exact_gamma if m.exact_gamma is not None else _decimal(m.gamma)
+        discounts = [(g.numerator, g.denominator)] * m.num_pairs
+    else:
+        exact = m.exact_pair_gamma if m.exact_pair_gamma is not None else [_decimal(x) for x in m.pair_gamma.tolist()]
+        discounts = [(g.numerator, g.denominator) for g in exact]
+    D, after, n, r = [], [], [], []
+    ptr, column = m.outcome_ptr.tolist(), m.next.tolist()
+    for k in range(m.num_pairs):
+        row, earned = {}, Fraction(0)
+        for j in range(ptr[k], ptr[k + 1]):
+            p = probability[j]
+            row[column[j]] = row.get(column[j], 0) + p
+            earned += p * reward[j]
+        if sum(row.values()) != 1:
+            raise ValueError(f"P: the probabilities of {m.pair_label(k)} sum to {sum(row.values())}, not to 1")
+        d = math.lcm(*(p.denominator for p in row.values()))
+        D.append(d), after.append(list(row)), n.append([p.numerator * (d // p.denominator) for p in row.values()])
+        r.append((earned.numerator, earned.denominator))
+    arrays = (m.num_states, m.num_actions, m.pair_ptr.tolist(), m.pair_state.tolist(), m.pair_action.tolist(), D, after, n, r, discounts)
+    return Rational(*arrays, hashlib.sha256(repr(arrays).encode()).hexdigest())
+
+
+def _decimal(x):
+    return Fraction(repr(float(x)))
+
+
+def _read_rows(m):
+    """Floats -> Fractions, (J,) list, row by row."""
+    out, known = [None] * m.next.size, {}
+    for k in range(m.num_pairs):
+        first, last = m.outcome_ptr[k], m.outcome_ptr[k + 1]
+        row = m.probability[first:last]
+        key = row.tobytes()
+        if key not in known:
+            known[key] = read_row(row)
+            if known[key] is None:
+                raise ValueError(f"P: {m.pair_label(k)} has no common denominator up to {MOST} within 2 ulp of its probabilities {row.tolist()[:6]}; "
+                                 "give them as Fractions or strings such as \"1/3\"")
+        out[first:last] = known[key]
+    return out
+
+
+def read_row(row):
+    """(n,) floats -> list of Fractions with the smallest common denominator D <= 10,000 that fits, or None.
+
+    >>> read_row(np.array([(1 - 1 / 3) / 2, 1 / 3, 1 / 3]))
+    [Fraction(1, 3), Fraction(1, 3), Fraction(1, 3)]
+    """
+    row = np.asarray(row, float)
+    for start, stop in ((1, 129), (129, MOST + 1)):
+        D = np.arange(start, stop, dtype=float)[:, None]                  # (d, 1)
+        n = np.rint(D * row)                                              # (d, n)
+        near = (np.abs(D * row - n) <= 8 * np.spacing(row) * D + 4 * np.spacing(D * row)).all(1) & (n.sum(1) == D[:, 0])
+        for i in np.flatnonzero(near):
+            d, numerators = start + int(i), [int(x) for x in n[i]]
+            if all(abs(Fraction(float(p)) - Fraction(x, d)) <= 2 * Fraction(math.ulp(p)) for p, x in zip(row, numerators)):
+                return [Fraction(x, d) for x in numerators]
+    return None

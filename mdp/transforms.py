@@ -1,0 +1,85 @@
+"""A process made from another one: reaching, semi-Markov time.
+
+    reachability(m, goal)       the total reward of the result is the probability to reach the goal
+    semi_markov(...)            a process whose actions take time, as one whose steps all take the same time
+
+Read first: model.py.  Read next: planning/total.py, planning/policy_iteration_multichain.py.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+from .model import MDP, _state_set, check_model
+from .numbers import parse_array
+
+
+def reachability(m, goal, *, stay=None):
+    """The process that pays 1 on entering `goal`, and ends there: `solve(..., criterion="total")` is the probability to reach it.
+
+        v(s) = P(some state at a time >= 0 is in goal, and every earlier one in stay)
+
+    goal    states (indices, or bool (S,)): made terminal; their own value is 0, where the probability is 1
+    stay    states allowed on the way; the others end the process.  Default: all
+    returns MDP with the same states and actions, gamma = 1, no names lost
+
+    >>> from mdp import MDP, solve
+    >>> m = MDP([[["1/3", "1/3", "1/3"]], [[0, 1, 0]], [[0, 0, 1]]], [[0], [0], [0]], 1)
+    >>> solve(reachability(m, [1])).v.round(6).tolist()
+    [0.5, 0.0, 0.0]
+    """
+    check_model(m)
+    goal = _state_set("goal", goal, m.num_states)
+    allowed = ~goal if stay is None else ~goal & _state_set("stay", stay, m.num_states)
+    pairs = np.flatnonzero(allowed[m.pair_state])
+    outcomes = np.flatnonzero(allowed[m.pair_state[m.outcome_pair]])
+    enters = goal[m.next[outcomes]].astype(float)
+    renumber = np.full(m.num_pairs, -1)
+    renumber[pairs] = np.arange(pairs.size)
+    exact = None if m.exact_probability is None else m.exact_probability[outcomes]
+    reward = np.array([Fraction(int(x)) for x in enters], object)
+    out = MDP.__new__(MDP)
+    out.state_names, out.action_names = m.state_names, m.action_names
+    out._assemble(m.num_states, m.num_actions, m.pair_state[pairs], m.pair_action[pairs], renumber[m.outcome_pair[outcomes]], m.next[outcomes],
+                  m.probability[outcomes], enters, exact, reward, 1, m.initial if m.exact_initial is None else m.exact_initial)
+    return out
+
+
+def semi_markov(P, R, time, *, step=None, **options):
+    """A semi-Markov decision process under the average criterion, as a Markov decision process (the data transformation).
+
+        R~(s, a) = step R(s, a) / time(s, a)
+        P~(t | s, a) = [t = s] + step / time(s, a) (P(t | s, a) - [t = s])
+
+    The long-run reward per unit of time of a policy is its gain in the result, divided by `step` (Schweitzer 1971; Puterman 1994, section 11.4.3).
+
+    P, R     as for MDP, dense (S, A, S) and (S, A) or (S,): rewards for the whole stay
+    time     (S, A) expected time until the next decision, positive
+    step     at most time(s, a) / (1 - P(s | s, a)) for every pair; default: half of the smallest time, which leaves every state a self-loop (no periods)
+    returns  (MDP with gamma = 1, step)
+
+    For a discounted semi-Markov process give MDP gamma=(S, A) instead: the expected discount E[exp(-rate * duration)] of each pair.
+
+    ValueError if a time is not positive, or a probability would become negative.
+    """
+    P, exact_P = parse_array("P", P)
+    R, exact_R = parse_array("R", R)
+    time, exact_time = parse_array("time", time)
+    if P.ndim != 3 or P.shape[0] != P.shape[2] or time.shape != P.shape[:2] or R.shape not in (P.shape[:1], P.shape[:2]):
+        raise ValueError(f"semi_markov expects P (S, A, S), R (S,) or (S, A), time (S, A); got {P.shape}, {R.shape} and {time.shape}")
+    for s, a in np.argwhere(~((time > 0) & np.isfinite(time)))[:1]:
+        raise ValueError(f"time[{s}, {a}] is {time[s, a]:g}: it must be positive and finite")
+    exactly = all(x is not None for x in (exact_P, exact_R, exact_time))
+    if exactly:
+        P, R, time = exact_P, exact_R, exact_time
+    S, A = P.shape[:2]
+    R = np.repeat(R[:, None], A, axis=1) if R.ndim == 1 else R
+    step = min(time.ravel()) / 2 if step is None else Fraction(step) if exactly and not isinstance(step, float) else step
+    ratio = step / time                                                  # (S, A)
+    new = P * ratio[:, :, None]
+    for s in range(S):
+        for a in range(A):
+            new[s, a, s] = new[s, a, s] + 1 - ratio[s, a]
+            if new[s, a, s] < 0:
+                raise ValueError(f"step is {float(step):g}, but at most {float(time[s, a] / (1 - P[s, a, s])):g} is possible for state {s}, action {a}")
+    return MDP(new, R * ratio, 1, **options), step
