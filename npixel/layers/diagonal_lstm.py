@@ -189,6 +189,7 @@ def _scan_numpy(gemm, scratch, w_ss, h_left, c_left, lane, lanes, z, c, h):
 
 # The kernels go through all images of a lane together, diagonal t = row + column after diagonal. In their buffers place (row, m) of the diagonal, m
 # counting the lane's images, lies at row M + m, so the rows in play are one contiguous block: what is above it is the same block, one row earlier.
+# Innermost loops fill in one array each: such loops become vector instructions.
 
 @kernel(defined_by=_scan_numpy)
 def _scan(gemm, scratch, w_ss, h_left, c_left, lane, lanes, z, c, h):
@@ -201,23 +202,29 @@ def _scan(gemm, scratch, w_ss, h_left, c_left, lane, lanes, z, c, h):
         if t < H:                                                          # row t begins
             for m in range(M):
                 for d in range(D):
-                    states[(t + 1) * M + m, d], cells[t * M + m, d] = h_left[t, d], c_left[t, d]
+                    states[(t + 1) * M + m, d] = h_left[t, d]
+                for d in range(D):
+                    cells[t * M + m, d] = c_left[t, d]
         here = slice(first * M, last * M)
         for row in range(first, last):
             for m in range(M):
+                n, place, column = lane + m * lanes, row * M + m, t - row
                 for d in range(4 * D):
-                    gates[row * M + m, d] = z[lane + m * lanes, row, t - row, d]
+                    gates[place, d] = z[n, row, column, d]
         add_product(gemm, scratch, states[here], w_ss[0], gates[here], 0, 0)                  # row - 1 of diagonal t - 1: above
         add_product(gemm, scratch, states[(first + 1) * M:(last + 1) * M], w_ss[1], gates[here], 0, 0)      # row of diagonal t - 1: left
         cell(gates[here], cells[here], cells[here], new[here])
         for row in range(first, last):
             for m in range(M):
-                n, place = lane + m * lanes, row * M + m
+                n, place, column = lane + m * lanes, row * M + m, t - row
                 for d in range(4 * D):
-                    z[n, row, t - row, d] = gates[place, d]
+                    z[n, row, column, d] = gates[place, d]
                 for d in range(D):
                     states[place + M, d] = new[place, d]
-                    h[n, row, t - row, d], c[n, row, t - row, d] = new[place, d], cells[place, d]
+                for d in range(D):
+                    h[n, row, column, d] = new[place, d]
+                for d in range(D):
+                    c[n, row, column, d] = cells[place, d]
 
 
 def _scan_backward_numpy(gemm, scratch, w_back, h_left, c_left, lane, lanes, dh, gates, c, h, dz, dw_ss, dh_left, dc_left):
@@ -258,15 +265,25 @@ def _scan_backward(gemm, scratch, w_back, h_left, c_left, lane, lanes, dh, gates
     for t in range(H + W - 2, -1, -1):
         first, last = max(0, t - W + 1), min(H, t + 1)
         for row in range(first, last):
+            column = t - row
             for m in range(M):
-                n, place, column = lane + m * lanes, row * M + m, t - row
+                n, place = lane + m * lanes, row * M + m
                 for d in range(4 * D):
                     gates_t[place, d] = gates[n, row, column, d]
                 for d in range(D):
                     dh_t[place, d] = dh[n, row, column, d] + dstates[place + M, d]
+                for d in range(D):
                     c_t[place, d] = c[n, row, column, d]
-                    c_prev[place, d] = c[n, row, column - 1, d] if column else c_left[row, d]
-                    h_prev[place + M, d] = h[n, row, column - 1, d] if column else h_left[row, d]
+                if column:
+                    for d in range(D):
+                        c_prev[place, d] = c[n, row, column - 1, d]
+                    for d in range(D):
+                        h_prev[place + M, d] = h[n, row, column - 1, d]
+                else:
+                    for d in range(D):
+                        c_prev[place, d] = c_left[row, d]
+                    for d in range(D):
+                        h_prev[place + M, d] = h_left[row, d]
         if first:                                                          # above the first row of the diagonal the image goes on
             for m in range(M):
                 for d in range(D):

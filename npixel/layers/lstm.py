@@ -6,7 +6,7 @@
 A model over pixels flattens the image and feeds pixel t - 1 at place t: models/raster_lstm.py. Its memory of the pixel above is W steps old.
 
 The products x[t] w_x are one large one; h[t-1] w_h must wait for h[t-1], so a kernel scans. A lane of the batch (up to 8 sequences) goes through
-the sequence together, so that each step is a small matrix product.
+the sequence together, so that each step is a small matrix product. The gradient of w_h waits for nothing: one large product after the scan.
 Read first: lstm_cell.py.  Read next: row_lstm.py.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import blas
-from ..blas import add_product
+from ..blas import BLOCK, TILE, add_product
 from ..kernels import kernel, plain
 from . import conv2d
 from .lstm_cell import cell, cell_backward
@@ -119,25 +119,35 @@ def _scan_numpy(gemm, scratch, w_h, h0, c0, lane, lanes, z, c, h):
         h_prev, c_prev = h_t, c_t
 
 
+# The products of a step are cut into the widest pieces that BLAS takes as one tile: w_h is read once per step, in long rows.
+
 @kernel(defined_by=_scan_numpy)
 def _scan(gemm, scratch, w_h, h0, c0, lane, lanes, z, c, h):
     N, T, D = h.shape
     M = (N - lane + lanes - 1) // lanes                                    # sequences in this lane
     gates, cells, states = np.empty((M, 4 * D), z.dtype), np.empty((M, D), z.dtype), np.empty((M, D), z.dtype)
+    width = max(BLOCK, TILE // (M * D))
     for m in range(M):
         for d in range(D):
-            cells[m, d], states[m, d] = c0[d], h0[d]
+            cells[m, d] = c0[d]
+        for d in range(D):
+            states[m, d] = h0[d]
     for t in range(T):
         for m in range(M):
+            n = lane + m * lanes
             for d in range(4 * D):
-                gates[m, d] = z[lane + m * lanes, t, d]
-        add_product(gemm, scratch, states, w_h, gates, 0, 0)
+                gates[m, d] = z[n, t, d]
+        for k in range(0, 4 * D, width):
+            add_product(gemm, scratch, states, w_h[:, k:k + width], gates[:, k:k + width], 0, 0)
         cell(gates, cells, cells, states)
         for m in range(M):
+            n = lane + m * lanes
             for d in range(4 * D):
-                z[lane + m * lanes, t, d] = gates[m, d]
+                z[n, t, d] = gates[m, d]
             for d in range(D):
-                c[lane + m * lanes, t, d], h[lane + m * lanes, t, d] = cells[m, d], states[m, d]
+                c[n, t, d] = cells[m, d]
+            for d in range(D):
+                h[n, t, d] = states[m, d]
 
 
 def _scan_backward_numpy(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, c, h, dz, dw_h, dh0, dc0):
@@ -160,9 +170,9 @@ def _scan_backward_numpy(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, 
 def _scan_backward(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, c, h, dz, dw_h, dh0, dc0):
     N, T, D = h.shape
     M = (N - lane + lanes - 1) // lanes
-    dh_t, dc, h_prev, c_prev, c_t = (np.zeros((M, D), h.dtype), np.zeros((M, D), h.dtype), np.empty((M, D), h.dtype),
-                                     np.empty((M, D), h.dtype), np.empty((M, D), h.dtype))
+    dh_t, dc, c_prev, c_t = np.zeros((M, D), h.dtype), np.zeros((M, D), h.dtype), np.empty((M, D), h.dtype), np.empty((M, D), h.dtype)
     gates_t, dz_t = np.empty((M, 4 * D), h.dtype), np.empty((M, 4 * D), h.dtype)
+    width = max(BLOCK, TILE // (M * D))
     for t in range(T - 1, -1, -1):
         for m in range(M):
             n = lane + m * lanes
@@ -170,17 +180,31 @@ def _scan_backward(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, c, h, 
                 gates_t[m, d] = gates[n, t, d]
             for d in range(D):
                 dh_t[m, d] += dh[n, t, d]
+            for d in range(D):
                 c_t[m, d] = c[n, t, d]
-                h_prev[m, d] = h[n, t - 1, d] if t else h0[d]
-                c_prev[m, d] = c[n, t - 1, d] if t else c0[d]
+            if t:
+                for d in range(D):
+                    c_prev[m, d] = c[n, t - 1, d]
+            else:
+                for d in range(D):
+                    c_prev[m, d] = c0[d]
         cell_backward(gates_t, c_prev, c_t, dh_t, dc, dz_t)
         dh_t[...] = 0
-        add_product(gemm, scratch, dz_t, w_back, dh_t, 0, 0)
-        add_product(gemm, scratch, h_prev, dz_t, dw_h, 1, 0)
+        for k in range(0, 4 * D, width):
+            add_product(gemm, scratch, dz_t[:, k:k + width], w_back[k:k + width], dh_t, 0, 0)
         for m in range(M):
+            n = lane + m * lanes
             for d in range(4 * D):
-                dz[lane + m * lanes, t, d] = dz_t[m, d]
+                dz[n, t, d] = dz_t[m, d]
+    if T == 0:
+        return
+    start = h0.reshape(1, D)
     for m in range(M):
+        n = lane + m * lanes
+        # z[t] = x[t] w_x + h[t-1] w_h + b
+        add_product(gemm, scratch, start, dz[n, :1], dw_h, 1, 0)
+        add_product(gemm, scratch, h[n, :T - 1], dz[n, 1:], dw_h, 1, 0)
         for d in range(D):
             dh0[d] += dh_t[m, d]
+        for d in range(D):
             dc0[d] += dc[m, d]
