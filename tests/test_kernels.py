@@ -95,6 +95,9 @@ def _(draw, rng, dtype):
 
 
 case("mdp.planning.value_iteration._sweep")(cases_mdp.sweep)
+for module in ("gauss_seidel._sweep", "topological._components", "prioritized_sweeping._batch"):
+    CASES["mdp.planning." + module] = st.composite(lambda draw, module=module: cases_mdp.kernel_arguments(
+        module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
 
 
 def canvas(draw, rng, dtype):
@@ -148,6 +151,18 @@ def _(draw, rng, dtype):
     n, D = draw(st.integers(1, 5)), draw(st.integers(1, 20))
     gates, *states = eighths(rng, dtype, n, 4 * D), *(eighths(rng, dtype, n, D) for _ in range(4))
     return gates, *states, eighths(rng, dtype, n, 4 * D)
+
+
+@recurrent_case("npixel.layers.gated_activation._gate")
+def _(draw, rng, dtype):
+    n, p = draw(st.integers(0, 5)), draw(st.integers(1, 20))
+    return eighths(rng, dtype, n, 2 * p), eighths(rng, dtype, n, 2 * p), eighths(rng, dtype, n, p)
+
+
+@recurrent_case("npixel.layers.gated_activation._gate_backward")
+def _(draw, rng, dtype):
+    n, p = draw(st.integers(0, 5)), draw(st.integers(1, 20))
+    return eighths(rng, dtype, n, p), eighths(rng, dtype, n, 2 * p), eighths(rng, dtype, n, 2 * p)
 
 
 def scan(draw, rng, dtype, places):
