@@ -16,10 +16,10 @@ import math
 import numpy as np
 
 from . import checkpoint, sampling
-from .models import diagonal_bilstm, diagonal_lstm, fvbn, pixelcnn, raster_lstm, row_lstm
+from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, pixelcnn, raster_lstm, row_lstm
 
 MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm,
-          "diagonal_bilstm": diagonal_bilstm}
+          "diagonal_bilstm": diagonal_bilstm, "gated_pixelcnn": gated_pixelcnn}
 
 CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
 
@@ -347,9 +347,9 @@ def _image_shape(image_shape):
 
 
 def _check_field(name, field, value):
-    """A count must be a positive integer (layers, head_layers and condition_maps may be 0), a kernel odd."""
+    """A count must be a positive integer (layers, head_layers and the sizes of a condition may be 0), a kernel odd."""
     if field.type in (int, "int"):
-        least = 0 if field.name in ("layers", "head_layers", "condition_maps") else 1
+        least = 0 if field.name in ("layers", "head_layers", "classes", "condition_features", "condition_maps") else 1
         if not _is_integer(value) or value < least:
             raise ValueError(f"{name}: {field.name} must be an integer of at least {least}, is {value!r}")
         if field.name.endswith("kernel") and value % 2 == 0:

@@ -128,6 +128,27 @@ def _(draw, rng):
     return Case((normal(rng, N, D, K), normal(rng, D * (D - 1) // 2, K, L), normal(rng, D, L)), past=past, steps=True)
 
 
+@case("npixel.layers.gated_activation")
+def _(draw, rng):
+    N, H, W, p = draw(small), draw(size), draw(size), draw(st.one_of(small, st.integers(60, 70)))          # from some 4,096 numbers on in lanes
+
+    def past(where):
+        *place, d = where
+        seen = np.zeros((H, W, 2 * p), bool)
+        seen[(*place, d)] = seen[(*place, p + d)] = True
+        return seen
+
+    return Case((normal(rng, N, H, W, 2 * p),), past=past)
+
+
+@case("npixel.layers.conditional_bias")
+def _(draw, rng):
+    """A vector for the image, or one for each place."""
+    N, H, W, V, D = draw(small), draw(size), draw(size), draw(st.integers(1, 10)), draw(small)
+    s = normal(rng, N, *draw(st.sampled_from([(1, 1), (H, W)])), V)
+    return Case((normal(rng, N, H, W, D), s, normal(rng, V, D)), data=2, past=lambda where: one_hot((H, W, D), where), steps=True)
+
+
 @case("npixel.layers.lstm_cell")
 def _(draw, rng):
     N, H, W, D = draw(small), draw(size), draw(size), draw(small)

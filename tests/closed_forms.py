@@ -4,13 +4,14 @@ Written down from the geometry, without masks.py: with a first kernel K0 x K0 (m
 
     fvbn, raster_lstm    everything before
     pixelcnn             d = 0: -(m + n) <= e <= -1;     1 <= d <= m + n: -(m + n) <= e <= min(d - 1, n) + m          (later kernels 3 x 3)
-    row_lstm             d = 0: -(m + n k) <= e <= -1;   d >= 1: -(m + (n + d) k) <= e <= max((d - 1) k + m, d k - 1)
+    row_lstm             d = 0: -(m + n k) <= e <= -1;   d >= 1: -(m + (n + d) k) <= e <= max((d - 1) k + m, min(d k, W - 1 - c) - 1)
     diagonal_lstm        d = 0: e <= -1;                 d >= 1: e <= m
     diagonal_bilstm      everything before but (r - 1, W - 1) where c + m < W - 1
+    gated_pixelcnn       with M = m + n k: d = 0: -M <= e <= -1;    1 <= d <= M + 1: |e| <= M
 
 Of the pixel itself, a colour sees the colours before it. Of any other visible pixel it sees every colour. There is one place between seen and not
 seen, and only with several colours: a pixel that is reached through its own features and through nothing later. These hold all of its
-colours but the last. It is (r - 1, W - 1) for diagonal_bilstm, and e = d k for row_lstm where that exceeds (d - 1) k + m.
+colours but the last. It is (r - 1, W - 1) for diagonal_bilstm, and e = min(d k, W - 1 - c) for row_lstm where that exceeds (d - 1) k + m.
 """
 
 import numpy as np
@@ -30,12 +31,15 @@ def pixelcnn(d, e, config, c):
 
 
 def row_lstm(d, e, config, c):
-    m, n, k, C = config.first_kernel // 2, config.layers, config.kernel // 2, config.image_shape[2]
+    (_, W, C), m, n, k = config.image_shape, config.first_kernel // 2, config.layers, config.kernel // 2
     if e < -(m + (n + d) * k):
         return 0
-    if e <= (max((d - 1) * k + m, d * k - 1) if d else -1):
+    if d == 0:
+        return C * (e <= -1)
+    own = min(d * k, W - 1 - c)                        # the pixel whose features are reached last, and which these lack
+    if e <= max((d - 1) * k + m, own - 1):
         return C
-    return C - 1 if d and e == d * k else 0
+    return C - 1 if e == own else 0
 
 
 def diagonal_lstm(d, e, config, c):
@@ -47,7 +51,13 @@ def diagonal_bilstm(d, e, config, c):
     return C - 1 if d == 1 and c + e == W - 1 and c + config.first_kernel // 2 < W - 1 else C
 
 
-SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm}
+def gated_pixelcnn(d, e, config, c):
+    M = config.first_kernel // 2 + config.layers * (config.kernel // 2)
+    return config.image_shape[2] * (-M <= e <= (M if d else -1) and d <= M + 1)
+
+
+SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm,
+        "gated_pixelcnn": gated_pixelcnn}
 
 
 def visible(model):

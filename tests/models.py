@@ -28,6 +28,7 @@ SMALL = [                                              # no width is divisible b
     Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4, "head_layers": 1, "skip": True}),
     Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "padding": "evolve"}),
     Small("diagonal_bilstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
+    Small("gated_pixelcnn", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
 ]
 NAMES = [row.name for row in SMALL]
 

@@ -1,0 +1,78 @@
+"""Conditional bias: what an image is to show enters a pre-activation.
+
+    y[n, r, c] = z[n, r, c] + s[n] V                   s: a vector, the same at every place; one-hot for a class, whose row of V it picks
+    y[n, r, c] = z[n, r, c] + s[n, r, c] V             s: a map, whose vector at (r, c) counts at (r, c): a 1 x 1 convolution
+
+van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 4 and 5, where V_f and V_g, the parts for the two halves of a gate,
+stand side by side in V. The condition is known before the first pixel, so nothing here is masked: every colour may see all of it.
+
+Read first: conv2d.py, gated_activation.py.  Read next: models/gated_pixelcnn.py.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import conv2d
+
+HERE = [(0, 0)]
+
+
+class Weights(NamedTuple):
+    v: np.ndarray                                      # (V, D)  the convolution in front has the bias
+
+
+def init(rng, V, D, /, *, live, dtype, gain=1.0):
+    """Mean 0, variance gain² / live.   live: numbers of the code that count at once, 1 for a one-hot code, else V"""
+    return Weights((gain / np.sqrt(live) * rng.standard_normal((V, D))).astype(dtype))
+
+
+def encode(condition, classes, dtype):
+    """A condition as the code s.
+
+    condition   (N,) integers in [0, classes), if classes > 0; else (N, V) or (N, H, W, V) numbers
+    returns     (N, 1, 1, V) or (N, H, W, V), of the dtype; a class is its one-hot code, V = classes
+
+    >>> encode(np.array([2, 0]), 3, np.float32)[:, 0, 0].tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    s = np.eye(classes, dtype=dtype)[condition] if classes else np.asarray(condition, dtype)
+    return s if s.ndim == 4 else s[:, None, None]
+
+
+def forward(z, s, v, /):
+    """z (N, H, W, D), s (N, 1, 1, V) or (N, H, W, V), v (V, D) -> z + s v (N, H, W, D), and the cache.
+
+    ValueError if shapes or dtypes disagree.
+    """
+    if s.ndim != 4 or z.ndim != 4 or len(s) != len(z) or s.shape[1:3] not in ((1, 1), z.shape[1:3]):
+        raise ValueError(f"s must be (N, 1, 1, V) or (N, H, W, V) where z is (N, H, W, D); they are {s.shape} and {z.shape}")
+    if v.ndim != 2 or z.shape[-1] != v.shape[1] or z.dtype != s.dtype:
+        raise ValueError(f"z must have the {v.shape[-1]} features and the dtype of s v, is {z.dtype} {z.shape}")
+    bias, cache = conv2d.forward(s, v[None], np.zeros(v.shape[1], v.dtype), taps=HERE)
+    return z + bias, (cache, s.shape)
+
+
+def backward(dy, cache, /):
+    """dy (N, H, W, D) -> dz (N, H, W, D), ds of s's shape, dv (V, D)."""
+    cache, (_, H, W, _) = cache
+    # y = z + bias, the same at every place if s is a vector
+    dbias = dy if (H, W) == dy.shape[1:3] else dy.sum(axis=(1, 2), keepdims=True)
+    ds, dv, _ = conv2d.backward(dbias, cache)
+    return dy, ds, dv[0]
+
+
+class State(NamedTuple):
+    bias: np.ndarray                                   # (N, 1, 1, D) or (N, H, W, D)
+
+
+def start(shape, s, v, /):
+    """The bias of every place, once: the condition is known from the beginning.   shape (N, H, W, D) of z"""
+    return State(conv2d.forward(s, v[None], np.zeros(v.shape[1], v.dtype), taps=HERE)[0])
+
+
+def step(z_t, state, /, *, at):
+    """forward's y (N, k, D) at the strip `at` = (row, columns), where z_t (N, k, D) is z there."""
+    row, columns = at
+    everywhere = state.bias.shape[1:3] == (1, 1)
+    return z_t + (state.bias[:, 0] if everywhere else state.bias[:, row, columns])
