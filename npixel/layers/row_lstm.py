@@ -148,19 +148,24 @@ def _scan_numpy(gemm, scratch, w_ss, h0, c0, lane, lanes, z, c, h):
 def _scan(gemm, scratch, w_ss, h0, c0, lane, lanes, z, c, h):
     N, H, W, D = h.shape
     K = len(w_ss)
-    padded, cells = np.zeros((W + K - 1, D), h.dtype), np.empty((W, D), h.dtype)
-    states = padded[K // 2:K // 2 + W]
+    padded, above = np.zeros((W + K - 1, D), h.dtype), np.empty((W, D), h.dtype)
+    states = padded[K // 2:K // 2 + W]                                     # what the next row reads, zeros on both sides
+    for w in range(W):
+        for d in range(D):
+            above[w, d] = c0[d]
     for n in range(lane, N, lanes):
+        cells = above
         for w in range(W):
             for d in range(D):
-                states[w, d], cells[w, d] = h0[d], c0[d]
+                states[w, d] = h0[d]
         for row in range(H):
             for k in range(K):
                 add_product(gemm, scratch, padded[k:k + W], w_ss[k], z[n, row], 0, 0)
-            cell(z[n, row], cells, cells, states)
+            cell(z[n, row], cells, c[n, row], states)
+            cells = c[n, row]
             for w in range(W):
                 for d in range(D):
-                    c[n, row, w, d], h[n, row, w, d] = cells[w, d], states[w, d]
+                    h[n, row, w, d] = states[w, d]
 
 
 def _scan_backward_numpy(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, c, h, dz, dw_ss, dh0, dc0):
@@ -196,8 +201,16 @@ def _scan_backward(gemm, scratch, w_back, h0, c0, lane, lanes, dh, gates, c, h, 
             for w in range(W):
                 for d in range(D):
                     dh_row[w, d] = dh[n, row, w, d] + dpadded[K // 2 + w, d]
-                    h_prev[w, d] = h[n, row - 1, w, d] if row else h0[d]
-                    c_prev[w, d] = c[n, row - 1, w, d] if row else c0[d]
+                if row:
+                    for d in range(D):
+                        h_prev[w, d] = h[n, row - 1, w, d]
+                    for d in range(D):
+                        c_prev[w, d] = c[n, row - 1, w, d]
+                else:
+                    for d in range(D):
+                        h_prev[w, d] = h0[d]
+                    for d in range(D):
+                        c_prev[w, d] = c0[d]
             cell_backward(gates[n, row], c_prev, c[n, row], dh_row, dc, dz[n, row])
             dpadded[...] = 0
             for k in range(K):
