@@ -53,7 +53,7 @@ def forward(x, /, *weights, taps, padding="start"):
     ValueError if shapes or dtypes disagree.
     """
     left, cache_left = diagonal_lstm.forward(x, *weights[:5], taps=taps, padding=padding)
-    right, cache_right = diagonal_lstm.forward(x[:, :, ::-1], *weights[5:], taps=taps, padding=padding)
+    right, cache_right = diagonal_lstm.forward(x, *weights[5:], taps=taps, padding=padding, mirrored=True)
     y = left.copy()                                    # left belongs to its cache
     y[:, 1:] += right[:, :-1, ::-1]
     return y, (cache_left, cache_right)
@@ -63,11 +63,12 @@ def backward(dy, cache, /):
     """dy (N, H, W, D) -> dx, and a gradient for each of the ten weights."""
     cache_left, cache_right = cache
     # y[:, 1:] += right[:, :-1, ::-1]
-    dright = np.zeros_like(dy)
-    dright[:, :-1, ::-1] = dy[:, 1:]
+    dright = np.empty_like(dy)
+    dright[:, :-1], dright[:, -1] = dy[:, 1:, ::-1], 0
     dx_right, *dw_right = diagonal_lstm.backward(dright, cache_right)
     dx, *dw_left = diagonal_lstm.backward(dy, cache_left)
-    return dx + dx_right[:, :, ::-1], *dw_left, *dw_right
+    dx += dx_right
+    return dx, *dw_left, *dw_right
 
 
 class State(NamedTuple):

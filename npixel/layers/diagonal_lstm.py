@@ -47,11 +47,12 @@ def init(rng, C, D, /, *, taps, dtype):
     return Weights(w_is, b, w_ss, np.zeros(D, dtype), np.zeros(D, dtype))
 
 
-def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start"):
+def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=False):
     """x (N, H, W, C) -> h (N, H, W, D), and the cache: the gates, cells and states, once.   float32 or float64
 
     taps      masks.Taps of K_is: masks.mask_b(1, ...)
     padding   "start" or "evolve", see above
+    mirrored  True: of the mirrored image. h is mirrored then, x is given as it is: 1 x 1, K_is does not mind, and no second x has to be kept
 
     ValueError if shapes or dtypes disagree.
     """
@@ -61,21 +62,40 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start"):
     (h_left, c_left), margin = _left_of_the_image(H, b, w_ss, h0, c0, padding)
     h, c = np.empty((N, H, W, len(h0)), x.dtype), np.empty((N, H, W, len(h0)), x.dtype)
     gemm, lanes = blas.gemm_pointer(x.dtype), min(N, blas.LANES)
-    blas.parallel(lambda lane: _scan(gemm, blas.scratch(x.dtype), w_ss, h_left, c_left, lane, lanes, z, c, h), lanes)
-    return h, (cache_is, z, c, h, w_ss, h_left, c_left, margin)
+
+    def work(lane):
+        if mirrored:
+            _mirror(z[lane::lanes])
+        _scan(gemm, blas.scratch(x.dtype), w_ss, h_left, c_left, lane, lanes, z, c, h)
+
+    blas.parallel(work, lanes)
+    return h, (cache_is, z, c, h, w_ss, h_left, c_left, margin, mirrored)
 
 
 def backward(dh, cache, /):
-    """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0."""
-    cache_is, gates, c, h, w_ss, h_left, c_left, margin = cache
+    """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0.   Where forward was mirrored, so is dh; dx is not."""
+    cache_is, gates, c, h, w_ss, h_left, c_left, margin, mirrored = cache
     lanes = max(1, min(len(h), blas.LANES))
     gemm, dz, w_back = blas.gemm_pointer(h.dtype), np.empty_like(gates), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
     dw_ss, dh_left, dc_left = (np.zeros((lanes, *array.shape), h.dtype) for array in (w_ss, h_left, c_left))
-    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h_left, c_left, lane, lanes, plain(dh), gates, c, h,
-                                              dz, dw_ss[lane], dh_left[lane], dc_left[lane]), lanes)
+    dh = plain(dh)
+
+    def work(lane):
+        _scan_backward(gemm, blas.scratch(h.dtype), w_back, h_left, c_left, lane, lanes, dh, gates, c, h,
+                       dz, dw_ss[lane], dh_left[lane], dc_left[lane])
+        if mirrored:
+            _mirror(dz[lane::lanes])
+
+    blas.parallel(work, lanes)
     dx, dw_is, db = conv2d.backward(dz, cache_is)
     db_more, dw_ss_more, dh0, dc0 = _left_of_the_image_backward(dh_left.sum(axis=0), dc_left.sum(axis=0), w_ss, margin)
     return dx, dw_is, db + db_more, dw_ss.sum(axis=0) + dw_ss_more, dh0, dc0
+
+
+def _mirror(z):
+    """Columns from right to left, in place, image by image: so much stays in the cache."""
+    for image in z:
+        image[...] = image[:, ::-1].copy()
 
 
 class State(NamedTuple):
