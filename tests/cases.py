@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import cases_mdp
 from npixel import masks
+from npixel.losses import discretized_logistic_mixture
 from properties import Case
 
 CASES = defaultdict(list)                              # layer -> its strategies
@@ -276,6 +277,45 @@ def _(draw, rng):
     logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small), draw(st.integers(2, 7)))
     targets = rng.integers(0, logits.shape[-1], logits.shape[:-1])
     return Case((logits,), {"targets": targets}, past=lambda where: one_hot(logits.shape[1:], where))
+
+
+@case("npixel.losses.discretized_logistic_mixture")
+def _(draw, rng):
+    return mixture(draw, rng, shift=-1.0)
+
+
+@case("npixel.losses.discretized_logistic_mixture")
+def _(draw, rng):
+    """Narrow bells: scales at the least there is, or below, where their slope is zero."""
+    return mixture(draw, rng, shift=-6.0)
+
+
+@case("npixel.losses.discretized_logistic_mixture")
+def _(draw, rng):
+    return mixture(draw, rng, shift=-2.0, robust=True)
+
+
+def mixture(draw, rng, shift, robust=False):
+    """A pixel's numbers do all count, but for the weight of an only component, a scale below the least, and, where levels are odd, the coefficient of x = 0."""
+    narrow = shift < -3                                                    # of many levels: bins a few scales wide
+    C, M, L = draw(st.integers(1, 4)), draw(small), draw(st.sampled_from([64, 256] if narrow else [2, 4, 256] if not robust else [2, 3, 256]))
+    outputs = normal(rng, draw(small), draw(size), draw(size), discretized_logistic_mixture.size(M, C))
+    targets = rng.integers(0, L, (*outputs.shape[:3], C))
+    where = discretized_logistic_mixture.layout(M, C)
+    scales = (1 if narrow else 0.3) * outputs[..., where.log_scales] + shift      # far from narrow bells a slope may underflow
+    outputs[..., where.log_scales] = np.where(np.abs(scales + 7) < 1e-2, -5, scales)          # away from the kink
+    if narrow:                                                             # means near what is observed
+        outputs[..., where.means] = 2 * targets[..., None] / (L - 1) - 1 + 0.002 * outputs[..., where.means]
+        outputs[..., where.coefficients] *= 0.002
+
+    def past(place):
+        seen = np.zeros(outputs.shape[1:], bool)
+        seen[place] = True
+        if M == 1:
+            seen[(*place, where.log_weights)] = False
+        return seen
+
+    return Case((outputs,), {"targets": targets, "levels": L, "robust": robust}, past=None if narrow or robust else past, scale=1e-7 if narrow else 1e-6)
 
 
 @case("mdp.policy_evaluation")

@@ -6,6 +6,9 @@
     draw(logits, /, *, uniforms) -> levels                     inverts the conditional's distribution function at given uniforms
 
 bernoulli (two levels), categorical (any number of levels). A model names its loss: `loss(config)`; nearly all take `by_levels`.
+discretized_logistic_mixture is joint over the colours of a pixel: its outputs are some numbers per pixel, its log_prob is (N, H, W), and it has one function more,
+
+    terms(outputs, /, *, targets) -> (N, H, W, C)              the same likelihood, colour by colour, by the chain rule
 """
 
 from . import bernoulli, categorical

@@ -1,0 +1,284 @@
+"""The logistic mixture is a distribution, to rounding; it is the published formula where that is one; and what is drawn has its law.
+
+Each check is itself checked, by faults that are made when this loss is written.
+"""
+
+import decimal
+import math
+
+import numpy as np
+import pytest
+
+from models import every_image
+from npixel.losses import discretized_logistic_mixture as mixture
+from test_models_generation import p_value
+
+MEANS, LOG_SCALES = np.linspace(-1.5, 1.5, 61), np.linspace(-7, 2, 37)
+
+
+def bells():
+    """(61, 37, 3): the numbers of one component, mean and log scale on the grid."""
+    means, log_scales = np.meshgrid(MEANS, LOG_SCALES, indexing="ij")
+    return np.stack([0 * means, means, log_scales], axis=-1)
+
+
+def totals(levels, robust=False):
+    """(61, 37): the sum over all levels of p, for every bell of the grid."""
+    outputs = bells()
+    log_p = mixture.log_conditionals(outputs, targets=np.zeros((*outputs.shape[:2], 1), int), levels=levels, robust=robust)
+    return np.exp(log_p).sum(axis=-1)[..., 0]
+
+
+def random_outputs(rng, *shape, M=3, C=3, log_scale=-1.0):
+    outputs = rng.standard_normal((*shape, mixture.size(M, C)))
+    outputs[..., mixture.layout(M, C).log_scales] += log_scale
+    return outputs
+
+
+# it is a distribution
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 16, 100, 256, 1000])
+def test_the_levels_sum_to_one_within_1e_12_for_every_mean_and_scale(levels):
+    assert np.abs(totals(levels) - 1).max() <= 1e-12
+
+
+@pytest.mark.parametrize("levels", [256])
+def test_the_published_approximation_misses_one_by_up_to_7_3e_6(levels):
+    deficit = np.abs(totals(levels, robust=True) - 1)
+    mean, log_scale = np.unravel_index(deficit.argmax(), deficit.shape)
+    assert 7e-6 <= deficit.max() <= 7.3e-6
+    assert (round(MEANS[mean], 2), LOG_SCALES[log_scale]) == (0.85, -7)
+
+
+@pytest.mark.parametrize("C, M, levels", [(1, 3, 7), (2, 2, 8), (3, 2, 6), (3, 1, 4), (4, 3, 3)])
+def test_all_colours_together_sum_to_one_and_factorise_by_the_chain_rule(C, M, levels):
+    rng = np.random.default_rng(0)
+    pixels = every_image((1, 1, C), levels)[:, 0, 0]                       # (levels^C, C)
+    outputs = np.broadcast_to(random_outputs(rng, M=M, C=C), (len(pixels), mixture.size(M, C)))
+    log_prob, _ = mixture.forward(outputs, targets=pixels, levels=levels)
+    assert abs(math.fsum(np.exp(log_prob)) - 1) <= 1e-13                   # up to 216 terms, each right to some 1e-15
+    terms = mixture.terms(outputs, targets=pixels, levels=levels)
+    np.testing.assert_allclose(terms.sum(axis=-1), log_prob, rtol=1e-13)
+    conditionals = mixture.log_conditionals(outputs, targets=pixels, levels=levels)
+    np.testing.assert_allclose(np.exp(conditionals).sum(axis=-1), 1, atol=1e-14)
+    np.testing.assert_allclose(np.take_along_axis(conditionals, pixels[..., None], axis=-1)[..., 0], terms, rtol=1e-13)
+
+
+def test_a_conditional_depends_on_the_colours_before_it_and_on_nothing_later():
+    rng = np.random.default_rng(0)
+    outputs, pixels = random_outputs(rng, 50), rng.integers(0, 256, (50, 3))
+    before = mixture.log_conditionals(outputs, targets=pixels, levels=256)
+    for changed in range(3):
+        other = pixels.copy()
+        other[:, changed] = 255 - other[:, changed]
+        after = mixture.log_conditionals(outputs, targets=other, levels=256)
+        differs = (before != after).any(axis=(0, 2))
+        assert differs.tolist() == [c > changed for c in range(3)]
+
+
+def test_it_is_exact_far_from_the_mean_where_a_difference_of_sigmoids_is_zero():
+    """Against decimals of 2,000 digits: a bell of scale e^-7 at 0, every 17th level out to 1,092 scales."""
+    levels = np.arange(0, 256, 17)
+    outputs = np.broadcast_to([0.0, 0.0, -7.0], (len(levels), 3))
+    log_p, _ = mixture.forward(outputs, targets=levels[:, None], levels=256)
+    with decimal.localcontext() as context:
+        context.prec = 2000
+        inverse = decimal.Decimal(float(np.exp(7.0)))
+        sigmoid = lambda z: 1 / (1 + (-z).exp())
+        for v, found in zip(levels.tolist(), log_p):
+            x = 2 * decimal.Decimal(v) / 255 - 1
+            half = 1 / decimal.Decimal(255)
+            upper = sigmoid(inverse * (x + half)) if v < 255 else decimal.Decimal(1)
+            lower = sigmoid(inverse * (x - half)) if v > 0 else decimal.Decimal(0)
+            context.prec = 30
+            expected = float((upper - lower).ln()) if v not in (0, 255) else float((upper if v == 0 else 1 - lower).ln())
+            context.prec = 2000
+            assert abs(found - expected) <= 1e-13 * abs(expected)
+    assert log_p.min() < -1000
+
+
+# it is the published formula
+
+
+def published(outputs, targets, M):
+    """discretized_mix_logistic_loss of the authors' nn.py for three colours of 256 levels, line by line: log p, (N,)."""
+    log_sum_exp = lambda x: np.log(np.exp(x - x.max(-1, keepdims=True)).sum(-1)) + x.max(-1)
+    sigmoid, softplus = lambda z: 1 / (1 + np.exp(-z)), lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    x = (targets - 127.5) / 127.5
+    logit_probs, rest = outputs[:, :M], outputs[:, M:].reshape(-1, 3, 3 * M)
+    means, log_scales, coeffs = rest[..., :M], np.maximum(rest[..., M:2 * M], -7), np.tanh(rest[..., 2 * M:])
+    m2 = means[:, 1] + coeffs[:, 0] * x[:, 0, None]
+    m3 = means[:, 2] + coeffs[:, 1] * x[:, 0, None] + coeffs[:, 2] * x[:, 1, None]
+    means = np.stack([means[:, 0], m2, m3], axis=1)
+    x = x[..., None]
+    centered, inv_stdv = x - means, np.exp(-log_scales)
+    plus_in, min_in, mid_in = inv_stdv * (centered + 1 / 255), inv_stdv * (centered - 1 / 255), inv_stdv * centered
+    log_cdf_plus, log_one_minus_cdf_min = plus_in - softplus(plus_in), -softplus(min_in)
+    cdf_delta = sigmoid(plus_in) - sigmoid(min_in)
+    log_pdf_mid = mid_in - log_scales - 2 * softplus(mid_in)
+    log_probs = np.where(x < -0.999, log_cdf_plus, np.where(x > 0.999, log_one_minus_cdf_min, np.where(
+        cdf_delta > 1e-5, np.log(np.maximum(cdf_delta, 1e-12)), log_pdf_mid - np.log(127.5))))
+    return log_sum_exp(log_probs.sum(axis=1) + logit_probs - log_sum_exp(logit_probs)[:, None])
+
+
+@pytest.mark.parametrize("log_scale", [-1.0, -3.0, -6.0])
+def test_the_robust_form_is_the_published_one_and_the_exact_one_is_close_to_it(log_scale):
+    rng = np.random.default_rng(0)
+    outputs, targets = random_outputs(rng, 500, M=10, log_scale=log_scale), rng.integers(0, 256, (500, 3))
+    targets[:50] = rng.choice([0, 255], (50, 3))
+    with np.errstate(over="ignore"):
+        expected = published(outputs, targets, 10)
+    robust, _ = mixture.forward(outputs, targets=targets, levels=256, robust=True)
+    exact, _ = mixture.forward(outputs, targets=targets, levels=256)
+    np.testing.assert_allclose(robust, expected, rtol=1e-10)               # a difference of sigmoids of about 1e-5 is right to 1e-11
+    # the density at the middle of a bin is its mean to within (h / s)² / 6: 2e-5 for each of three colours with s around e^-1, large for narrow ones
+    assert (exact != robust).any() and (log_scale < -1 or np.abs(exact - robust).max() <= 1e-3)
+
+
+def test_the_numbers_of_a_pixel_are_a_hundred_for_three_colours_and_thirty_for_one():
+    assert mixture.size(10, 3) == 100 and mixture.size(10, 1) == 30 and mixture.size(5, 1) == 15
+    for C in range(1, 6):                                                  # each place once
+        places = np.concatenate([rows.reshape(-1) for rows in mixture.layout(4, C)])
+        assert sorted(places) == list(range(mixture.size(4, C)))
+
+
+# what is drawn
+
+
+def drawn_levels(outputs, n, c, levels, others=0.37):
+    """n draws of colour c at equally spaced uniforms, the other colours at one and the same: (n,), and the pixel that is drawn before c."""
+    uniforms = np.full((n, 3), others)
+    uniforms[:, c] = (np.arange(n) + 0.5) / n
+    drawn = mixture.draw(np.broadcast_to(outputs, (n, outputs.size)), uniforms=uniforms, levels=levels)
+    assert (drawn[:, :c] == drawn[0, :c]).all()
+    return drawn[:, c], drawn[:1]
+
+
+@pytest.mark.parametrize("c", [0, 1, 2])
+@pytest.mark.parametrize("levels", [2, 5, 256])
+def test_a_uniform_inverts_the_distribution_function_of_its_colour_given_those_before(levels, c):
+    for seed in range(3):
+        outputs, n = random_outputs(np.random.default_rng(seed)), 20_000
+        drawn, pixel = drawn_levels(outputs, n, c, levels)
+        assert (np.diff(drawn) >= 0).all()
+        p = np.exp(mixture.log_conditionals(outputs[None], targets=pixel, levels=levels))[0, c]
+        np.testing.assert_allclose(np.bincount(drawn, minlength=levels) / n, p, atol=1.5 / n)      # a boundary moves at most one uniform on either side
+
+
+def law(c, n=200_000, seed=0):
+    """p-value of n levels of colour c on the grid of 256, given the colours before it."""
+    rng = np.random.default_rng(seed)
+    outputs, uniforms = random_outputs(rng, log_scale=-2.0), np.full((n, 3), 0.37)
+    uniforms[:, c] = rng.random(n)
+    drawn = mixture.draw(np.broadcast_to(outputs, (n, outputs.size)), uniforms=uniforms, levels=256)
+    p = np.exp(mixture.log_conditionals(outputs[None], targets=drawn[:1], levels=256))[0, c]
+    return p_value(drawn[:, c], p)
+
+
+@pytest.mark.parametrize("c", [0, 1, 2])
+def test_each_colour_drawn_has_its_law_on_the_grid_of_256(c):
+    """p > 1e-4: a right sampler fails for one seed in ten thousand, and the seed is fixed."""
+    assert law(c) > 1e-4
+
+
+def joint_law(n=200_000):
+    """p-value of n pixels of three colours and four levels against the 64 cells of the joint."""
+    rng = np.random.default_rng(0)
+    outputs, pixels = random_outputs(rng, log_scale=-1.5), every_image((1, 1, 3), 4)[:, 0, 0]
+    p = np.exp(mixture.forward(np.broadcast_to(outputs, (64, outputs.size)), targets=pixels, levels=4)[0])
+    drawn = mixture.draw(np.broadcast_to(outputs, (n, outputs.size)), uniforms=rng.random((n, 3)), levels=4)
+    return p_value(drawn @ [16, 4, 1], p)
+
+
+def test_pixels_drawn_have_the_joint_law():
+    assert joint_law() > 1e-4
+
+
+# planted faults
+
+
+def faulty_bins(change):
+    """_log_p with its Bins changed before anything is made of them."""
+    right = mixture.Bins
+
+    def Bins(inverse, upper, lower, width, first, last):
+        return right(**({"inverse": inverse, "upper": upper, "lower": lower, "width": width, "first": first, "last": last}
+                        | change(upper, lower, width, first, last)))
+    return Bins
+
+
+BIN_FAULTS = {"closed edges": lambda upper, lower, width, first, last: {"first": first & False, "last": last & False},
+              "bins half as wide": lambda upper, lower, width, first, last: {"width": width / 2},
+              "bins for 255 in place of 256": lambda upper, lower, width, first, last: {"upper": upper - 0.001 * width}}
+
+
+@pytest.mark.parametrize("fault", BIN_FAULTS)
+def test_bins_that_do_not_share_the_mass_are_caught(monkeypatch, fault):
+    monkeypatch.setattr(mixture, "Bins", faulty_bins(BIN_FAULTS[fault]))
+    assert np.abs(totals(256) - 1).max() > 1e-12
+
+
+def test_a_sum_over_channels_that_is_missing_is_caught(monkeypatch):
+    """Each colour with a mixture of its own: its sum is one as well, and it is another distribution."""
+    monkeypatch.setattr(mixture, "_conditional_weights", lambda log_weights, log_p: np.broadcast_to(
+        (log_weights - np.logaddexp.reduce(log_weights, axis=-1)[..., None])[..., None, :], log_p.shape))
+    with pytest.raises(AssertionError):
+        test_all_colours_together_sum_to_one_and_factorise_by_the_chain_rule(3, 2, 6)
+    assert joint_law() < 1e-4
+
+
+def test_means_that_move_with_what_comes_later_are_caught(monkeypatch):
+    """Blue first: the joint is a distribution still."""
+    monkeypatch.setattr(mixture, "pairs", lambda C: [(j, c) for c in range(C) for j in range(c)])
+    test_all_colours_together_sum_to_one_and_factorise_by_the_chain_rule(3, 2, 6)
+    with pytest.raises(AssertionError):
+        test_a_conditional_depends_on_the_colours_before_it_and_on_nothing_later()
+
+
+def test_coefficients_dealt_out_wrongly_are_caught(monkeypatch):
+    layout = mixture.layout
+    monkeypatch.setattr(mixture, "layout", lambda M, C: (right := layout(M, C))._replace(coefficients=right.coefficients[::-1]))
+    with pytest.raises(AssertionError):
+        test_the_robust_form_is_the_published_one_and_the_exact_one_is_close_to_it(-1.0)
+
+
+def test_a_level_one_too_high_is_caught(monkeypatch):
+    draw = mixture.draw
+    monkeypatch.setattr(mixture, "draw", lambda outputs, /, *, uniforms, levels: np.minimum(draw(outputs, uniforms=uniforms, levels=levels) + 1, levels - 1))
+    assert law(0) < 1e-4 and joint_law() < 1e-4
+
+
+def test_colours_drawn_from_the_prior_weights_are_caught(monkeypatch):
+    """A component for each colour anew, as if the colours before it said nothing of which one it was."""
+    right = mixture._conditional_weights
+
+    def forgetful(log_weights, log_p):
+        return right(log_weights, log_p * 0)
+
+    draw = mixture.draw
+
+    def draw_forgetful(outputs, /, *, uniforms, levels):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mixture, "_conditional_weights", forgetful)
+            return draw(outputs, uniforms=uniforms, levels=levels)
+
+    monkeypatch.setattr(mixture, "draw", draw_forgetful)
+    assert joint_law() < 1e-4
+
+
+# bad input
+
+
+@pytest.mark.parametrize("outputs, targets, words", [
+    ((2, 3, 31), np.zeros((2, 3, 1), int), "multiple of 3"),
+    ((2, 3, 30), np.zeros((2, 4, 1), int), "(2, 4, 1)"),
+    ((2, 3, 30), np.full((2, 3, 1), 256), "found 256 to 256"),
+    ((2, 3, 30), np.zeros((2, 3, 1)), "float64"),
+    ((2, 3, 0), np.zeros((2, 3, 1), int), "(2, 3, 0)"),
+    ((3,), np.array(1), "0 colours"),
+])
+def test_arguments_that_do_not_fit_are_refused(outputs, targets, words):
+    with pytest.raises(ValueError) as error:
+        mixture.forward(np.zeros(outputs), targets=targets, levels=256)
+    assert words in str(error.value)
