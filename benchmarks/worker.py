@@ -108,6 +108,7 @@ def _ask(command, call):
 
 def _rest():
     """Return once this process's threads use less than a tenth of a processor."""
+    memory.release()                                   # what earlier calls left must not hide what this one needs
     deadline = time.perf_counter() + PATIENCE
     while time.perf_counter() < deadline:
         used, start = time.process_time(), time.perf_counter()

@@ -20,3 +20,11 @@ def keep():
     except (OSError, AttributeError, TypeError):
         return False
     return bool(mallopt(M_TRIM_THRESHOLD, MOST) and mallopt(M_MMAP_THRESHOLD, MOST))
+
+
+def release():
+    """Give what is kept back to the system; True if something was."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError, TypeError):
+        return False
