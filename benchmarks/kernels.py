@@ -4,6 +4,7 @@ The loops inside a convolution are timed with it (convolution.py times the whole
 timed alone, on one thread.
 """
 
+import functools
 import importlib
 
 import numpy as np
@@ -59,18 +60,72 @@ def _sweep():
     return (rng.standard_normal(S), row, column, p.ravel(), rng.standard_normal(S * A), pair_ptr, 0.99), lambda v: {"v": v}
 
 
-CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep}
+PLACES, h = 28, 32                                     # places in a strip, and states at each
+
+
+def _cell():
+    """Gates of a strip of places; called again on its own results, which takes the same time."""
+    z, before = _normal(PLACES, 4 * h), _normal(PLACES, h)
+    c, states = np.empty_like(before), np.empty_like(before)
+    return (z, before, c, states), lambda _: {"gates": z, "c": c, "h": states}
+
+
+def _cell_backward():
+    """And back."""
+    gates, before, c, dh, dc = np.abs(_normal(PLACES, 4 * h)) / 4, _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h)
+    dz = np.empty_like(gates)
+    return (gates, before, c, dh, dc, dz), lambda _: {"dz": dz, "dc": dc}
+
+
+def _scan(layer, places, w_ss, start):
+    """Arguments of a scan over one lane, two images or eight sequences, and what it fills in.   places: shape of a map; start: shape of h0 and c0"""
+    from npixel import blas
+
+    N, D = (8, w_ss[0]) if layer == "lstm" else (2, w_ss[1])
+    z, c, states = _normal(N, *places, 4 * D), np.empty((N, *places, D), np.float32), np.empty((N, *places, D), np.float32)
+    w, (h0, c0) = _normal(*w_ss) / np.float32((2 * D)**0.5), _normal(2, *start)
+    head = blas.gemm_pointer(np.float32), blas.scratch(np.float32)
+    return (*head, w, h0, c0, 0, 1, z, c, states), {"gates": z, "c": c, "h": states}
+
+
+def _forward_scan(layer, *shapes):
+    arguments, filled = _scan(layer, *shapes)
+    return arguments, lambda _: filled
+
+
+def _backward_scan(layer, *shapes):
+    """The scan's own gates, cells and states, so that gradients stay what they are in training."""
+    forward, _ = _scan(layer, *shapes)
+    gemm, scratch, w, h0, c0, lane, lanes, gates, c, states = forward
+    importlib.import_module(f"npixel.layers.{layer}")._scan(*forward)
+    dz, dw, dh0, dc0 = np.empty_like(gates), np.zeros_like(w), np.zeros_like(h0), np.zeros_like(c0)
+    filled = {"dz": dz, "dw": dw, "dh0": dh0, "dc0": dc0}
+    back = np.ascontiguousarray(np.swapaxes(w, -1, -2))
+    return (gemm, scratch, back, h0, c0, lane, lanes, _normal(*c.shape), gates, c, states, dz, dw, dh0, dc0), lambda _: filled
+
+
+def _normal(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
+
+
+T, wide = 784, 128                                     # of the LSTM over a line of pixels
+SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 4 * h), (h,)), "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}
+
+CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
+         **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
+         **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
 
 IN_LOOPS = "copies inside compiled loops, where its definition cannot be called: even is enough"
 
 
-def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, least=1.0, note=""):
+def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, least=1.0, note="", environment=None):
+    """environment: of the definition's process, where it calls other kernels"""
     return Row(
-        name=name.split(".")[-1].lstrip("_"),
+        name=case if environment else name.split(".")[-1].lstrip("_"),
         call=name,
         shapes=shapes,
         implementations=(Implementation("compiled", kernel, arguments={"which": "compiled"}),
-                         Implementation("NumPy definition", kernel, "definition", arguments={"which": "definition"})),
+                         Implementation("NumPy definition", kernel, "definition", arguments={"which": "definition"}, environment=environment or {})),
         dtype=dtype,
         arguments={"name": name, "case": case},
         tolerance=tolerance,
@@ -112,11 +167,18 @@ def _read_pixel(n, K, D):
     )
 
 
+OFF = {"NPIXEL_KERNELS": "off"}
+
 ROWS = (
     _alone("npixel.layers.conv2d._draw_canvas", "draw canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
     _alone("npixel.layers.conv2d._read_canvas", "read canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
     _read_pixel(1, 3, 32),
     _read_pixel(16, 3, 32),
+    _alone("npixel.layers.lstm_cell.cell", "cell", f"{PLACES} x {h}", tolerance=1e-5),
+    _alone("npixel.layers.lstm_cell.cell_backward", "cell backward", f"{PLACES} x {h}", tolerance=1e-5),
+    *(_alone(f"npixel.layers.{layer}._scan{way.replace(' ', '_')}", f"{layer} scan{way}", shapes, tolerance=1e-4, environment=OFF)
+      for layer, shapes in (("lstm", f"8 x {T} x {wide}"), ("row_lstm", f"2 x {H} x {W} x {h}"), ("diagonal_lstm", f"2 x {H} x {W} x {h}"))
+      for way in ("", " backward")),
     _alone("mdp.planning.value_iteration._sweep", "sweep", f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
            quick=True),
 )

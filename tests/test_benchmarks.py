@@ -15,7 +15,7 @@ for folder in (ROOT, ROOT / "tests"):                  # benchmarks is no instal
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from benchmarks import convolution, families, others, plots, report, runner, statistics  # noqa: E402    light: workers import this
+from benchmarks import convolution, families, others, plots, recurrent, report, runner, statistics  # noqa: E402    light: workers import this
 from benchmarks.row import Call, Implementation, Row, Target, relative_difference  # noqa: E402
 
 EFFORT = runner.Effort(threads=1, rounds=2, fewest=2, seconds=1.0, patience=60.0)
@@ -324,6 +324,48 @@ def test_a_row_of_convolution_computes_the_same_in_every_implementation(monkeypa
         for other in outputs[1:]:
             assert other.keys() == outputs[0].keys()
             assert all(relative_difference(other[key], outputs[0][key]) < 1e-5 for key in other)
+
+
+@pytest.mark.parametrize("one", recurrent.ROWS, ids=lambda one: one.name)
+def test_a_row_of_recurrent_layers_computes_the_same_in_every_implementation(one, monkeypatch):
+    pytest.importorskip("torch")
+    for name, size in (("N", 2), ("H", 5), ("W", 4)):
+        monkeypatch.setattr(recurrent, name, size)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    small = {"D": 8, "T": 7, "hidden": 4}
+    arguments = {key: small.get(key, value) for key, value in one.arguments.items()}
+    calls = [(other.compared, other.setup(**arguments, **other.arguments)) for other in one.implementations]
+    outputs = [call.read(call.run()) for compared, call in calls if compared]
+    assert len(outputs) >= 3
+    for other in outputs[1:]:
+        assert other.keys() == outputs[0].keys()
+        assert all(relative_difference(other[key], outputs[0][key]) < 1e-4 for key in other), one.name
+    for compared, call in calls:
+        if not compared:
+            call.run()
+
+
+@pytest.mark.parametrize("name, states", [("row_lstm", 1), ("diagonal_lstm", 1), ("diagonal_bilstm", 2)])
+def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, states):
+    module, x, weights, taps, _ = recurrent.inputs(name, 8)
+    _, cache = module.forward(x, *weights, taps=taps)
+    held = {}                                          # each block of memory once; the input and the weights are the caller's
+
+    def weigh(value):
+        if isinstance(value, np.ndarray):
+            while isinstance(value.base, np.ndarray):
+                value = value.base
+            held[id(value)] = value.nbytes
+        elif isinstance(value, (tuple, list)):
+            for part in value:
+                weigh(part)
+
+    weigh(cache)
+    for array in (x, *weights):
+        held.pop(id(array), None)
+    gates_cells_states = states * 6 * x.shape[0] * x.shape[1] * x.shape[2] * 8 * x.itemsize
+    small = sum(weight.nbytes + weight.size for weight in weights) + 2**14         # weights masked, masks of bools, starts of every row
+    assert gates_cells_states <= sum(held.values()) <= gates_cells_states + small
 
 
 def test_ceilings_name_a_rate_of_this_machine():
