@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
 from closed_forms import colour, kernel_mask  # noqa: E402
+from oracles.torch_gated import gated_pixelcnn  # noqa: E402
 
 
 def run(model, x, doutputs):
@@ -169,4 +170,4 @@ def fvbn(params, x, config):
 
 
 MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
-          "diagonal_bilstm": pixelrnn(both_diagonals)}
+          "diagonal_bilstm": pixelrnn(both_diagonals), "gated_pixelcnn": gated_pixelcnn}
