@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import cases_mdp
 from npixel import masks
+from npixel.layers import dropout
 from npixel.losses import discretized_logistic_mixture
 from properties import Case
 
@@ -115,6 +116,81 @@ def _(draw, rng):
     offsets = draw(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=6, unique=True))
     taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < 0.8)
     return convolution(rng, 1e-3 + np.abs(x), C, D, taps, draw(st.integers(1, 3)), draw(st.integers(1, 2)))
+
+
+@case("npixel.layers.elu")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+    return Case((x,), past=lambda where: one_hot(x.shape[1:], where), scale=1e-6)
+
+
+@case("npixel.layers.concat_elu")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+    return Case((x,), past=lambda where: one_hot(x.shape[1:], (*where[:2], where[2] % x.shape[3])), scale=1e-6)
+
+
+@case("npixel.layers.gated_linear")
+def _(draw, rng):
+    N, H, W, D = draw(small), draw(size), draw(size), draw(small)
+
+    def past(where):
+        *place, d = where
+        seen = np.zeros((H, W, 2 * D), bool)
+        seen[(*place, d)] = seen[(*place, D + d)] = True
+        return seen
+
+    return Case((normal(rng, N, H, W, 2 * D),), past=past)
+
+
+@case("npixel.layers.dropout")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+    mask = np.broadcast_to(dropout.draw(rng, x.shape[1:], rate=draw(st.sampled_from([0.0, 0.5, 0.9])), dtype=np.float32), x.shape)
+    return Case((x,), {"mask": mask}, past=lambda where: one_hot(x.shape[1:], where) & (mask[0] > 0))
+
+
+@case("npixel.layers.shift")
+def _(draw, rng):
+    x = normal(rng, draw(small), draw(size), draw(size), draw(small))
+    rows, columns = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+
+    def past(where):
+        r, c, d = where
+        seen = np.zeros(x.shape[1:], bool)
+        if r >= rows and c >= columns:
+            seen[r - rows, c - columns, d] = True
+        return seen
+
+    return Case((x,), {"rows": rows, "columns": columns}, past=past)
+
+
+@case("npixel.layers.weight_norm")
+def _(draw, rng):
+    T, C, D = draw(size), draw(size), draw(small)
+    return Case((0.2 + normal(rng, T, C, D), normal(rng, D)), data=0)
+
+
+@case("npixel.layers.deconv2d")
+def _(draw, rng):
+    """Any list of taps, any mask, any stride; sizes that the stride does not divide; phases that no tap meets."""
+    x, C, D = image(draw, rng)
+    stride = draw(st.integers(1, 3))
+    H, W = (stride * n - draw(st.integers(0, stride - 1)) for n in x.shape[1:3])
+    offsets = draw(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=8, unique=True))
+    taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < draw(st.sampled_from([0.3, 0.8, 1.0])))
+
+    def past(where):
+        """By the definition: a convolution over the image with zeros between its pixels."""
+        r, c, d = where
+        seen = np.zeros(x.shape[1:], bool)
+        for (dr, dc), m in zip(*taps):
+            (i, row_rest), (j, column_rest) = divmod(r + dr, stride), divmod(c + dc, stride)
+            if not row_rest and not column_rest and 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+                seen[i, j] |= m[:, d]
+        return seen
+
+    return Case((x, normal(rng, len(offsets), C, D), normal(rng, D)), {"taps": taps, "size": (H, W), "stride": stride}, past=past)
 
 
 @case("npixel.layers.fully_visible")
