@@ -16,10 +16,10 @@ import math
 import numpy as np
 
 from . import checkpoint, sampling
-from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, pixelcnn, raster_lstm, row_lstm
+from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm
 
 MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm,
-          "diagonal_bilstm": diagonal_bilstm, "gated_pixelcnn": gated_pixelcnn}
+          "diagonal_bilstm": diagonal_bilstm, "multiscale_pixelrnn": multiscale_pixelrnn, "gated_pixelcnn": gated_pixelcnn, "pixelcnn_pp": pixelcnn_pp}
 
 CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
 
@@ -108,6 +108,8 @@ class Model:
         if per not in ("image", "subpixel"):
             raise ValueError(f'per must be "image" or "subpixel", not {per!r}')
         images = self.check_images(images)
+        if per == "subpixel" and hasattr(self.loss, "terms"):              # a loss that is joint over the colours of a pixel: by the chain rule
+            return self._in_chunks(images, condition, lambda outputs, part: self.loss.terms(outputs, targets=part))
         terms = self._in_chunks(images, condition, lambda outputs, part: self.loss.forward(outputs, targets=part)[0])
         return terms.reshape(len(images), -1).sum(axis=1) if per == "image" else terms
 
@@ -216,15 +218,18 @@ class Model:
         return self.loss.draw(outputs, uniforms=uniforms)
 
     def encode(self, images):
-        return encode(images, self.levels, self.dtype)
+        """Levels as the numbers the network sees: `encode` above, or the module's own."""
+        return getattr(self.module, "encode", encode)(images, self.levels, self.dtype)
 
     # the rest
 
-    def init_from_data(self, images, rng=None):
-        """Start from data, where the model knows how (fvbn's biases): replaces `params` in place; else nothing happens."""
+    def init_from_data(self, images, rng=None, *, condition=None):
+        """Start from data, where the model knows how (fvbn's biases, pixelcnn_pp's scales): replaces `params` in place; else nothing happens."""
         images = self.check_images(images)
         if hasattr(self.module, "init_from_data"):
-            params = self.module.init_from_data(self.params, self.encode(images), self.config, rng=rng)
+            self.check_condition(condition, len(images))
+            extra = {} if condition is None else {"condition": condition}
+            params = self.module.init_from_data(self.params, self.encode(images), self.config, rng=rng, **extra)
             for name, weights in params.items():
                 for old, new in zip(self.params[name], weights):
                     old[...] = new
