@@ -32,12 +32,21 @@ PIXELCNNS = [((5, 7, 1), 2, dict(first_kernel=3, layers=1)),
              ((4, 3, 2), 4, dict(first_kernel=3, layers=2, hidden=5))]
 SIZES = [((4, 6, 1), 2), ((5, 3, 1), 2), ((3, 4, 1), 4), ((2, 3, 3), 2), ((2, 3, 3), 4)]
 # the same for the recurrent models, which have no end upward; with a kernel of 5 or 7, m < k: there a colour is between seen and not seen
-RECURRENT = [((5, 7, 1), 2, dict(first_kernel=3, layers=1)), ((7, 5, 1), 2, dict(first_kernel=3, layers=2)), ((4, 8, 1), 2, dict(first_kernel=3, layers=3)),
-             ((7, 9, 1), 2, dict(first_kernel=7, layers=1)), ((4, 9, 1), 2, dict(first_kernel=7, layers=2)), ((6, 5, 1), 4, dict(first_kernel=7, layers=3)),
-             ((1, 5, 1), 2, dict(first_kernel=3, layers=1)), ((5, 1, 1), 2, dict(first_kernel=3, layers=1)), ((9, 3, 1), 2, dict(first_kernel=3, layers=1)),
-             ((4, 5, 3), 2, dict(first_kernel=3, layers=1, hidden=4, head=5)), ((3, 6, 3), 4, dict(first_kernel=3, layers=2, hidden=5, head=3)),
-             ((3, 5, 3), 2, dict(first_kernel=7, layers=1, hidden=7, head=4)), ((2, 6, 3), 2, dict(first_kernel=7, layers=2, hidden=4, head=4)),
-             ((3, 4, 3), 4, dict(first_kernel=3, layers=3, hidden=3, head=3)), ((4, 3, 2), 4, dict(first_kernel=3, layers=2, hidden=5))]
+RECURRENT = [((5, 7, 1), 2, dict(first_kernel=3, layers=1)),
+             ((7, 5, 1), 2, dict(first_kernel=3, layers=2)),
+             ((4, 8, 1), 2, dict(first_kernel=3, layers=3)),
+             ((9, 3, 1), 2, dict(first_kernel=3, layers=1)),
+             ((7, 9, 1), 2, dict(first_kernel=7, layers=1)),
+             ((4, 9, 1), 2, dict(first_kernel=7, layers=2)),
+             ((6, 5, 1), 4, dict(first_kernel=7, layers=3)),
+             ((1, 5, 1), 2, dict(first_kernel=3, layers=1)),
+             ((5, 1, 1), 2, dict(first_kernel=3, layers=1)),
+             ((4, 5, 3), 2, dict(first_kernel=3, layers=1, hidden=4, head=5)),
+             ((3, 6, 3), 4, dict(first_kernel=3, layers=2, hidden=5, head=3)),
+             ((3, 4, 3), 4, dict(first_kernel=3, layers=3, hidden=3, head=3)),
+             ((3, 5, 3), 2, dict(first_kernel=7, layers=1, hidden=7, head=4)),
+             ((2, 6, 3), 2, dict(first_kernel=7, layers=2, hidden=4, head=4)),
+             ((4, 3, 2), 4, dict(first_kernel=3, layers=2, hidden=5))]
 RECURRENT = [(name, shape, levels, config | options) for shape, levels, config in RECURRENT for name, options in
              [("row_lstm", {"kernel": 3}), ("row_lstm", {"kernel": 5, "skip": False}), ("diagonal_lstm", {}), ("diagonal_bilstm", {"skip": False}),
               ("diagonal_bilstm", {"padding": "evolve"})]]

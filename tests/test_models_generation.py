@@ -16,9 +16,16 @@ from npixel.losses import bernoulli, categorical
 from npixel.models import fvbn, pixelcnn
 
 SIZES = [((4, 5, 1), 2), ((5, 3, 1), 4), ((3, 4, 3), 2), ((2, 4, 3), 4), ((1, 6, 1), 2), ((5, 1, 3), 2)]
-CASES = [(name, *size, {}) for name in NAMES for size in SIZES] + [("pixelcnn", (6, 8, 1), 2, {"first_kernel": 7, "layers": 3}),
-                                                                   ("pixelcnn", (4, 5, 3), 2, {"kernel": 5, "hidden": 7, "head_layers": 0}),
-                                                                   ("pixelcnn", (2, 3, 3), 256, {"layers": 1})]
+CASES = [(name, *size, {}) for name in NAMES for size in SIZES]
+CASES += [("pixelcnn", (6, 8, 1), 2, {"first_kernel": 7, "layers": 3}),
+          ("pixelcnn", (4, 5, 3), 2, {"kernel": 5, "hidden": 7, "head_layers": 0}),
+          ("pixelcnn", (2, 3, 3), 256, {"layers": 1}),
+          ("raster_lstm", (2, 3, 3), 256, {"layers": 1}),
+          ("row_lstm", (5, 6, 1), 2, {"first_kernel": 7, "kernel": 3, "layers": 3, "skip": False}),
+          ("row_lstm", (2, 3, 3), 256, {"kernel": 1, "layers": 1}),
+          ("diagonal_lstm", (5, 6, 1), 2, {"first_kernel": 7, "padding": "start", "layers": 3, "skip": True}),
+          ("diagonal_bilstm", (5, 6, 1), 2, {"first_kernel": 7, "padding": "evolve", "skip": False}),
+          ("diagonal_bilstm", (2, 3, 3), 256, {"layers": 1, "padding": "evolve"})]
 every_case = pytest.mark.parametrize("name, image_shape, levels, config", CASES)
 LIKE_FORWARD = 1e-12                                   # the same sums in another order: some 1e-15, times the layers
 
@@ -204,6 +211,10 @@ def uniforms(model, n, seed=0):
     ("pixelcnn", (8, 8, 3), 256, dict(hidden=8, layers=2, first_kernel=7, head=8)),
     ("fvbn", (28, 28, 1), 2, {}),
     ("fvbn", (4, 3, 3), 8, {}),
+    ("raster_lstm", (8, 7, 3), 8, {}),
+    ("row_lstm", (9, 8, 1), 8, {"kernel": 3, "skip": False}),
+    ("diagonal_lstm", (9, 8, 1), 8, {"padding": "start"}),
+    ("diagonal_bilstm", (9, 8, 1), 8, {"padding": "evolve"}),
     *[(name, *size, {}) for name in NAMES for size in SIZES]])
 def test_cached_samples_are_naive_samples(name, image_shape, levels, config):
     model = small(name, image_shape, levels, scale=2, **config)            # large weights: what was drawn before matters
@@ -228,7 +239,7 @@ def test_cached_logits_are_naive_logits(name, image_shape, levels, dtype, tolera
     for (where, a), (also, b) in zip(sampling.walk(model, cached), sampling.walk(model, naive, naive=True), strict=True):
         assert where == also and error(a, b, scale) <= tolerance
         cached[where], naive[where] = truth[where], truth[where]
-        places += 1
+        places += truth[where][0].size                                     # one sub-pixel, or all colours of a pixel
     assert places == np.prod(image_shape) and (cached == truth).all()
 
 
@@ -350,9 +361,10 @@ def law_of_samples(name, image_shape=(3, 3, 1), levels=2, n=50_000):
 
 @pytest.mark.parametrize("image_shape, levels", [((3, 3, 1), 2), ((2, 2, 1), 4), ((1, 3, 3), 2)])
 @pytest.mark.parametrize("name", NAMES)
-def test_200_000_samples_have_the_law_that_enumeration_gives(name, image_shape, levels):
-    """p > 1e-4: a right sampler fails for one seed in ten thousand, and the seed is fixed."""
-    assert law_of_samples(name, image_shape, levels, n=200_000) > 1e-4
+def test_samples_have_the_law_that_enumeration_gives(name, image_shape, levels):
+    """p > 1e-4: a right sampler fails for one seed in ten thousand, and the seed is fixed. The two fastest models, which have the walk
+    and the draw in common with all others, draw 200,000; the rest as many as show every fault planted below."""
+    assert law_of_samples(name, image_shape, levels, **({"n": 200_000} if name in ("fvbn", "pixelcnn") else {})) > 1e-4
 
 
 def law_of_completions(model, image, known, n=50_000):

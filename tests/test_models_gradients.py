@@ -19,7 +19,8 @@ CASES = [("pixelcnn", (5, 7, 1), 2, {}),
          ("pixelcnn", (4, 3, 1), 256, {}),
          ("pixelcnn", (3, 2, 3), 256, {"layers": 1}),
          ("pixelcnn", (2, 3, 3), 2, {"layers": 0}),
-         ("raster_lstm", (5, 3, 1), 2, {}), ("raster_lstm", (2, 3, 3), 4, {"layers": 3, "hidden": 5}), ("raster_lstm", (2, 3, 3), 2, {"layers": 0}),
+         ("raster_lstm", (5, 3, 1), 2, {}), ("raster_lstm", (2, 3, 3), 4, {"layers": 3, "hidden": 5}),
+         ("raster_lstm", (2, 3, 3), 2, {"layers": 0}),
          ("row_lstm", (5, 7, 1), 2, {}), ("row_lstm", (4, 5, 3), 2, {"skip": False}), ("row_lstm", (3, 4, 3), 4, {"kernel": 3, "first_kernel": 7}),
          ("row_lstm", (6, 2, 1), 4, {"kernel": 7, "layers": 1, "skip": False, "head_layers": 0}), ("row_lstm", (3, 2, 1), 256, {"kernel": 1}),
          *(("diagonal_lstm", shape, 2, {"padding": padding, "skip": skip}) for shape in [(5, 3, 1), (3, 4, 3)]
@@ -155,8 +156,9 @@ def dead_weights(model):
     along = kernel_mask(K, wide, 4 * narrow, own=True)[K // 2] == 0        # of an LSTM: one row, four gates
     result = {("first", "w"): dead(model.config.first_kernel, image, wide, own=False)}
     for n in range(model.config.layers):
-        result |= {(f"reduce{n}", "w"): dead(1, wide, narrow), (f"conv{n}", "w"): dead(K, narrow, narrow), (f"expand{n}", "w"): dead(1, narrow, wide),
-                   (f"skip{n}", "w"): dead(1, narrow, wide), (f"lstm{n}", "w_is"): along, (f"lstm{n}", "w_is_right"): along}
+        result |= {(f"reduce{n}", "w"): dead(1, wide, narrow), (f"conv{n}", "w"): dead(K, narrow, narrow),
+                   (f"lstm{n}", "w_is"): along, (f"lstm{n}", "w_is_right"): along,
+                   (f"expand{n}", "w"): dead(1, narrow, wide), (f"skip{n}", "w"): dead(1, narrow, wide)}
     for n in range(model.config.head_layers):
         result[f"head{n}", "w"] = dead(1, wide if n == 0 else head, head)
     result["logits", "w"] = dead(1, head if model.config.head_layers else wide, logits)

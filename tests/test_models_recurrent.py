@@ -176,8 +176,8 @@ def test_a_diagonal_bilstm_put_together_here_is_right(monkeypatch, which):
     assert is_right(result) and result.unseen == 10
 
 
-@pytest.mark.parametrize("which, leaks, offsets", [("not shifted", 90, {(0, e) for e in range(5)}), ("shifted up", 240, None), ("padded below", 175, None),
-                                                   ("rows flipped", 312, None)])
+@pytest.mark.parametrize("which, leaks, offsets", [("not shifted", 90, {(0, e) for e in range(5)}), ("shifted up", 240, None),
+                                                   ("padded below", 175, None), ("rows flipped", 312, None)])
 def test_a_diagonal_bilstm_that_sees_the_future_is_caught(monkeypatch, which, leaks, offsets):
     plant_layer(monkeypatch, "diagonal_bilstm", forward=bilstm(BILSTMS[which]))
     result, model = report(**BILSTM)
@@ -335,7 +335,8 @@ def test_a_gradient_that_is_cut_half_way_is_caught(monkeypatch, catches):
 # gradients
 
 
-PROBLEMS = [("raster_lstm", (2, 3, 3), 2, {}), ("row_lstm", (3, 4, 3), 2, {}), ("diagonal_lstm", (3, 4, 3), 2, {}), ("diagonal_bilstm", (3, 4, 3), 2, {})]
+PROBLEMS = [("raster_lstm", (2, 3, 3), 2, {}), ("row_lstm", (3, 4, 3), 2, {}), ("diagonal_lstm", (3, 4, 3), 2, {}),
+            ("diagonal_bilstm", (3, 4, 3), 2, {})]
 
 
 @pytest.mark.parametrize("catches", gradients.CHECKS)
