@@ -2,11 +2,13 @@
 
     m = mdp.problems.gridworld()
     s = mdp.solve(m)                  s.lower <= v of s.policy <= v* <= s.upper, rounding included; every criterion, every method
+    x = mdp.solve_exact(m)            the same as fractions, every optimal action, and x.certificate, which mdp.verify(m, ...) checks
     mdp.evaluate(m, s.policy).v       any policy, by linear solve
     mdp.simulate(m, s.policy, rng)    trajectories
 
 Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators), evaluation (one policy), planning/ (the best
-policy: enumerate_policies is the definition), simulation, problems/ (textbook examples with their published answers), policy_evaluation (a layer
+policy: enumerate_policies is the definition), exact (fractions and certificates;
+rational, lifting and verify beside it), transforms, simulation, problems/ (textbook examples with their published answers), policy_evaluation (a layer
 with gradients). numbers, graph and linear are the tools below them.
 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
@@ -15,10 +17,12 @@ Letters: S states, A actions, K available pairs (state, action), J outcomes, T s
 from . import bellman, problems, transforms
 from .chains import MarkovChain, MarkovRewardProcess
 from .evaluation import ConvergenceWarning, Evaluation, evaluate
+from .exact import ExactSolution, solve_exact
 from .formats.json_file import load, save
 from .model import MDP
-from .planning import Constrained, Solution, solve, solve_constrained
+from .planning import Constrained, Proof, Solution, certify, solve, solve_constrained
 from .simulation import Trajectory, log_prob, returns, simulate
+from .verify import verify
 
-__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "Trajectory", "ConvergenceWarning",
-           "bellman", "problems", "transforms", "evaluate", "solve", "solve_constrained", "simulate", "log_prob", "returns", "load", "save"]
+__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "ExactSolution", "Proof", "Trajectory", "ConvergenceWarning",
+           "bellman", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save"]

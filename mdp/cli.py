@@ -1,6 +1,6 @@
-"""The command line: mdp solve | evaluate | simulate | problems | demo.
+"""The command line: mdp solve | verify | evaluate | simulate | problems | demo.
 
-Exit status: 0; 1 if a solution did not reach its tolerance (its bounds are valid all the same); 2 for bad input, in one line.
+Exit status: 0; 1 if a solution did not reach its tolerance (its bounds are valid all the same) or a certificate is rejected; 2 for bad input, in one line.
 """
 
 import json
@@ -15,10 +15,13 @@ from npixel.command import Parser, add_json, print_json, run
 
 from . import layout
 from .evaluation import ConvergenceWarning, evaluate
+from .exact import solve_exact
 from .formats.json_file import load, save
 from .planning import METHODS, solve
 from .problems import PROBLEMS
+from .rational import rational
 from .simulation import returns, simulate
+from .verify import verify
 
 
 def main(argv=None):
@@ -40,8 +43,17 @@ def parser():
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
     command.add_argument("--tol", type=float, default=1e-8, help="how far apart the bounds may be (default 1e-8)")
     command.add_argument("--minimize", action="store_true", help="rewards are costs")
+    command.add_argument("--exact", action="store_true", help="in fractions, with every optimal action; floats are read as the fractions they stand for")
+    command.add_argument("--certificate", metavar="FILE", help="with --exact: write the certificate, for mdp verify")
     add_json(command)
     command.set_defaults(call=_solve)
+
+    command = commands.add_parser("verify", help="check a certificate, in integers", description="Check a certificate of mdp solve --exact against a process, "
+                                  "with nothing but integers. Exit status 0 if every statement holds, 1 if not.")
+    _add_model(command)
+    command.add_argument("certificate", metavar="CERTIFICATE", help="a file written by mdp solve --exact --certificate")
+    add_json(command)
+    command.set_defaults(call=_verify)
 
     command = commands.add_parser("evaluate", help="value, variance and visits of one policy", description="Evaluate a policy exactly.")
     _add_model(command)
@@ -147,6 +159,10 @@ def _solve(arguments):
     m = _model(arguments)
     if arguments.criterion == "finite_horizon" and arguments.horizon is None:
         raise ValueError("--criterion finite_horizon needs --horizon")
+    if arguments.certificate is not None and not arguments.exact:
+        raise ValueError("--certificate needs --exact")
+    if arguments.exact:
+        return _solve_exactly(m, arguments)
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)             # said below, and by the exit status
@@ -172,6 +188,68 @@ def _solve(arguments):
     if not s.converged:
         print(f"mdp: not converged: the bounds are {width:.3g} apart, --tol is {s.tol:g}; they are valid", file=sys.stderr)
         return 1
+
+
+def _solve_exactly(m, arguments):
+    if arguments.method != "auto" or arguments.max_iterations is not None:
+        raise ValueError("--exact has its own method: leave out --method and --max-iterations")
+    began = time.perf_counter()
+    s = solve_exact(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize,
+                    miss=None if arguments.miss is None else float(arguments.miss))
+    seconds = time.perf_counter() - began
+    if arguments.certificate is not None:
+        Path(arguments.certificate).write_text(json.dumps(s.certificate) + "\n", encoding="utf-8")
+    first = s.v.ndim == 2
+    v, ties = (s.v[0], s.optimal_actions[0] if len(s.optimal_actions) else [frozenset()] * m.num_states) if first else (s.v, s.optimal_actions)
+    names = [str(name) for name in m.state_names]
+    actions = [[str(m.action_names[a]) for a in sorted(best)] for best in ties]
+    columns = {"v": v} if s.bias is None else {"gain": s.gain, "bias": s.bias}
+    if arguments.json:
+        print_json({"criterion": s.criterion, "exact": True, "iterations": s.iterations, "seconds": seconds, "model": s.certificate["model"],
+                    **{name: dict(zip(names, map(_fraction, x))) for name, x in columns.items()}, "optimal_actions": dict(zip(names, actions))})
+        return
+    print(f"{m!r}: {s.criterion} exactly, {s.iterations} policies evaluated, {seconds:.3f} s")
+    width = max(map(len, names + ["state"]))
+    texts = {name: [_short(x) for x in column] for name, column in columns.items()}
+    wide = {name: max(map(len, column + [name])) + 3 for name, column in texts.items()}
+    print(f"{'state':{width}}" + "".join(f"{name:>{wide[name]}}" for name in texts) + "   optimal actions")
+    for i, name in enumerate(names[:200]):
+        print(f"{name:{width}}" + "".join(f"{texts[c][i]:>{wide[c]}}" for c in texts) + "   " + (", ".join(actions[i]) or "(terminal)"))
+    if len(names) > 200:
+        print(f"... and {len(names) - 200} more states; --json prints all")
+
+
+def _fraction(x):
+    """A Fraction as text; digits beyond what Python converts by default stay hexadecimal."""
+    try:
+        return str(x)
+    except ValueError:
+        return f"{hex(x.numerator)}/{hex(x.denominator)}"
+
+
+def _short(x):
+    text = _fraction(x)
+    return text if len(text) <= 40 else f"{float(x):.12g} (denominator of {x.denominator.bit_length()} bits)"
+
+
+def _verify(arguments):
+    m = _model(arguments)
+    try:
+        certificate = json.loads(Path(arguments.certificate).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{arguments.certificate}: not JSON: {error}") from None
+    if not isinstance(certificate, dict) or certificate.get("format") != "mdp-certificate":
+        raise ValueError(f'{arguments.certificate}: not a certificate: expected an object with "format": "mdp-certificate"')
+    began = time.perf_counter()
+    good = verify(m, certificate)
+    seconds = time.perf_counter() - began
+    same = certificate.get("model") == rational(m).hash
+    if arguments.json:
+        print_json({"verified": good, "same_model": same, "criterion": certificate.get("criterion"), "seconds": seconds})
+    else:
+        print(f"{'verified' if good else 'REJECTED' if same else 'REJECTED: it is about another process'}: {certificate.get('criterion')}, "
+              f"{m.num_states} states, {m.num_pairs} pairs, {seconds:.3f} s")
+    return 0 if good else 1
 
 
 def _evaluate(arguments):

@@ -22,7 +22,7 @@ MOST = 10_000                                # the largest denominator guessed f
 
 
 class Rational(NamedTuple):
-    """Lists of Python integers, nothing else.   S states, K pairs"""
+    """Lists of Python integers (and bools), nothing else.   S states, K pairs"""
     S: int
     A: int
     pair_ptr: list                           # (S+1,)
@@ -33,6 +33,7 @@ class Rational(NamedTuple):
     n: list                                  # (K,) list of positive integers that sum to D: P(t | k) = n / D
     r: list                                  # (K,) expected reward (numerator, denominator)
     g: list                                  # (K,) discount (numerator, denominator)
+    zero: list                               # (K,) bool: no outcome has a reward
     hash: str                                # sha256 of all of the above
 
 
@@ -46,7 +47,7 @@ def rational(m):
     else:
         exact = m.exact_pair_gamma if m.exact_pair_gamma is not None else [_decimal(x) for x in m.pair_gamma.tolist()]
         discounts = [(g.numerator, g.denominator) for g in exact]
-    D, after, n, r = [], [], [], []
+    D, after, n, r, zero = [], [], [], [], []
     ptr, column = m.outcome_ptr.tolist(), m.next.tolist()
     for k in range(m.num_pairs):
         row, earned = {}, Fraction(0)
@@ -59,7 +60,8 @@ def rational(m):
         d = math.lcm(*(p.denominator for p in row.values()))
         D.append(d), after.append(list(row)), n.append([p.numerator * (d // p.denominator) for p in row.values()])
         r.append((earned.numerator, earned.denominator))
-    arrays = (m.num_states, m.num_actions, m.pair_ptr.tolist(), m.pair_state.tolist(), m.pair_action.tolist(), D, after, n, r, discounts)
+        zero.append(not any(reward[j] for j in range(ptr[k], ptr[k + 1])))
+    arrays = (m.num_states, m.num_actions, m.pair_ptr.tolist(), m.pair_state.tolist(), m.pair_action.tolist(), D, after, n, r, discounts, zero)
     return Rational(*arrays, hashlib.sha256(repr(arrays).encode()).hexdigest())
 
 

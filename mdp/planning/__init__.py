@@ -3,11 +3,12 @@
 Reading order, discounted: enumerate_policies (the definition), value_iteration, policy_iteration and its variants (_dense, _sparse, _krylov),
 iterate, gauss_seidel, modified_policy_iteration, anderson, prioritized_sweeping, topological, linear_programming and its dual.
 Finite horizon: backward_induction. Total reward: total, policy_iteration_total. Average reward: gain, policy_iteration_multichain.
-Under constraints: constrained. bounds and solution are shared, solve is the door.
+Under constraints: constrained. Any guess: certify. bounds and solution are shared, solve is the door.
 """
 
+from .certify import Proof, certify
 from .constrained import Constrained, solve_constrained
 from .solution import Solution
 from .solve import METHODS, solve
 
-__all__ = ["METHODS", "Constrained", "Solution", "solve", "solve_constrained"]
+__all__ = ["METHODS", "Constrained", "Proof", "Solution", "certify", "solve", "solve_constrained"]

@@ -55,7 +55,7 @@ def names(m, states):
 def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
     """Steps 1 to 3 -> Total.   e gamma = 1, rewards negated to minimise   goal bool (S,) or None
 
-    gain     (e, states, pairs) -> an object with .lower, .upper, .pairs: the best mean reward of an end component (exact.py passes its own)
+    gain     (e, states, pairs, origin, node) -> an object with .lower, .upper, .pairs: the best mean reward of an end component (exact.py passes its own)
     """
     kept = np.ones(e.r.size, bool) if goal is None else ~goal[e.owner]
     collapsed, origin, node, inside = collapse(e, kept, stay=goal is None)
@@ -90,14 +90,14 @@ def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
         cancelled[own[rewards == 0]] = True                              # rewards that cancel, not absent ones
         if (rewards <= 0).all() and not (graph.maximal_end_components(P, owner, cancelled)[0] >= 0).any():
             continue                                                     # negative by the signs alone
-        found = gain(collapsed, states, own)
+        found = gain(collapsed, states, own) if gain is component_gain else gain(collapsed, states, own, origin, node)
         if found.lower > 0 or (rewards >= 0).all() and (rewards > 0).any():
             positive[states] = True
             pairs[states] = found.pairs
         elif found.upper >= 0 and goal is None:
             which = members(np.isin(np.arange(N), states))
             raise ValueError(f"total reward is undefined (positive and negative parts are both infinite): a policy may stay for ever in {names(m, which)}, "
-                             f"with rewards of mean zero (between {found.lower:.3g} and {found.upper:.3g} per step)" + HINT)
+                             f"with rewards of mean zero (between {float(found.lower):.3g} and {float(found.upper):.3g} per step)" + HINT)
     if positive.any():
         inner = graph.almost_surely(P, owner, ends | positive)
         safe = allowed & inner[owner] & ~leads_to(P, ~inner)
