@@ -96,4 +96,6 @@ def _nbytes(state):
     """Bytes held by the arrays of a state, however it nests."""
     if isinstance(state, np.ndarray):
         return state.nbytes
+    if isinstance(state, dict):
+        state = list(state.values())
     return sum(map(_nbytes, state)) if isinstance(state, (tuple, list)) else 0

@@ -7,6 +7,7 @@ Written down from the geometry, without masks.py: with a first kernel K0 x K0 (m
     row_lstm             d = 0: -(m + n k) <= e <= -1;   d >= 1: -(m + (n + d) k) <= e <= max((d - 1) k + m, min(d k, W - 1 - c) - 1)
     diagonal_lstm        d = 0: e <= -1;                 d >= 1: e <= m
     diagonal_bilstm      everything before but (r - 1, W - 1) where c + m < W - 1
+    pixelcnn_pp          no formula: sets of pixels, handed on from map to map as the paper has it, `pixelcnn_pp` below
     gated_pixelcnn       with M = m + n k: d = 0: -M <= e <= -1;    1 <= d <= M + 1: |e| <= M
 
 Of the pixel itself, a colour sees the colours before it. Of any other visible pixel it sees every colour. There is one place between seen and not
@@ -56,6 +57,56 @@ def gated_pixelcnn(d, e, config, c):
     return config.image_shape[2] * (-M <= e <= (M if d else -1) and d <= M + 1)
 
 
+def pixelcnn_pp(config):
+    """(H, W, H, W) bool: the pixels that each place's outputs hold. A map is (h, w, H, W): what each of its places holds."""
+    H, W, _ = config.image_shape
+
+    def gather(held, shape, places):
+        """Each new place holds what the places that it reads hold; places(r, c) may lie outside."""
+        made = np.zeros((*shape, H, W), bool)
+        for r, c in np.ndindex(*shape):
+            for i, j in places(r, c):
+                if 0 <= i < held.shape[0] and 0 <= j < held.shape[1]:
+                    made[r, c] |= held[i, j]
+        return made
+
+    kernel = {"u": [(d, e) for d in (0, 1) for e in (-1, 0, 1)], "ul": [(d, e) for d in (0, 1) for e in (0, -1)]}      # d rows up, e columns to the right
+
+    def conv(held, stream):
+        return gather(held, held.shape[:2], lambda r, c: [(r - d, c + e) for d, e in kernel[stream]])
+
+    def resnet(held, stream, a):
+        return held | conv(conv(held, stream) | a, stream)
+
+    def shrink(held, stream):
+        half = -(-held.shape[0] // 2), -(-held.shape[1] // 2)
+        return gather(held, half, lambda r, c: [(2 * r - d, 2 * c + e) for d, e in kernel[stream]])
+
+    def grow(held, stream, shape):
+        return gather(held, shape, lambda r, c: [((r - d) // 2, (c + e) // 2) for d, e in kernel[stream] if (r - d) % 2 == 0 and (c + e) % 2 == 0])
+
+    image = np.eye(H * W, dtype=bool).reshape(H, W, H, W)
+    u = gather(image, (H, W), lambda r, c: [(r - 1 - d, c + e) for d, e in kernel["u"]])
+    ul = gather(image, (H, W), lambda r, c: [(r - 1, c - 1), (r - 1, c), (r - 1, c + 1), (r, c - 1), (r - 1, c - 1)])
+    us, uls, nothing = [u], [ul], np.zeros(1, bool)
+    for level in range(3):
+        if level:
+            u, ul = shrink(u, "u"), shrink(ul, "ul")
+            us.append(u), uls.append(ul)
+        for _ in range(config.layers):
+            u = resnet(u, "u", nothing)
+            ul = resnet(ul, "ul", u)
+            us.append(u), uls.append(ul)
+    u, ul = us.pop(), uls.pop()
+    for level in (2, 1, 0):
+        for _ in range(config.layers + (level < 2)):
+            u = resnet(u, "u", us.pop())
+            ul = resnet(ul, "ul", u | uls.pop())
+        if level:
+            u, ul = grow(u, "u", us[-1].shape[:2]), grow(ul, "ul", us[-1].shape[:2])
+    return ul
+
+
 SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm,
         "gated_pixelcnn": gated_pixelcnn}
 
@@ -63,8 +114,13 @@ SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row
 def visible(model):
     """(S, S) bool, S = H W C: entry [o, i] is True if the prediction of sub-pixel o sees sub-pixel i."""
     H, W, C = model.image_shape
-    sees = SEES[model.name]
     theory = np.zeros((H, W, C, H, W, C), bool)
+    if model.name == "pixelcnn_pp":                    # a pixel's colours come together, in the mixture's order
+        theory[...] = pixelcnn_pp(model.config)[:, :, None, :, :, None]
+        for r, c in np.ndindex(H, W):
+            theory[r, c, :, r, c] = np.tri(C, k=-1, dtype=bool)
+        return theory.reshape(H * W * C, H * W * C)
+    sees = SEES[model.name]
     for r, c, g, r2, c2, g2 in np.ndindex(theory.shape):
         d, e = r - r2, c2 - c
         if d == 0 and e == 0:
