@@ -30,7 +30,7 @@ from npixel.data import command as data_command
 from npixel.data.arrays import read as read_arrays
 from npixel.data.dataset import SPLITS
 from npixel.data.files import write_whole
-from npixel.evaluation import evaluate
+from npixel.evaluation import class_samples, condition, evaluate
 
 # the fields that models share, in words; what is particular to a model stands in its own file
 FIELDS = {
@@ -40,11 +40,13 @@ FIELDS = {
     "kernel": "width of the later kernels, odd",
     "head": "maps of each hidden 1x1 layer before the logits",
     "head_layers": "number of those layers",
-    "skip": "a connection from every LSTM layer to the head",
+    "skip": "a connection from every layer to the head",
     "padding": 'what stands left of the image: "start", learned states, or "evolve", states that the padding of the skewed map has gone through',
     "mixtures": "components of the mixture",
     "dropout": "probability that a feature is dropped in training",
-    "classes": "number of labels the model is conditioned on",
+    "classes": "number of labels the model is conditional on: those of the data set; 0: on none",
+    "condition_features": "length of the vector the model is conditional on; from Python only, a data set has none",
+    "condition_maps": "maps the model is conditional on; from Python only, a data set has none",
 }
 
 
@@ -151,8 +153,9 @@ def _train(arguments):
     options["batch"] = min(options["batch"], len(data.train)) if arguments.batch is None else options["batch"]
     _tell(arguments, f"{name}: {model.num_parameters:,} parameters, on {data.name}: {len(data.train):,} images of {_shape(data.image_shape)}, "
                      f"{data.levels} levels")
+    labels = {split: condition(model, data, split) for split in SPLITS}
     model.init_from_data(data.train)
-    result = training.fit(model, data.train, valid_images=data.valid, seed=arguments.seed, checkpoint=out, resume=arguments.resume,
+    result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"], seed=arguments.seed, checkpoint=out, resume=arguments.resume,
                           checkpoint_every=arguments.checkpoint_every, progress=not arguments.quiet, **options)
     if result.status == "interrupted":
         again = [*arguments.argv] if arguments.resume else [*arguments.argv, "--resume"]
@@ -187,6 +190,9 @@ def _add_evaluate(verbs):
     _add_file(parser)
     data_command.add_data_options(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default test)")
+    parser.add_argument("--samples", type=int, metavar="N", help="of a model with classes, also draw N images, and have the nearest training images say "
+                                                                 "whether they show the class they were drawn for")
+    parser.add_argument("--seed", type=int, default=0, help="of those samples (default 0)")
     command.add_json(parser)
     parser.set_defaults(call=_evaluate)
 
@@ -194,12 +200,19 @@ def _add_evaluate(verbs):
 def _evaluate(arguments):
     model = npixel.load(arguments.file)
     report = {"file": arguments.file, "model": model.name, "parameters": model.num_parameters}
-    report |= evaluate(model, _data_for(model, arguments), arguments.split)
+    data = _data_for(model, arguments)
+    report |= evaluate(model, data, arguments.split)
+    if arguments.samples is not None:
+        report["class_samples"] = class_samples(model, data, arguments.samples, rng=np.random.default_rng(_seed(arguments)))
     if arguments.json:
         command.print_json(report)
         return
     print(f"{'model':<11}{model.name}, {model.num_parameters:,} parameters")
     _show_evaluation(report)
+    if arguments.samples is not None:
+        drawn = report["class_samples"]
+        print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the class they were drawn for, say their {drawn['neighbours']} nearest training "
+              f"images, which are right for {100 * drawn['classifier']:.1f} % of the test images; {100 * drawn['copies']:.1f} % are copies of a training image")
 
 
 def _show_evaluation(report):
@@ -217,18 +230,21 @@ def _add_sample(verbs):
     parser = verbs.add_parser("sample", help="generate images", description="Generate images pixel by pixel.")
     _add_file(parser)
     parser.add_argument("-n", type=int, default=25, help="number of images (default 25)")
+    _add_class(parser, "each in turn")
     _add_drawing(parser, "samples")
     parser.set_defaults(call=_sample)
 
 
 def _sample(arguments):
     model, out = npixel.load(arguments.file), _out(arguments, "samples")
-    rng = np.random.default_rng(_seed(arguments))
+    rng, classes = np.random.default_rng(_seed(arguments)), getattr(model.config, "classes", 0)
+    labels = _class(model, arguments, arguments.n, np.arange(arguments.n) % classes if classes else None)
     began = time.perf_counter()
-    images = model.sample(arguments.n, rng, naive=arguments.naive)
+    images = model.sample(arguments.n, rng, naive=arguments.naive, condition=labels)
     seconds = time.perf_counter() - began
-    _write_images(out, lambda: plots.samples(images, levels=model.levels, title=f"{arguments.n} samples of {Path(arguments.file).name}"),
-                  images=images, levels=model.levels)
+    rows = images if labels is None or arguments.label is not None else {str(k): images[labels == k] for k in np.unique(labels)}
+    _write_images(out, lambda: plots.samples(rows, levels=model.levels, title=f"{arguments.n} samples of {Path(arguments.file).name}"),
+                  images=images, levels=model.levels, **({} if labels is None else {"labels": labels}))
     _say_drawn(arguments, out, len(images), seconds)
 
 
@@ -248,13 +264,17 @@ def _add_complete(verbs):
     known.add_argument("--rows", type=int, metavar="R", help="keep the upper R rows (default: half of them)")
     known.add_argument("--columns", type=int, metavar="K", help="keep the left K columns")
     known.add_argument("--known", metavar="FILE.npz", help="keep what is True in its array `known`, (H, W) or (H, W, C) bool")
+    _add_class(parser, "the label of each image")
     _add_drawing(parser, "completions")
     parser.set_defaults(call=_complete)
 
 
 def _complete(arguments):
     model, out = npixel.load(arguments.file), _out(arguments, "completions")
-    images, _ = _data_for(model, arguments).split(arguments.split)
+    data = _data_for(model, arguments)
+    images, _ = data.split(arguments.split)
+    labels = _class(model, arguments, len(images), None)
+    labels = condition(model, data, arguments.split) if labels is None else labels
     for option, value in (("-n", arguments.n), ("--draws", arguments.draws)):
         if value < 1:
             raise ValueError(f"{option} must be at least 1, is {value}")
@@ -262,15 +282,17 @@ def _complete(arguments):
         raise ValueError(f"-n is {arguments.n}, but the {arguments.split} split has only {len(images)} images")
     known = _known(arguments, model.image_shape)
     rng = np.random.default_rng(_seed(arguments))
-    given = images[np.sort(rng.permutation(len(images))[:arguments.n])]
+    chosen = np.sort(rng.permutation(len(images))[:arguments.n])
+    given = images[chosen]
+    labels = None if labels is None else np.tile(labels[chosen], arguments.draws)
     began = time.perf_counter()
-    drawn = model.complete(np.tile(given, (arguments.draws, 1, 1, 1)), known, rng, naive=arguments.naive)
+    drawn = model.complete(np.tile(given, (arguments.draws, 1, 1, 1)), known, rng, naive=arguments.naive, condition=labels)
     seconds = time.perf_counter() - began
     exact = exact_conditional(known, model.order)
     rows = {f"draw {i + 1}": drawn[i * arguments.n:(i + 1) * arguments.n] for i in range(arguments.draws)}
     _write_images(out, lambda: plots.completions(given, known, rows | {"the image": given}, levels=model.levels,
                                                  title=f"Completions by {Path(arguments.file).name}"),
-                  images=drawn, given=given, known=known, levels=model.levels)
+                  images=drawn, given=given, known=known, levels=model.levels, **({} if labels is None else {"labels": labels}))
     words = "the exact conditional given the known pixels" if exact else \
         "not the exact conditional: some known pixels come after unknown ones, and do not influence them"
     _say_drawn(arguments, out, len(drawn), seconds, law=words, exact=exact)
@@ -306,6 +328,22 @@ def _within(option, value, most):
     if not 0 <= value <= most:
         raise ValueError(f"{option} must be in [0, {most}], is {value}")
     return value
+
+
+def _add_class(parser, default):
+    parser.add_argument("--class", type=int, metavar="K", dest="label", help=f"of a model with classes: the class that is drawn (default {default})")
+
+
+def _class(model, arguments, n, default):
+    """n labels, all that of --class, or `default` without it."""
+    if arguments.label is None:
+        return default
+    classes = getattr(model.config, "classes", 0)
+    if not classes:
+        raise ValueError(f"--class is for a model with classes; this {model.name} has none")
+    if not 0 <= arguments.label < classes:
+        raise ValueError(f"--class must be in [0, {classes}), is {arguments.label}")
+    return np.full(max(n, 0), arguments.label)
 
 
 def _add_drawing(parser, what):
