@@ -36,15 +36,15 @@ def _draw_canvas():
     x = np.random.default_rng(0).standard_normal((H, W, D), np.float32)
     pitch, height = W + REACH, H + 2 * REACH + 1
     X = np.zeros((height * pitch, D), np.float32)
-    return (X, x, REACH, pitch, REACH, height, 1), lambda _: {"X": X}
+    return (X, x, REACH, pitch, REACH, height, 1, False), lambda _: {"X": X}
 
 
 def _read_canvas():
     """And back."""
     pitch, height = W + REACH, H + 2 * REACH + 1
     X = np.random.default_rng(0).standard_normal((height * pitch, D), np.float32)
-    x = np.zeros((H, W, D), np.float32)
-    return (X, x, REACH, pitch, REACH, height, 1), lambda _: {"x": x}
+    x, dx = np.zeros((H, W, D), np.float32), np.zeros((H, W, D), np.float32)
+    return (X, x, dx, REACH, pitch, REACH, height, 1, False), lambda _: {"dx": dx}
 
 
 S, A, B = 20_000, 4, 5                                 # states, actions, successors of each pair
@@ -75,6 +75,20 @@ def _cell_backward():
     gates, before, c, dh, dc = np.abs(_normal(PLACES, 4 * h)) / 4, _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h)
     dz = np.empty_like(gates)
     return (gates, before, c, dh, dc, dz), lambda _: {"dz": dz, "dc": dc}
+
+
+def _gate():
+    """The features of one image, both halves of a gate of D."""
+    x = _normal(H * W, 2 * D)
+    gates, y = np.empty_like(x), np.empty((H * W, D), np.float32)
+    return (x, gates, y), lambda _: {"gates": gates, "y": y}
+
+
+def _gate_backward():
+    """And back."""
+    dy, gates = _normal(H * W, D), np.tanh(_normal(H * W, 2 * D))
+    dx = np.empty_like(gates)
+    return (dy, gates, dx), lambda _: {"dx": dx}
 
 
 def _scan(layer, places, w_ss, start):
@@ -112,6 +126,7 @@ T, wide = 784, 128                                     # of the LSTM over a line
 SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 4 * h), (h,)), "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}
 
 CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
+         "gate": _gate, "gate backward": _gate_backward,
          **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
          **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
 
@@ -174,6 +189,8 @@ ROWS = (
     _alone("npixel.layers.conv2d._read_canvas", "read canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
     _read_pixel(1, 3, 32),
     _read_pixel(16, 3, 32),
+    _alone("npixel.layers.gated_activation._gate", "gate", f"{H * W} x 2 {D}", tolerance=1e-5),
+    _alone("npixel.layers.gated_activation._gate_backward", "gate backward", f"{H * W} x 2 {D}", tolerance=1e-5),
     _alone("npixel.layers.lstm_cell.cell", "cell", f"{PLACES} x {h}", tolerance=1e-5),
     _alone("npixel.layers.lstm_cell.cell_backward", "cell backward", f"{PLACES} x {h}", tolerance=1e-5),
     *(_alone(f"npixel.layers.{layer}._scan{way.replace(' ', '_')}", f"{layer} scan{way}", shapes, tolerance=1e-4, environment=OFF)
