@@ -154,7 +154,7 @@ def _train(arguments):
     _tell(arguments, f"{name}: {model.num_parameters:,} parameters, on {data.name}: {len(data.train):,} images of {_shape(data.image_shape)}, "
                      f"{data.levels} levels")
     labels = {split: condition(model, data, split) for split in SPLITS}
-    model.init_from_data(data.train)
+    model.init_from_data(data.train, np.random.default_rng(_seed(arguments)), condition=labels["train"])
     result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"], seed=arguments.seed, checkpoint=out, resume=arguments.resume,
                           checkpoint_every=arguments.checkpoint_every, progress=not arguments.quiet, **options)
     if result.status == "interrupted":
