@@ -8,7 +8,7 @@
 
 Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators), evaluation (one policy), planning/ (the best
 policy: enumerate_policies is the definition), exact (fractions and certificates;
-rational, lifting and verify beside it), transforms, simulation, problems/ (textbook examples with their published answers), policy_evaluation (a layer
+rational, lifting and verify beside it), transforms, pomdp (seen through observations), formats/, simulation, problems/ (textbook examples with their published answers), policy_evaluation (a layer
 with gradients). numbers, graph and linear are the tools below them.
 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
@@ -18,11 +18,17 @@ from . import bellman, problems, transforms
 from .chains import MarkovChain, MarkovRewardProcess
 from .evaluation import ConvergenceWarning, Evaluation, evaluate
 from .exact import ExactSolution, solve_exact
+from .formats.arrays import from_mdptoolbox, from_quantecon, to_mdptoolbox, to_quantecon
+from .formats.cassandra import from_cassandra
+from .formats.files import read, write
+from .formats.gymnasium_env import from_gymnasium
 from .formats.json_file import load, save
 from .model import MDP
 from .planning import Constrained, Proof, Solution, certify, solve, solve_constrained
+from .pomdp import POMDP
 from .simulation import Trajectory, log_prob, returns, simulate
 from .verify import verify
 
 __all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "ExactSolution", "Proof", "Trajectory", "ConvergenceWarning",
-           "bellman", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save"]
+           "bellman", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save", "read", "write",
+           "POMDP", "from_cassandra", "from_gymnasium", "from_mdptoolbox", "from_quantecon", "to_mdptoolbox", "to_quantecon"]

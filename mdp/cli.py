@@ -1,4 +1,4 @@
-"""The command line: mdp solve | verify | evaluate | simulate | problems | demo.
+"""The command line: mdp solve | verify | convert | evaluate | simulate | problems | demo.
 
 Exit status: 0; 1 if a solution did not reach its tolerance (its bounds are valid all the same) or a certificate is rejected; 2 for bad input, in one line.
 """
@@ -16,7 +16,8 @@ from npixel.command import Parser, add_json, print_json, run
 from . import layout
 from .evaluation import ConvergenceWarning, evaluate
 from .exact import solve_exact
-from .formats.json_file import load, save
+from .formats import files
+from .formats.json_file import save
 from .planning import METHODS, solve
 from .problems import PROBLEMS
 from .rational import rational
@@ -55,6 +56,13 @@ def parser():
     add_json(command)
     command.set_defaults(call=_verify)
 
+    command = commands.add_parser("convert", help="from one file format to another", description="Read a process and write it in the format of the ending of OUT: "
+                                  + " ".join(files.ENDINGS) + ". PRISM and DRN files have no discount.")
+    _add_model(command)
+    command.add_argument("out", metavar="OUT")
+    command.add_argument("--choices", action="store_true", help="write an .npz of choice arrays instead of our own")
+    command.set_defaults(call=_convert)
+
     command = commands.add_parser("evaluate", help="value, variance and visits of one policy", description="Evaluate a policy exactly.")
     _add_model(command)
     _add_policy(command)
@@ -88,8 +96,10 @@ def parser():
 
 
 def _add_model(command):
-    command.add_argument("model", metavar="FILE|NAME", help="a JSON file (see mdp problems NAME --write), or an example: " + ", ".join(PROBLEMS))
-    command.add_argument("--gamma", metavar="G", help="another discount, for example 0.9 or 9/10")
+    command.add_argument("model", metavar="FILE|NAME", help="a file (" + " ".join(files.ENDINGS) + "; see mdp problems NAME --write), or an example: " + ", ".join(PROBLEMS))
+    command.add_argument("--gamma", metavar="G", help="another discount, for example 0.9 or 9/10; files without one have 1")
+    command.add_argument("--reward", metavar="R", help="which reward model of a .drn file or of choice arrays")
+    command.add_argument("--normalise", action="store_true", help="Cassandra files: divide rows that are off by less than 1e-5 by their sum")
 
 
 def _add_policy(command):
@@ -104,8 +114,7 @@ def _model(arguments):
     path = Path(name)
     if not path.exists():
         raise ValueError(f"{name!r} is neither a file nor an example; the examples are {', '.join(PROBLEMS)}")
-    m = load(path)
-    return m if arguments.gamma is None else m.replace(gamma=arguments.gamma)
+    return files.read(path, gamma=arguments.gamma, reward=getattr(arguments, "reward", None), normalise=getattr(arguments, "normalise", False))
 
 
 def _states(m, given):
@@ -250,6 +259,12 @@ def _verify(arguments):
         print(f"{'verified' if good else 'REJECTED' if same else 'REJECTED: it is about another process'}: {certificate.get('criterion')}, "
               f"{m.num_states} states, {m.num_pairs} pairs, {seconds:.3f} s")
     return 0 if good else 1
+
+
+def _convert(arguments):
+    m = _model(arguments)
+    files.write(m, arguments.out, choices=arguments.choices)
+    print(f"{m!r} -> {arguments.out}")
 
 
 def _evaluate(arguments):

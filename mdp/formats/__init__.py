@@ -1,1 +1,5 @@
-"""Files. json_file: our own form, names and exact numbers as text."""
+"""Files and arrays of other programs. One format, one file; files.py is the door.
+
+json_file, npz_file: our own. prism, drn: PRISM's and Storm's explicit models. cassandra: .pomdp and .mdp. arrays: pymdptoolbox, QuantEcon, choice arrays.
+gymnasium_env: transition tables of environments.
+"""

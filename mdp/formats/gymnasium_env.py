@@ -1,0 +1,44 @@
+"""Gymnasium's toy-text environments: env.unwrapped.P[s][a] = [(probability, next, reward, terminated)].
+
+A terminated outcome ends the process, whatever rows the table has for the state it ends in: if every arrow into a state terminates, the state
+itself is terminal here; if only some do, those lead to a terminal copy of it, named ("end", s). Outcomes stay apart unless next and reward agree.
+
+Read first: ../model.py.
+"""
+
+from ..model import MDP
+
+
+def from_gymnasium(env, gamma=1, *, max_steps=None):
+    """The MDP of an environment with a transition table (FrozenLake, CliffWalking, Taxi, ...). Its numbers are floats; solve_exact reads them.
+
+    gamma      discount
+    max_steps  make a limit on steps part of the state: states are then (s, steps so far), and the process ends at the limit
+    initial    taken from env.unwrapped.initial_state_distrib where there is one
+
+    ValueError if the environment has no table.
+    """
+    inner = getattr(env, "unwrapped", env)
+    table = getattr(inner, "P", None)
+    if table is None or not hasattr(table, "items") and not isinstance(table, (list, tuple)):
+        raise ValueError(f"{type(inner).__name__} has no transition table P[s][a] = [(probability, next, reward, terminated)]")
+    table = {s: dict(enumerate(row)) if isinstance(row, (list, tuple)) else dict(row) for s, row in (table.items() if hasattr(table, "items") else enumerate(table))}
+    arrows = [(t, bool(done)) for row in table.values() for outcomes in row.values() for p, t, r, done in outcomes if p]
+    ends, goes_on = {t for t, done in arrows if done}, {t for t, done in arrows if not done}
+    terminal = ends - goes_on
+    transitions = {int(s): {} if s in terminal else
+                   {int(a): [(float(p), ("end", int(t)) if done and t not in terminal else int(t), float(r)) for p, t, r, done in outcomes] for a, outcomes in row.items()}
+                   for s, row in table.items()}
+    transitions |= {("end", int(t)): {} for t in sorted(ends & goes_on)}
+    start = getattr(inner, "initial_state_distrib", None)
+    initial = None if start is None else {int(s): float(p) for s, p in enumerate(start) if p}
+    if max_steps is not None:
+        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+            raise ValueError(f"max_steps expects an integer >= 1, got {max_steps!r}")
+        timed = {}
+        for n in range(max_steps + 1):
+            for s, row in transitions.items():
+                timed[s, n] = {} if n == max_steps else {a: [(p, (t, n + 1), r) for p, t, r in outcomes] for a, outcomes in row.items()}
+        transitions, initial = timed, None if initial is None else {(s, 0): p for s, p in initial.items()}
+    actions = sorted({a for row in table.values() for a in row})
+    return MDP.from_dict(transitions, gamma, initial=initial, actions=[int(a) for a in actions])

@@ -1,0 +1,115 @@
+"""Partially observable processes, small and exact: the agent sees observations, and keeps a belief over states.
+
+    belief       b'(t) = O(z | t, a) sum over s of P(t | s, a) b(s) / P(z | b, a)                         Bayes' rule
+    values       V_n(b) = max over alpha in G_n of alpha . b                                             piecewise linear and convex
+    step         G_{n+1}: for each action, alpha(s) = r(s, a) + gamma sum over z of  max over alpha' in G_n of sum over t P(t | s, a) O(z | t, a) alpha'(t)
+
+Every alpha is the value, state by state, of one plan for n steps. Vectors that are best at no belief are pruned by an exact linear program, so that the
+sets are minimal and nothing is rounded.
+
+Smallwood and Sondik, "The optimal control of partially observable Markov processes over a finite horizon", Operations Research 21, 1973;
+Cassandra, Littman and Zhang, "Incremental pruning", UAI 1997; Kaelbling, Littman and Cassandra, "Planning and acting in partially observable
+stochastic domains", Artificial Intelligence 101, 1998 (the tiger).
+
+Read first: model.py, planning/constrained.py (the exact linear program).  Read next: formats/cassandra.py.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .model import MDP
+from .planning.constrained import linear_program
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One alpha vector.   alpha: tuple of S Fractions, the value from each state; action: what to do first"""
+    alpha: tuple
+    action: int
+
+
+@dataclass(frozen=True)
+class POMDP:
+    """A process that is seen through observations.   S states, A actions, Z observations; all numbers Fractions
+
+    mdp     the process itself
+    O       O[a][t][z] probability to observe z on entering t by action a: nested tuples
+    r       r[s][a] expected reward, over next states and observations
+    start   S Fractions, the first belief
+    """
+    mdp: MDP
+    O: tuple                                 # noqa: E741 (the field's letter)
+    r: tuple
+    start: tuple
+    observation_names: tuple
+
+    def update(self, belief, action, observation):
+        """(new belief, probability of the observation), exactly.   ValueError if it cannot be observed"""
+        after = [Fraction(0)] * self.mdp.num_states
+        for s, b in enumerate(belief):
+            for t, p in self._row(s, action):
+                after[t] += b * p
+        joint = [x * self.O[action][t][observation] for t, x in enumerate(after)]
+        chance = sum(joint, Fraction(0))
+        if chance == 0:
+            raise ValueError(f"observation {self.observation_names[observation]!r} has probability 0 after action {self.mdp.action_names[action]!r} from this belief")
+        return tuple(x / chance for x in joint), chance
+
+    def solve(self, horizon):
+        """The minimal sets of alpha vectors: list of lists of Plan, entry n with n steps to go; entry 0 is the zero vector.   gamma is the process's"""
+        if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
+            raise ValueError(f"horizon expects an integer >= 0, got {horizon!r}")
+        S, A, Z = self.mdp.num_states, self.mdp.num_actions, len(self.observation_names)
+        gamma = self.mdp.exact_gamma if self.mdp.exact_gamma is not None else Fraction(repr(self.mdp.gamma))
+        sets = [[Plan((Fraction(0),) * S, -1)]]
+        for _ in range(horizon):
+            found = []
+            for a in range(A):
+                sums = [tuple(self.r[s][a] for s in range(S))]
+                for z in range(Z):
+                    parts = prune([tuple(gamma * sum((p * self.O[a][t][z] * plan.alpha[t] for t, p in self._row(s, a)), Fraction(0)) for s in range(S)) for plan in sets[-1]])
+                    sums = prune([tuple(x + y for x, y in zip(one, other)) for one in sums for other in parts])       # incremental pruning
+                found += [Plan(alpha, a) for alpha in sums]
+            kept = prune([plan.alpha for plan in found])
+            first = {}
+            for plan in found:
+                first.setdefault(plan.alpha, plan)
+            sets.append([first[alpha] for alpha in kept])
+        return sets
+
+    def value(self, plans, belief):
+        """(V(b), the best Plan) from one set of solve's list."""
+        best = max(plans, key=lambda plan: sum(x * b for x, b in zip(plan.alpha, belief)))
+        return sum((x * b for x, b in zip(best.alpha, belief)), Fraction(0)), best
+
+    def _row(self, s, a):
+        m = self.mdp
+        k = int(m.pair_ptr[s]) + int(m.available[s, :a].sum())
+        return [(int(m.next[j]), m.exact_probability[j]) for j in range(m.outcome_ptr[k], m.outcome_ptr[k + 1])]
+
+
+def prune(vectors):
+    """The vectors that are the only best ones somewhere on the simplex of beliefs, each once; exact. Order of first appearance."""
+    vectors = list(dict.fromkeys(vectors))
+    kept = list(vectors)
+    for v in vectors:
+        others = [u for u in kept if u != v]
+        if others and not _wins(v, others):
+            kept = others
+    return kept
+
+
+def _wins(v, others):
+    """True if v . b > u . b for every u, at some belief b: maximise d with (v - u) . b >= d, b a distribution."""
+    if any(all(x >= y for x, y in zip(u, v)) for u in others):
+        return False
+    S, one = len(v), Fraction(1)
+    # variables: b (S), d+ and d-, one surplus for each u;  rows: sum b = 1, then (v - u) . b - d - surplus = 0
+    columns = [{0: one, **{i + 1: x for i, u in enumerate(others) if (x := v[s] - u[s])}} for s in range(S)]
+    columns += [{i + 1: -one for i in range(len(others))}, {i + 1: one for i in range(len(others))}]
+    columns += [{i + 1: -one} for i in range(len(others))]
+    cost = [Fraction(0)] * S + [one, -one] + [Fraction(0)] * len(others)
+    status, x = linear_program(columns, [one] + [Fraction(0)] * len(others), cost)
+    return status == "optimal" and x[S] - x[S + 1] > 0
