@@ -410,3 +410,23 @@ def test_a_memory_that_is_not_forward_is_caught(monkeypatch, fault):
     monkeypatch.setattr(pixelcnn_pp, name, change)
     model = small("pixelcnn_pp", (8, 8, 1), 256, scale=2)
     assert min(pixel_by_pixel(model, images(np.random.default_rng(0), 2, model)), strip_by_strip(model, images(np.random.default_rng(0), 2, model))) > 1e-6
+
+
+# the program that trains it beside PyTorch
+
+
+def test_the_comparison_program_gives_equal_losses_and_equal_test_bits(tmp_path):
+    pytest.importorskip("torch")
+    from oracles import train_pixelcnn_pp
+    report = train_pixelcnn_pp.main(["--data", "digits", "--steps", "4", "--hidden", "5", "--dtype", "float64", "--evaluate", "20", "--json", str(tmp_path / "report.json")])
+    assert report["largest_difference"] <= 1e-12 and len(report["losses"]) == 4 and (tmp_path / "report.json").exists()
+    assert report["bits"] == pytest.approx(report["bits_of_pytorch"], rel=1e-12)
+
+
+def test_it_would_notice_other_dropout_masks(monkeypatch):
+    pytest.importorskip("torch")
+    from oracles import train_pixelcnn_pp
+    masks = train_pixelcnn_pp.masks
+    monkeypatch.setattr(train_pixelcnn_pp, "masks", lambda config, n, rng, dtype: masks(config, n, np.random.default_rng(1), dtype))
+    report = train_pixelcnn_pp.main(["--data", "digits", "--steps", "2", "--hidden", "5", "--dtype", "float64", "--evaluate", "0"])
+    assert report["largest_difference"] > 1e-6

@@ -7,6 +7,7 @@ Written from the paper's code and the layout of our weights alone. Heights and w
     run, run_loss                                      as in torch_models.py
 """
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -39,8 +40,8 @@ def run_loss(model, images, s=None, masks=None):
 
 
 def nll(params, images, config, s=None, masks=None):
-    levels, L = torch.tensor(images), config.levels
-    x = 2 * levels.double() / (L - 1) - 1
+    levels, L = torch.tensor(np.asarray(images, np.int64)), config.levels
+    x = (2 * levels.double() / (L - 1) - 1).to(params["out"][0].dtype)
     y = outputs(params, x, config, None if s is None else torch.tensor(s), masks)
     return -log_prob(y, levels, L).sum() / len(images)
 
