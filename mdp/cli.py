@@ -333,7 +333,7 @@ def _problems(arguments):
         if arguments.write:
             raise ValueError("--write needs the NAME of an example")
         if arguments.json:
-            print_json({name: {"about": p.about, "states": p.make().num_states, "gamma": p.make().gamma} for name, p in PROBLEMS.items()})
+            print_json({name: {"about": p.about, "states": m.num_states, "gamma": m.gamma} for name, p in PROBLEMS.items() for m in [p.make()]})
         else:
             for name, problem in PROBLEMS.items():
                 print(f"{name:16} {problem.about}; {problem.make().num_states} states")

@@ -16,7 +16,9 @@ def computed(make, published):
     if published.policy == "uniform":
         pi = m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
         return dict(zip(m.state_names, mdp.evaluate(m, pi).v))
-    s = mdp.solve(m)
+    if published.quantity == "gain":
+        return dict(zip(m.state_names, mdp.solve(m, criterion="average").gain))
+    s = mdp.solve(m, tol=1e-7)
     if published.quantity == "v*":
         return dict(zip(m.state_names, s.v))
     return {(m.state_names[i], m.action_names[a]): s.q[i, a] for i, a in np.argwhere(m.available)}
@@ -95,3 +97,57 @@ def test_the_bug_that_the_slip_would_be():
     """Leaving out the reward of the pub, as the printed number does, is not a solution of the Bellman equation."""
     q = solve_exactly([[Fraction(1)]], [Fraction(1, 5) * 6 + Fraction(2, 5) * 8 + Fraction(2, 5) * 10])[0]
     assert q == Fraction(42, 5) and q + 1 == Fraction(47, 5)
+
+
+def test_jacks_car_rental_has_its_values_and_cut_off_tails_are_refused():
+    m = mdp.problems.car_rental()
+    s = mdp.solve(m)
+    for cell, value in (((0, 0), 421.414063397), ((10, 10), 574.948323985), ((20, 20), 636.989606804)):
+        assert s.v[m.state(cell)] == pytest.approx(value, abs=1e-8)
+    e = m.expected
+    cut = e.P.toarray()[:50].copy()
+    cut[cut < 1e-3] = 0                                                  # what a truncated Poisson law leaves
+    with pytest.raises(ValueError, match="sum to 0.9.*not to 1"):
+        mdp.MDP.from_pairs(np.arange(50), np.zeros(50, int), cut, np.zeros(50), 0.9, num_states=441)
+
+
+def test_the_other_textbook_processes_in_fractions():
+    exact = lambda m, **options: mdp.solve_exact(m, **options)           # noqa: E731
+    assert list(exact(mdp.problems.random_walk()).v[:5]) == [Fraction(i, 6) for i in range(1, 6)]
+    assert exact(mdp.problems.taxicab(), criterion="average").gain[0] == Fraction(1588, 119)
+    s = exact(mdp.problems.taxicab(), criterion="average")
+    assert [s.bias[i] - s.bias[2] for i in range(2)] == [Fraction(-20, 17), Fraction(1506, 119)]
+    assert list(exact(mdp.problems.taxicab("9/10")).v) == [Fraction(x, 11999) for x in (1459720, 1623540, 1473920)]
+    assert list(exact(mdp.problems.toymaker("9/10")).v) == [Fraction(2020, 91), Fraction(160, 13)]
+    four = exact(mdp.problems.toymaker(), horizon=4).v
+    assert [[float(x) for x in row] for row in four[::-1][1:]] == [[6, -3], [8.2, -1.7], [10.22, .23], [12.222, 2.223]]
+    assert list(exact(mdp.problems.multichain(), criterion="average").gain) == [3, 2, 2] and list(exact(mdp.problems.multichain(), criterion="average").bias) == [0, -1, 0]
+    assert exact(mdp.problems.frozen_lake()).v[0] == Fraction(14, 17)
+    assert exact(mdp.problems.haddad_monmege(N=100)).v[100] == 1901475900342344102245054808062
+    ten = mdp.problems.forest("24/25", ages=10)
+    v = exact(ten).v
+    assert [float(x) for x in (v[0], v[1], v[9])] == pytest.approx([26.8301859311444, 28.0723241686974, 48.3507194808078], abs=1e-12)
+    assert exact(ten, criterion="average").gain[0] == 4 * Fraction(9, 10) ** 9
+    for make, options, message in ((mdp.problems.gambler, {"p": 2}, "p is 2, outside"), (mdp.problems.gambler, {"goal": 1}, "goal expects an integer >= 2"),
+                                   (mdp.problems.forest, {"ages": 1}, "ages expects"), (mdp.problems.haddad_monmege, {"N": 1}, "N expects"),
+                                   (mdp.problems.frozen_lake, {"map": ["SX"]}, "map expects rows")):
+        with pytest.raises(ValueError, match=message):
+            make(**options)
+
+
+def test_howards_iteration_visits_the_gains_he_printed():
+    """From the greedy policy: 9.2, then 13.15, then 13.34."""
+    from mdp.exact import average_of, integers, process_of
+    from mdp.rational import rational
+    R = rational(mdp.problems.taxicab())
+    process = process_of(R, False, False)
+    policy, gains = [max(own, key=lambda k: process.r[k]) for own in process.of], []
+    while True:
+        g, h, _ = average_of(process, policy)
+        gains.append(g[0])
+        q = lambda k: process.r[k] + sum(Fraction(n, process.d[k]) * h[t] for t, n in process.row[k])      # noqa: E731
+        better = [max(own, key=q) for own in process.of]
+        if better == policy:
+            break
+        policy = better
+    assert [round(float(x), 4) for x in gains] == [9.2, 13.1515, 13.3445] and integers(gains)[1] > 0

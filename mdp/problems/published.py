@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Published:
     """Numbers somebody printed.
 
-    quantity   "v*" (optimal), "q*", or "v" of the policy `policy`
+    quantity   "v*" (optimal), "q*", "gain" (the best average reward), or "v" of the policy `policy`
     gamma      the discount they were computed with
     values     state name, or (state name, action name), -> the number as printed, a string so that its digits are known
     source     where
