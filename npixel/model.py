@@ -228,8 +228,9 @@ class Model:
         images = self.check_images(images)
         if hasattr(self.module, "init_from_data"):
             self.check_condition(condition, len(images))
-            extra = {} if condition is None else {"condition": condition}
-            params = self.module.init_from_data(self.params, self.encode(images), self.config, rng=rng, **extra)
+            some = self.module.init_images(len(images)) if hasattr(self.module, "init_images") else slice(None)
+            extra = {} if condition is None else {"condition": np.asarray(condition)[some]}
+            params = self.module.init_from_data(self.params, self.encode(images[some]), self.config, rng=rng, **extra)
             for name, weights in params.items():
                 for old, new in zip(self.params[name], weights):
                     old[...] = new

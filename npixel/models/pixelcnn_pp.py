@@ -48,7 +48,7 @@ from ..losses import discretized_logistic_mixture
 from . import new_caches
 
 LEVELS = range(3)                                      # of resolution: full, half, quarter
-INIT_BATCH = 16                                        # images that init_from_data looks at
+INIT_BATCH = 16                                        # images, as in the authors' train.py
 
 
 @dataclass(frozen=True)
@@ -158,13 +158,17 @@ def init(rng, config):
     return params
 
 
+def init_images(n):
+    """Which of n images init_from_data is to be given: INIT_BATCH of them, evenly spaced, as data may be sorted by class."""
+    return np.linspace(0, n - 1, min(n, INIT_BATCH)).astype(int)
+
+
 def init_from_data(params, x, config, *, rng=None, condition=None):
-    """New params: every convolution's g and b from what it computes for a batch, 16 images evenly spaced among x, in the order of the forward pass.
+    """New params: every convolution's g and b from what it computes for the batch x, in the order of the forward pass.
 
     rng   for dropout, which the authors have on here; None: off
     """
     params = dict(params)
-    batch = np.linspace(0, len(x) - 1, min(len(x), INIT_BATCH)).astype(int)
 
     def adjust(name, h, layer):
         v, g, b = params[name]
@@ -172,7 +176,7 @@ def init_from_data(params, x, config, *, rng=None, condition=None):
         t, _ = convolve(h, w, np.zeros_like(b), layer, config)
         params[name] = weight_norm.from_data(params[name], t, scale=layer.scale)
 
-    run(params, x[batch], config, condition=None if condition is None else condition[batch], rng=rng, keep=False, adjust=adjust)
+    run(params, x, config, condition=condition, rng=rng, keep=False, adjust=adjust)
     return params
 
 
