@@ -44,6 +44,7 @@ FIELDS = {
     "padding": 'what stands left of the image: "start", learned states, or "evolve", states that the padding of the skewed map has gone through',
     "mixtures": "components of the mixture",
     "dropout": "probability that a feature is dropped in training",
+    "robust": "the approximate likelihood of the authors' program, to compare with its numbers",
     "classes": "number of labels the model is conditional on: those of the data set; 0: on none",
     "condition_features": "length of the vector the model is conditional on; from Python only, a data set has none",
     "condition_maps": "maps the model is conditional on; from Python only, a data set has none",

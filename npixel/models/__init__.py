@@ -11,7 +11,14 @@ Every module here has
     reach(seen, config)                                 which inputs a set of outputs can depend on, for some weights
     width(config)                                       numbers alive at once per pixel of a forward pass, for choosing batch sizes
 
-x is an encoded image (N, H, W, C); outputs are logits, (N, H, W, C) for two levels and (N, H, W, C, L) for more.
+and, where a model needs them,
+
+    init_from_data(params, x, config, *, rng, condition=None) -> params        weights that a batch of data decides
+    init_images(n)                                      which of n images that batch is; without it all
+    encode(images, levels, dtype)                       levels as the numbers the network sees, in place of model.encode
+
+x is an encoded image (N, H, W, C); outputs are logits, (N, H, W, C) for two levels and (N, H, W, C, L) for more, or what
+the model's own loss reads: (N, H, W, numbers) for all colours of a pixel together, and then draws(C) is [slice(None)].
 """
 
 
