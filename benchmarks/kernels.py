@@ -91,6 +91,19 @@ def _gate_backward():
     return (dy, gates, dx), lambda _: {"dx": dx}
 
 
+def _elus():
+    """The features of one image, from D to 2 D."""
+    y = np.empty((H * W, 2 * D), np.float32)
+    return (_normal(H * W, D), y), lambda _: {"y": y}
+
+
+def _elus_backward():
+    """And back."""
+    dy, y = _normal(H * W, 2 * D), np.maximum(_normal(H * W, 2 * D), -1)
+    dx = np.empty((H * W, D), np.float32)
+    return (dy, y, dx), lambda _: {"dx": dx}
+
+
 def _scan(layer, places, w_ss, start):
     """Arguments of a scan over one lane, two images or eight sequences, and what it fills in.   places: shape of a map; start: shape of h0 and c0"""
     from npixel import blas
@@ -126,7 +139,7 @@ T, wide = 784, 128                                     # of the LSTM over a line
 SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 4 * h), (h,)), "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}
 
 CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
-         "gate": _gate, "gate backward": _gate_backward,
+         "gate": _gate, "gate backward": _gate_backward, "elus": _elus, "elus backward": _elus_backward,
          **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
          **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
 
@@ -191,6 +204,8 @@ ROWS = (
     _read_pixel(16, 3, 32),
     _alone("npixel.layers.gated_activation._gate", "gate", f"{H * W} x 2 {D}", tolerance=1e-5),
     _alone("npixel.layers.gated_activation._gate_backward", "gate backward", f"{H * W} x 2 {D}", tolerance=1e-5),
+    _alone("npixel.layers.concat_elu._both", "elus", f"{H * W} x {D}", tolerance=1e-5),
+    _alone("npixel.layers.concat_elu._both_backward", "elus backward", f"{H * W} x 2 {D}", tolerance=1e-5),
     _alone("npixel.layers.lstm_cell.cell", "cell", f"{PLACES} x {h}", tolerance=1e-5),
     _alone("npixel.layers.lstm_cell.cell_backward", "cell backward", f"{PLACES} x {h}", tolerance=1e-5),
     *(_alone(f"npixel.layers.{layer}._scan{way.replace(' ', '_')}", f"{layer} scan{way}", shapes, tolerance=1e-4, environment=OFF)

@@ -165,6 +165,18 @@ def _(draw, rng, dtype):
     return eighths(rng, dtype, n, p), eighths(rng, dtype, n, 2 * p), eighths(rng, dtype, n, 2 * p)
 
 
+@recurrent_case("npixel.layers.concat_elu._both")
+def _(draw, rng, dtype):
+    n, D = draw(st.integers(0, 5)), draw(st.integers(1, 20))
+    return eighths(rng, dtype, n, D), eighths(rng, dtype, n, 2 * D)
+
+
+@case("npixel.layers.concat_elu._both_backward")
+def _(draw, rng, dtype):
+    n, D = draw(st.integers(0, 5)), draw(st.integers(1, 20))
+    return eighths(rng, dtype, n, 2 * D), eighths(rng, dtype, n, 2 * D), eighths(rng, dtype, n, D)
+
+
 def scan(draw, rng, dtype, places):
     """(start, lane, lanes), and maps of gates, cells and states (N, *places, 4D or D)."""
     N, D, lanes = (draw(st.integers(1, 4)) for _ in range(3))

@@ -1,30 +1,76 @@
 """Concatenated elu:  y = (elu(x), elu(-x)), side by side: twice the features, and whichever sign a number has, one of its two is linear in it.
 
 As in Shang, Sohn, Almeida, Lee, "Understanding and Improving Convolutional Neural Networks via Concatenated Rectified Linear Units", 2016, with elu for
-relu: PixelCNN++ (Salimans et al. 2017, the authors' nn.py). One exponential serves both halves, exp(-|x|).
+relu: PixelCNN++ (Salimans et al. 2017, the authors' nn.py).
 
 Read first: elu.py.  Read next: models/pixelcnn_pp.py.
 """
 
 import numpy as np
 
+from .. import blas
+from ..elementary import exp
+from ..kernels import kernel, plain
+
+SMALL = 4096                                           # numbers that are not worth a second thread
+
 
 def forward(x, /):
     """x (..., D) -> y (..., 2 D), and the cache.   float32 or float64"""
-    D = x.shape[-1]
-    e = np.exp(-np.abs(x))
-    e -= 1
-    positive = x > 0
-    y = np.empty((*x.shape[:-1], 2 * D), x.dtype)
-    y[..., :D] = np.where(positive, x, e)
-    y[..., D:] = np.where(positive, e, -x)
+    y = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    _in_lanes(_both, x, y)
     return y, y
 
 
 def backward(dy, cache, /):
-    """dy (..., 2 D) -> dx (..., D).   elu'(z) = 1 where z > 0, else exp(z) = elu(z) + 1"""
-    slopes = np.minimum(cache, 0)
-    slopes += 1
-    slopes *= dy
-    D = dy.shape[-1] // 2
-    return (slopes[..., :D] - slopes[..., D:],)
+    """dy (..., 2 D) -> dx (..., D)."""
+    dx = np.empty((*dy.shape[:-1], dy.shape[-1] // 2), dy.dtype)
+    _in_lanes(_both_backward, dy, cache, dx)
+    return (dx,)
+
+
+def _in_lanes(work, *arrays):
+    """work(rows of each array), the rows shared out among a fixed number of lanes."""
+    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
+    n = len(rows[0])
+    size = max(1, -(-n // (blas.LANES if rows[0].size > SMALL else 1)))
+    blas.parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
+
+
+def _both_numpy(x, y):
+    """x (n, D): y (n, 2 D) is filled in."""
+    D = x.shape[1]
+    e = np.exp(-np.abs(x)) - 1                                             # of whichever half is not positive
+    y[:, :D] = np.where(x > 0, x, e)
+    y[:, D:] = np.where(x > 0, e, -x)
+
+
+# One row and one array to a loop, halves as an axis of their own: such loops become vector instructions (see lstm_cell.py).
+
+@kernel(defined_by=_both_numpy)
+def _both(x, y):
+    n, D = x.shape
+    nothing, one = x.dtype.type(0), x.dtype.type(1)
+    halves = y.reshape(n, 2, D)
+    for i in range(n):
+        for d in range(D):                                                 # elu(z) = max(z, 0) + exp(min(z, 0)) - 1: nothing to choose
+            halves[i, 0, d] = max(x[i, d], nothing) + (exp(min(x[i, d], nothing)) - one)
+        for d in range(D):
+            halves[i, 1, d] = max(-x[i, d], nothing) + (exp(min(-x[i, d], nothing)) - one)
+
+
+def _both_backward_numpy(dy, y, dx):
+    """dy, y (n, 2 D): dx (n, D) is filled in.   elu'(z) = 1 where z > 0, else exp(z) = elu(z) + 1"""
+    D = dx.shape[1]
+    slopes = dy * (np.minimum(y, 0) + 1)
+    dx[...] = slopes[:, :D] - slopes[:, D:]
+
+
+@kernel(defined_by=_both_backward_numpy)
+def _both_backward(dy, y, dx):
+    n, D = dx.shape
+    nothing, one = dy.dtype.type(0), dy.dtype.type(1)
+    halves, dhalves = y.reshape(n, 2, D), dy.reshape(n, 2, D)
+    for i in range(n):
+        for d in range(D):
+            dx[i, d] = dhalves[i, 0, d] * (min(halves[i, 0, d], nothing) + one) - dhalves[i, 1, d] * (min(halves[i, 1, d], nothing) + one)
