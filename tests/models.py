@@ -29,7 +29,7 @@ SMALL = [                                              # no width is divisible b
     Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "padding": "evolve"}),
     Small("diagonal_bilstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
     Small("pixelcnn_pp", {"hidden": 4, "layers": 1, "mixtures": 2}),
-    Small("gated_pixelcnn", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
+    Small("gated_pixelcnn", {"hidden": 5, "layers": 2, "first_kernel": 3, "kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
 ]
 NAMES = [row.name for row in SMALL]
 ELSEWHERE = {"multiscale_pixelrnn": "test_multiscale.py"}                                         # models that do not take images of every size

@@ -24,7 +24,8 @@ Colours. The convolutions of the horizontal stack carry masks over colour groups
 and the link carry none, since all they read lies in rows above.
 
 What it sees: with M = K0 // 2 + n (K // 2) after n later layers, its own row from column -M to -1, and rows r - 1 to r - (M + 1) from column -M to M. A rectangle: where it
-covers the image, nothing of the past is missing.
+covers the image, nothing of the past is missing. What lies far away is learned late if many layers hand it on: on blind_corner:8x8 (500 steps of 32 images), where
+the pixel needed is 7 columns away, 3 layers of 5 x 5 close the gap within 250 steps, and 2 of 9 x 9 within 50; 7 layers of 3 x 3, which see it as well, have not begun to.
 
 Where we depart, or the paper leaves it open. The link reads V without the condition. The vertical gate of the last layer leads nowhere and is left out.
 Skip connections are those of public ports. pytorch-generative's Gated(10 layers, 128, head 32) has 3,364,161 parameters and is this network with skip=True,
@@ -52,9 +53,9 @@ class Config:
     image_shape: tuple                                 # (H, W, C)
     levels: int = 2
     hidden: int = 32                                   # p, maps of either stack
-    layers: int = 7                                    # n, after the first
+    layers: int = 4                                    # n, after the first
     first_kernel: int = 7                              # K0
-    kernel: int = 3                                    # K
+    kernel: int = 5                                    # K
     head: int = 32                                     # maps of each hidden layer of the head
     head_layers: int = 2
     skip: bool = False                                 # a 1 x 1 convolution from every layer to the head
