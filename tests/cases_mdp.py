@@ -197,7 +197,7 @@ def kernel_arguments(name, draw, rng):
                 others = [i for i in range(row[k], j) if column[i] == owner[k]]
                 if others:
                     p[j] = 0.0
-    if name == "gauss_seidel._sweep":
+    if name in ("gauss_seidel._sweep", "modified_policy_iteration._improve"):
         return v, pair_ptr, row, column, p, r, gamma
     if name == "topological._components":
         cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)

@@ -41,6 +41,7 @@ METHODS = {                                  # criterion -> method -> planner; t
     "average": {"policy_iteration": policy_iteration_multichain},
 }
 POLICY_ITERATION_UP_TO = 2000                # states: below, LU factors cost less than sweeps
+DENSE = 400                                  # states: up to here a dense LU is cheaper than looking
 FAR = 8                                      # a process is far across if its breadth-first depth exceeds this many times log2 S
 
 
@@ -115,11 +116,13 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
 def choose(e):
     """The method that "auto" takes for the discounted criterion, by probing the process; each case is a row of `python -m benchmarks mdp`.
 
-    few states                         policy_iteration
+    few states                         policy_iteration, unless the matrix is full
     far across (grids, queues)         gauss_seidel: ordered sweeps carry news through in one go
     everything near everything         modified_policy_iteration: a random process mixes in a few steps
     """
     S = e.pair_ptr.size - 1
+    if S > DENSE and 20 * e.P.nnz > e.r.size * S:
+        return "modified_policy_iteration"                              # a full matrix mixes in a few steps, and its LU factors cost S**3
     if S <= POLICY_ITERATION_UP_TO:
         return "policy_iteration"
     return "gauss_seidel" if depth(e) > FAR * np.log2(S) else "modified_policy_iteration"
