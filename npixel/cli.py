@@ -156,8 +156,9 @@ def _train(arguments):
                      f"{data.levels} levels")
     labels = {split: condition(model, data, split) for split in SPLITS}
     model.init_from_data(data.train, np.random.default_rng(_seed(arguments)), condition=labels["train"])
-    result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"], seed=arguments.seed, checkpoint=out, resume=arguments.resume,
-                          checkpoint_every=arguments.checkpoint_every, progress=not arguments.quiet, **options)
+    result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"],
+                          seed=arguments.seed, checkpoint=out, resume=arguments.resume, checkpoint_every=arguments.checkpoint_every,
+                          progress=not arguments.quiet, **options)
     if result.status == "interrupted":
         again = [*arguments.argv] if arguments.resume else [*arguments.argv, "--resume"]
         print(f"npixel: {out} holds {result.step} of {result.plan.steps} steps; to go on: npixel {shlex.join(again)}", file=sys.stderr)
