@@ -95,9 +95,26 @@ def _(draw, rng, dtype):
 
 
 case("mdp.planning.value_iteration._sweep")(cases_mdp.sweep)
-for module in ("gauss_seidel._sweep", "topological._components", "prioritized_sweeping._batch"):
+for module in ("gauss_seidel._sweep", "topological._components", "prioritized_sweeping._batch", "modified_policy_iteration._improve"):
     CASES["mdp.planning." + module] = st.composite(lambda draw, module=module: cases_mdp.kernel_arguments(
-        module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
+        "gauss_seidel._sweep" if module.endswith("_improve") else module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
+
+
+def residues(draw, rng, dtype):
+    """A square matrix modulo a prime, with zeros to step over, and its order of rows."""
+    n, p = draw(st.integers(1, 6)), 2**31 - 1
+    M = rng.integers(0, p, (n, n)) * (rng.random((n, n)) < 0.7)
+    return M, np.arange(n), p
+
+
+case("mdp.lifting._lu_mod")(residues)
+
+
+@case("mdp.lifting._solve_mod")
+def _(draw, rng, dtype):
+    M, order, p = residues(draw, rng, dtype)
+    M[np.diag_indices_from(M)] = rng.integers(1, p, len(M))                # factors of a regular matrix
+    return M, rng.permutation(len(M)), rng.integers(0, p, len(M)), p
 
 
 def canvas(draw, rng, dtype):
@@ -231,9 +248,10 @@ def assert_equal(pair, arguments, tolerance=0):
     """Same result, and the same effect on every array; tolerance is relative to the largest number."""
     ours, theirs = duplicate(arguments), duplicate(arguments)
     result, expected = pair.compiled(*ours), pair.definition(*theirs)
-    for a, b in zip((result, *ours), (expected, *theirs)):
+    results, wanted = (value if isinstance(value, tuple) else (value,) for value in (result, expected))
+    for a, b in zip((*results, *ours), (*wanted, *theirs), strict=True):
         if isinstance(b, (np.ndarray, int)) and not isinstance(b, Workspace):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (1 + np.abs(b).max(initial=0)), err_msg=pair.name)
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (1 + np.abs(b).max(initial=0)) if np.ndim(b) else 0, err_msg=pair.name)
 
 
 def duplicate(arguments):
