@@ -26,7 +26,6 @@ from .policy_iteration_multichain import policy_iteration_multichain
 from .policy_iteration_sparse import policy_iteration_sparse
 from .policy_iteration_total import policy_iteration_total
 from .prioritized_sweeping import prioritized_sweeping
-from .solution import Solution
 from .topological import topological
 from .value_iteration import value_iteration
 
