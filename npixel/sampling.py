@@ -86,10 +86,12 @@ def _cut(condition, part):
 
 
 def _bytes_per_image(model, images, condition):
-    """What the state of one image holds, in the stage that holds most."""
-    one = np.zeros((1, *images.shape[1:]), np.int64)
-    states = (model.start(one.shape, condition=_cut(condition, slice(0, 1)), stage=stage, images=one) for stage in range(len(model.stages)))
-    return max(map(_nbytes, states))
+    """What each image adds to a state, in the stage that holds most: two images' less one's, since a state also carries the weights."""
+    def held(n, stage):
+        some = np.zeros((n, *images.shape[1:]), np.int64)
+        labels = None if condition is None else np.repeat(_cut(condition, slice(0, 1)), n, axis=0)
+        return _nbytes(model.start(some.shape, condition=labels, stage=stage, images=some))
+    return max(held(2, stage) - held(1, stage) for stage in range(len(model.stages)))
 
 
 def _nbytes(state):

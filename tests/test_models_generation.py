@@ -315,11 +315,12 @@ def test_neither_batch_nor_chunk_changes_which_number_decides_which_sub_pixel(na
     completed = model.complete(whole[::-1], known, uniforms=u, naive=naive)
     starts, start = [], model.module.start
     monkeypatch.setattr(model.module, "start", lambda params, shape, config: starts.append(shape[0]) or start(params, shape, config))
+    two, one = (sampling._nbytes(start(model.params, (n, 3, 4, 3), model.config)) for n in (2, 1))
     for size, chunks in [(1, [1] * 7), (3, [3, 3, 1])]:
-        monkeypatch.setattr(sampling, "CACHED_BYTES", size * sampling._nbytes(start(model.params, (1, 3, 4, 3), model.config)))
+        monkeypatch.setattr(sampling, "CACHED_BYTES", size * (two - one))
         starts.clear()
         np.testing.assert_array_equal(model.sample(7, uniforms=u, naive=naive), whole)
-        assert naive or starts == [1, *chunks]                             # one to weigh it, then the work
+        assert naive or starts == [2, 1, *chunks]                          # two and one to weigh it, then the work
         np.testing.assert_array_equal(model.complete(whole[::-1], known, uniforms=u, naive=naive), completed)
 
 
