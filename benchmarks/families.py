@@ -2,7 +2,7 @@
 
 import importlib
 
-MODULES = ("kernels", "convolution", "pixelcnn", "recurrent", "generation")
+MODULES = ("kernels", "convolution", "pixelcnn", "recurrent", "mdp", "generation")
 
 
 def load():

@@ -78,9 +78,10 @@ def _(draw, rng, dtype):
 @case("npixel.layers.conv2d._correlate_backward")
 def _(draw, rng, dtype):
     (N, H, W, C, D, rows, columns), taps, stride, lane, lanes, head = convolution(draw, rng, dtype)
+    groups = draw(st.integers(1, 4))
     return (*head, eighths(rng, dtype, N, rows, columns, D), eighths(rng, dtype, N, H, W, C),
             eighths(rng, dtype, len(taps), C, D), taps, stride, draw(st.booleans()), lane, lanes,
-            eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, len(taps), C, D), eighths(rng, dtype, D))
+            eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, groups, len(taps), C, D), eighths(rng, dtype, groups, D))
 
 
 @case("npixel.layers.relu._pass")

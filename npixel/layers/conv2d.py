@@ -227,10 +227,10 @@ def _scatter(dz, shape, lists, stride):
 
 
 def _correlate_all(x, w, b, lists, stride, rectify):
-    """y of the whole batch, lane by lane."""
+    """y of the whole batch; a thread takes every so-manieth image, and no image cares who computes it."""
     N, H, W, _ = x.shape
     y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
-    gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.LANES), _plan(lists, stride, *y.shape[1:3])
+    gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.threads()), _plan(lists, stride, *y.shape[1:3])
     size = _space(plan, stride, y.shape[1], x.shape[3], y.shape[3], 1)
     blas.parallel(lambda lane: _correlate(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, x, w, b, lists, stride, rectify,
                                           lane, lanes, y), lanes)
@@ -238,13 +238,13 @@ def _correlate_all(x, w, b, lists, stride, rectify):
 
 
 def _correlate_all_backward(dy, x, w, lists, stride, rectify):
-    """dx, dw, db of the whole batch; each lane sums dw and db over its own images, and the lanes are added in order."""
+    """dx, dw, db of the whole batch; each lane sums dw and db over its own images, and the lanes, which are as many as ever, are added in order."""
     gemm, lanes, plan = blas.gemm_pointer(x.dtype), max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
     dx = np.empty_like(x)
     dw, db = np.zeros((lanes, *w.shape), x.dtype), np.zeros((lanes, w.shape[2]), x.dtype)
-    size = _space(plan, stride, dy.shape[1], x.shape[3], dy.shape[3], 2)
-    blas.parallel(lambda lane: _correlate_backward(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, dy, x, w, lists, stride, rectify,
-                                                   lane, lanes, dx, dw[lane], db[lane]), lanes)
+    size, workers = _space(plan, stride, dy.shape[1], x.shape[3], dy.shape[3], 2), min(lanes, blas.threads())
+    blas.parallel(lambda worker: _correlate_backward(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, dy, x, w, lists, stride, rectify,
+                                                     worker, workers, dx, dw, db), workers)
     return dx, dw.sum(axis=0), db.sum(axis=0)
 
 
@@ -313,26 +313,30 @@ def _correlate(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane,
                         y[n, r, q, d] = Y[r * pitch + q, d]
 
 
-def _correlate_backward_numpy(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, lane, lanes, dx, dw, db):
-    """The gradients of the lane's images: dx is filled in, dw and db are added to."""
-    dy, x, dx = dy[lane::lanes], x[lane::lanes], dx[lane::lanes]
-    alive = x > 0 if rectify else True
-    x = x * alive
-    C, D = w.shape[1:]
-    dx[...] = 0
-    db += dy.sum(axis=(0, 1, 2))
-    for t, (dr, dc) in enumerate(taps):
-        (r, rx), (c, cx) = _overlap(x.shape[1], dy.shape[1], dr, stride), _overlap(x.shape[2], dy.shape[2], dc, stride)
-        dx[:, rx, cx] += dy[:, r, c] @ w[t].T
-        dw[t] += x[:, rx, cx].reshape(-1, C).T @ dy[:, r, c].reshape(-1, D)
-    dx *= alive
+def _correlate_backward_numpy(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
+    """The gradients of the images of lanes worker, worker + workers, ...: dx is filled in, each lane's dw and db are added to.
+
+    dw (lanes, T, C, D)   db (lanes, D)   lane l holds the images l, l + lanes, ...
+    """
+    lanes, _, C, D = dw.shape
+    for lane in range(worker, lanes, workers):
+        dy_lane, x_lane, dx_lane = dy[lane::lanes], x[lane::lanes], dx[lane::lanes]
+        alive = x_lane > 0 if rectify else True
+        x_lane = x_lane * alive
+        dx_lane[...] = 0
+        db[lane] += dy_lane.sum(axis=(0, 1, 2))
+        for t, (dr, dc) in enumerate(taps):
+            (r, rx), (c, cx) = _overlap(x.shape[1], dy.shape[1], dr, stride), _overlap(x.shape[2], dy.shape[2], dc, stride)
+            dx_lane[:, rx, cx] += dy_lane[:, r, c] @ w[t].T
+            dw[lane, t] += x_lane[:, rx, cx].reshape(-1, C).T @ dy_lane[:, r, c].reshape(-1, D)
+        dx_lane *= alive
 
 
 @kernel(defined_by=_correlate_backward_numpy)
-def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, lane, lanes, dx, dw, db):
+def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
     left, pitch, top, height, offsets = plan
     N, R, Q, D = dy.shape
-    C, last = x.shape[3], (R - 1) * pitch + Q
+    C, last, lanes = x.shape[3], (R - 1) * pitch + Q, dw.shape[0]
     whole = pitch == Q
     direct = whole and height == R + 1 and stride == 1 and not rectify
     cells, size, db_image = stride * stride * height * pitch, _tile(C, D), np.empty(D, x.dtype)
@@ -341,35 +345,36 @@ def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rect
     X[...] = 0
     dY[...] = 0                                                            # the columns between the rows stay zero
     wt = np.ascontiguousarray(w.transpose(0, 2, 1))                        # BLAS is slower when it transposes
-    for n in range(lane, N, lanes):
-        if direct:
-            X, dX = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C)
-        else:
-            _draw_canvas(X, x[n], left, pitch, top, height, stride, rectify)
-        if whole:
-            dY = dy[n].reshape(R * Q, D)
-        else:
+    for lane in range(worker, lanes, workers):
+        for n in range(lane, N, lanes):
+            if direct:
+                X, dX = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C)
+            else:
+                _draw_canvas(X, x[n], left, pitch, top, height, stride, rectify)
+            if whole:
+                dY = dy[n].reshape(R * Q, D)
+            else:
+                for r in range(R):
+                    for q in range(Q):
+                        for d in range(D):
+                            dY[r * pitch + q, d] = dy[n, r, q, d]
+            dX[...] = 0
+            for start in range(0, last, size):
+                stop = min(last, start + size)
+                for t in range(len(w)):
+                    here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
+                    # Y[here] += X[there] w[t]
+                    add_product(gemm, scratch, dY[here], wt[t], dX[there], 0, 0)
+                    add_product(gemm, scratch, X[there], dY[here], dw[lane, t], 1, 0)
+            db_image[...] = 0                                              # image by image: fewer roundings than one long sum
             for r in range(R):
                 for q in range(Q):
                     for d in range(D):
-                        dY[r * pitch + q, d] = dy[n, r, q, d]
-        dX[...] = 0
-        for start in range(0, last, size):
-            stop = min(last, start + size)
-            for t in range(len(w)):
-                here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
-                # Y[here] += X[there] w[t]
-                add_product(gemm, scratch, dY[here], wt[t], dX[there], 0, 0)
-                add_product(gemm, scratch, X[there], dY[here], dw[t], 1, 0)
-        db_image[...] = 0                                                  # image by image: fewer roundings than one long sum
-        for r in range(R):
-            for q in range(Q):
-                for d in range(D):
-                    db_image[d] += dy[n, r, q, d]
-        for d in range(D):
-            db[d] += db_image[d]
-        if not direct:
-            _read_canvas(dX, x[n], dx[n], left, pitch, top, height, stride, rectify)
+                        db_image[d] += dy[n, r, q, d]
+            for d in range(D):
+                db[lane, d] += db_image[d]
+            if not direct:
+                _read_canvas(dX, x[n], dx[n], left, pitch, top, height, stride, rectify)
 
 
 def _tile_numpy(C, D):
