@@ -91,25 +91,30 @@ def mosaic(tiles, columns):
     return picture
 
 
-def field_classes(at, visible, measured):
+def field_classes(at, visible, measured, past=None):
     """What every sub-pixel is to the prediction at one place.
 
     at         (row, column, channel)
     visible    (H, W, C) bool: what theory lets the prediction depend on (Model.visible_past)
     measured   (H, W, C) bool: what changed it
+    past       (H, W, C) bool: what is generated before it; by default in raster order
     returns    (H, W, C) int: FUTURE, SEEN, BLIND, UNUSED, LEAK or PREDICTED
 
     A leak is any effect that theory excludes, in the past too. The place itself is PREDICTED, or LEAK if it changed its own prediction.
     """
     visible, measured = np.asarray(visible, bool), np.asarray(measured, bool)
-    place = np.ravel_multi_index(tuple(at), visible.shape)
-    past = (np.arange(visible.size) < place).reshape(visible.shape)
+    past = _before(at, visible.shape) if past is None else past
     classes = np.where(past, BLIND, FUTURE)
     classes[visible & ~measured] = UNUSED
     classes[visible & measured] = SEEN
     classes[tuple(at)] = PREDICTED
     classes[measured & ~visible] = LEAK
     return classes
+
+
+def _before(at, shape):
+    """(H, W, C) bool: what comes before `at` in raster order."""
+    return (np.arange(math.prod(shape)) < np.ravel_multi_index(tuple(at), shape)).reshape(shape)
 
 
 # pictures
@@ -156,12 +161,12 @@ def completions(given, known, completed, *, levels, title=""):
 def receptive_fields(panels, *, title=""):
     """What the prediction at one place depends on: one panel for each label (and colour of the image).
 
-    panels    {label: (at, visible, measured)}, as for field_classes
+    panels    {label: (at, visible, measured) or (at, visible, measured, past)}, as for field_classes
     """
     parts = []
-    for label, (at, visible, measured) in panels.items():
-        classes = field_classes(at, visible, measured)
-        past = np.ravel_multi_index(tuple(at), classes.shape)
+    for label, (at, visible, measured, *order) in panels.items():
+        classes = field_classes(at, visible, measured, *order)
+        past = np.count_nonzero(order[0] if order else _before(at, classes.shape))
         caption = f"{label}: sees {np.count_nonzero(classes == SEEN)} of {past}\ntheory says {np.count_nonzero(visible)}"
         if leaks := np.count_nonzero(classes == LEAK):
             caption += f", LEAKS {leaks}"

@@ -102,7 +102,7 @@ def test_ctrl_c_stops_the_demo_and_prints_no_table(tmp_path, capsys, monkeypatch
     monkeypatch.setattr(training, "fit", interrupted)
     assert cli.main(["demo", "--models", "fvbn", "--out", str(tmp_path)]) == 130
     printed = capsys.readouterr()
-    assert printed.out == "" and printed.err == "npixel: interrupted\n" and list(tmp_path.iterdir()) == []
+    assert printed.out == "" and printed.err == "compiling fvbn\nnpixel: interrupted\n" and list(tmp_path.iterdir()) == []
 
 
 def test_dependencies_are_measured_exactly_where_the_weights_are_alive():

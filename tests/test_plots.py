@@ -6,7 +6,9 @@ import struct
 import numpy as np
 import pytest
 
+import npixel
 from npixel import plots
+from npixel.demo import measure
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: the tests of pictures are skipped")
 
@@ -154,3 +156,12 @@ def test_without_matplotlib_one_line_names_the_extra(monkeypatch):
     assert not plots.available()
     with pytest.raises(ImportError, match=r"pip install 'npixel\[demo\]'"):
         plots.samples(digits(4), levels=4)
+
+
+def test_a_model_with_another_order_has_another_past():
+    """In the multi-scale model a pixel of the small image comes first, also where it stands below."""
+    model = npixel.build("multiscale_pixelrnn", image_shape=(4, 4, 1), hidden=3, layers=1, head=3)
+    past = measure.past(model, (1, 1, 0))
+    assert past[2, 2, 0] and past[0, 1, 0] and not past[1, 2, 0] and past.sum() == 4 + 2 + 1
+    classes = plots.field_classes((1, 1, 0), past, past, past)
+    assert classes[2, 2, 0] == plots.SEEN and classes[1, 2, 0] == plots.FUTURE

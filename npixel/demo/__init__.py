@@ -93,6 +93,11 @@ def run(names, *, minutes=3.0, out="npixel-demo", seed=0, progress=lambda line: 
 
     report = {"minutes": minutes, "seed": seed, "rows": [], "dependencies": [], "normalisation": []}
     runs, curves = {}, {name: ({}, _marks(one)) for name, one in sets.items()}
+    for name in names:                                 # compiles every kernel, so that no model's share pays for another's
+        progress(f"compiling {name}")
+        one = sets["digits"]
+        _fit(_start(name, one, seed), one, 1, valid_images=one.valid, valid_size=1, progress=False,
+             **{key: value for key, value in recipes.of(name, steps=1).items() if key != "steps"})
     for number, name in enumerate(names):
         share = (end - reserve - time.monotonic()) / (len(names) - number)
         trained = _train(name, sets, share, seed, curves, report, progress)

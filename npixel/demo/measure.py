@@ -37,6 +37,15 @@ def visible(model):
     return np.array([model.visible_past(place).reshape(-1) for place in np.ndindex(*model.image_shape)])
 
 
+def past(model, at):
+    """(H, W, C) bool: what is generated before `at`, in the model's own order."""
+    before = np.zeros(model.image_shape, bool)
+    for place in map(tuple, model.order.tolist()):
+        if place == tuple(at):
+            return before
+        before[place] = True
+
+
 def past_pairs(model):
     """S (S - 1) / 2: pairs of a sub-pixel and one before it."""
     places = math.prod(model.image_shape)

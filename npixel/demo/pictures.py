@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
+from . import measure
 
 STRIP = "pixelcnn"                                     # the model of the strip of four small pictures
 LABEL = 3                                              # the digit that is looked at closely
@@ -43,7 +44,8 @@ def draw(folder, data, runs, curves, *, seed, progress):
     save(plots.completions(given, known, done | {"the image": given}, levels=levels, title="The lower half, drawn given the upper half"), "completions")
 
     index = np.ravel_multi_index(FIELD_AT, (H, W, C))
-    panels = {name: (FIELD_AT, seen[index].reshape(H, W, C), measured[index].reshape(H, W, C)) for name, (_, measured, seen) in runs.items()}
+    panels = {name: (FIELD_AT, seen[index].reshape(H, W, C), measured[index].reshape(H, W, C), measure.past(model, FIELD_AT))
+              for name, (model, measured, seen) in runs.items()}
     save(plots.receptive_fields(panels, title=f"What the prediction of row {FIELD_AT[0]}, column {FIELD_AT[1]} depends on: measured, beside theory"),
          "receptive_field")
 
