@@ -17,7 +17,7 @@ def uniform(m):
     return m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", ["student", "gridworld", "gridworld_4x4", "russell_norvig"])       # processes that end soon, or are discounted
 def test_the_simulated_mean_return_lies_in_its_confidence_interval(name):
     """20,000 episodes from each of two states; 4.5 standard errors, exact variance: a false alarm once in 10**5 runs (the seed is fixed anyway)."""
     m = PROBLEMS[name].make()
