@@ -27,10 +27,11 @@ from functools import cache
 import numpy as np
 import scipy.linalg.cython_blas
 
-from .kernels import kernel
+from .kernels import kernel, plain
 
 TILE = 2**18                                           # most multiplications (m n k) in one product
 BLOCK = 64                                             # columns, and terms of a sum, in one product
+SMALL = 4096                                          # numbers that are not worth a second thread
 LANES = 8                                              # parts into which a batch is split
 
 
@@ -133,6 +134,14 @@ def parallel(work, lanes):
             future.exception()
     for future in futures:
         future.result()
+
+
+def rows_in_lanes(work, *arrays):
+    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among LANES lanes, or one where there are few numbers."""
+    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
+    n = len(rows[0])
+    size = max(1, -(-n // (LANES if rows[0].size > SMALL else 1)))
+    parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
 
 
 @cache

@@ -10,31 +10,21 @@ import numpy as np
 
 from .. import blas
 from ..elementary import exp
-from ..kernels import kernel, plain
-
-SMALL = 4096                                           # numbers that are not worth a second thread
+from ..kernels import kernel
 
 
 def forward(x, /):
     """x (..., D) -> y (..., 2 D), and the cache.   float32 or float64"""
     y = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
-    _in_lanes(_both, x, y)
+    blas.rows_in_lanes(_both, x, y)
     return y, y
 
 
 def backward(dy, cache, /):
     """dy (..., 2 D) -> dx (..., D)."""
     dx = np.empty((*dy.shape[:-1], dy.shape[-1] // 2), dy.dtype)
-    _in_lanes(_both_backward, dy, cache, dx)
+    blas.rows_in_lanes(_both_backward, dy, cache, dx)
     return (dx,)
-
-
-def _in_lanes(work, *arrays):
-    """work(rows of each array), the rows shared out among a fixed number of lanes."""
-    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
-    n = len(rows[0])
-    size = max(1, -(-n // (blas.LANES if rows[0].size > SMALL else 1)))
-    blas.parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
 
 
 def _both_numpy(x, y):

@@ -15,9 +15,7 @@ import numpy as np
 
 from .. import blas, elementary
 from ..elementary import sigmoid, tanh
-from ..kernels import kernel, plain
-
-SMALL = 4096                                           # numbers that are not worth a second thread
+from ..kernels import kernel
 
 
 def forward(x, /):
@@ -29,7 +27,7 @@ def forward(x, /):
         raise ValueError(f"x must have an even number of features, has shape {x.shape}")
     gates = np.empty(x.shape, x.dtype)
     y = np.empty((*x.shape[:-1], x.shape[-1] // 2), x.dtype)
-    _in_lanes(_gate, x, gates, y)
+    blas.rows_in_lanes(_gate, x, gates, y)
     return y, gates
 
 
@@ -37,16 +35,8 @@ def backward(dy, cache, /):
     """dy (..., p) -> dx (..., 2p)."""
     gates = cache
     dx = np.empty_like(gates)
-    _in_lanes(_gate_backward, dy, gates, dx)
+    blas.rows_in_lanes(_gate_backward, dy, gates, dx)
     return (dx,)
-
-
-def _in_lanes(work, *arrays):
-    """work(rows of each array), the rows shared out among a fixed number of lanes."""
-    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
-    n = len(rows[0])
-    size = max(1, -(-n // (blas.LANES if rows[0].size > SMALL else 1)))
-    blas.parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
 
 
 def _gate_numpy(x, gates, y):
