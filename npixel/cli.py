@@ -100,6 +100,8 @@ def _add_train(verbs):
                             help=f"most length of the gradient, or off (default {recipe['clip_norm'] or 'off'})")
         parser.add_argument("--average", type=_number_or_off, metavar="DECAY",
                             help=f"decay of the running mean of the weights that is tested and kept, or off (default {recipe['average'] or 'off'})")
+        parser.add_argument("--keep", choices=("best", "last"), default="best", help="the weights that were best on the validation images, or the last "
+                                                                                     "(default best)")
         parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the images (default 0)")
         parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(default float32)")
         parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="(default 60)")
@@ -157,7 +159,7 @@ def _train(arguments):
     labels = {split: condition(model, data, split) for split in SPLITS}
     model.init_from_data(data.train, np.random.default_rng(_seed(arguments)), condition=labels["train"])
     result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"],
-                          seed=arguments.seed, checkpoint=out, resume=arguments.resume, checkpoint_every=arguments.checkpoint_every,
+                          keep=arguments.keep, seed=arguments.seed, checkpoint=out, resume=arguments.resume, checkpoint_every=arguments.checkpoint_every,
                           progress=not arguments.quiet, **options)
     if result.status == "interrupted":
         again = [*arguments.argv] if arguments.resume else [*arguments.argv, "--resume"]

@@ -14,13 +14,14 @@ same machine.
 Batches. The images are put in random order, again for every epoch, and the epochs are laid end to end; batch s is the stretch from s B to
 (s + 1) B. Every image is seen once per epoch, and a batch may lie across two epochs. A batch may not be larger than the data set.
 
-Which weights are where, if there is an average:
+Which weights are where. Kept are the average, if there is one, else the weights; with keep="best" as they were at the entry of the learning curve with the
+lowest negative log-likelihood of the validation images (early stopping, except that the run goes on to its end):
 
     during training                params: the weights;   evaluation on validation images uses the average
-    in a checkpoint                params/...: the average;   training/weights/...: the weights, to go on from
-    when `fit` returns             model.params: the average
+    in a checkpoint                params/...: what is kept;   training/weights/... and training/average/...: what to go on from, where it differs from that
+    when `fit` returns             model.params: what is kept
 
-Without an average they are the same, and training/weights is not written. npixel.load opens the checkpoint of a run, finished or not, as a model.
+npixel.load opens the checkpoint of a run, finished or not, as a model.
 
 Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
 """
@@ -64,6 +65,7 @@ class Plan:
     optimizer, optimizer_options        NAME.update(..., **options)
     clip_norm, clip_value               most the gradient's length, or an entry, may be; None: whatever it is
     average, average_warm_up            decay of the average of the weights, or None for no average; see averaging.decay_at
+    keep                                "last", or "best" on the validation images: see the header of this file
     seed                                of the order of the images, of dropout, and of the choice of validation images
     evaluate_every, valid_size          steps from one entry of the learning curve to the next; validation images used for it, 0 for none
     minutes                             the time the number of steps was derived from, or None
@@ -80,6 +82,7 @@ class Plan:
     clip_value: float | None
     average: float | None
     average_warm_up: bool
+    keep: str
     seed: int
     evaluate_every: int
     valid_size: int
@@ -115,8 +118,8 @@ class Result:
 
 
 def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optimizer="adam", optimizer_options=None, lr=1e-3, schedule="constant",
-        schedule_options=None, clip_norm=None, clip_value=None, average=None, average_warm_up=True, seed=0, condition=None,
-        valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None,
+        schedule_options=None, clip_norm=None, clip_value=None, average=None, average_warm_up=True, keep="last", seed=0,
+        condition=None, valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None,
         checkpoint=None, checkpoint_every=60.0, resume=False, progress=True, log=None):
     """Train a model by maximum likelihood: minimise the mean of -log p(image).   model.params: in place
 
@@ -128,7 +131,7 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
                         all: it is then the same run as steps=that number, and goes on to its end if the machine turns out slower
     optimizer           "sgd", "rmsprop" or "adam", and its options, such as {"b2": 0.9995}
     lr, schedule        "constant", "exponential", "cosine" or "piecewise", and its options, such as {"warm_up": 100}
-    clip_norm, clip_value, average, average_warm_up, seed, evaluate_every        see Plan
+    clip_norm, clip_value, average, average_warm_up, keep, seed, evaluate_every        see Plan
     condition           (N, ...) what the model is conditioned on, row by row; None for an unconditional model
     valid_images        evaluated without dropout at every entry of the learning curve: a fixed random choice of `valid_size` of them
     checkpoint          a path, or None. Written before the first step, every `checkpoint_every` seconds, and at the end
@@ -154,7 +157,7 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     length = _length(steps, epochs, minutes, data, batch, saved)
     make = dict(batch=_count("batch", batch), lr=_number("lr", lr), schedule=schedule, schedule_options=_options("schedule_options", schedule_options),
                 optimizer=optimizer, optimizer_options=_options("optimizer_options", optimizer_options), clip_norm=_maybe("clip_norm", clip_norm),
-                clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up),
+                clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
                 seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
                 minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
                 data=data.digest(), valid_data=valid and valid.digest())
@@ -200,6 +203,7 @@ class _Run:
         self.step, self.seconds, self.losses, self.history = 0, 0.0, [], []
         self.state = OPTIMIZERS[plan.optimizer].init(model.params)
         self.average = None if plan.average is None else averaging.init(model.params)
+        self.best = None                               # with keep="best": the weights of the best entry so far
 
     def go(self, signals, show, log):
         """Make steps until the last one, or until a signal arrives; the checkpoint is written either way."""
@@ -212,6 +216,7 @@ class _Run:
             show.step()
             if self.step % self.plan.evaluate_every == 0 or self.step == self.plan.steps:
                 self.history.append(self.entry())
+                self.keep()
                 self.seconds = before + time.monotonic() - begun
                 show.entry(self.history[-1])
                 if log is not None:
@@ -252,30 +257,36 @@ class _Run:
         return {"step": self.step, "seconds": self.seconds, "train": float(np.mean(self.losses[last:])), "valid": self.evaluate(),
                 "lr": self.plan.lr_at(self.step - 1)}
 
+    def keep(self):
+        """With keep="best": take the last entry's weights if it is the best one."""
+        values = [entry["valid"] for entry in self.history]
+        if self.plan.keep == "best" and values[-1] <= min(values):
+            self.best = averaging.init(self.running())
+
+    def running(self):
+        """The average, or without one the weights."""
+        return self.model.params if self.average is None else self.average
+
+    def kept(self):
+        """What a checkpoint written now has as the model's parameters."""
+        return self.running() if self.best is None else self.best
+
     def evaluate(self):
         """Mean negative log-likelihood of the chosen validation images under the average, nats per image."""
         if self.valid is None:
             return None
-        weights = self.use_average()
+        weights = averaging.init(self.model.params)
+        _copy(self.running(), self.model.params)
         try:
             return -float(self.model.log_prob(self.valid.images, condition=self.valid.condition).mean())
         finally:
-            if weights is not None:
-                _copy(weights, self.model.params)
-
-    def use_average(self):
-        """Put the average into the model; returns a copy of the weights that were there, None if there is no average."""
-        if self.average is None:
-            return None
-        weights = averaging.init(self.model.params)
-        _copy(self.average, self.model.params)
-        return weights
+            _copy(weights, self.model.params)
 
     def finish(self, show):
-        self.use_average()
+        _copy(self.kept(), self.model.params)
         finished = self.step == self.plan.steps
         if finished:
-            message = f"finished: {self.step} steps in {_clock(self.seconds)}"
+            message = f"finished: {self.step} steps in {_clock(self.seconds)}{self.which()}"
         elif self.path is None:
             message = f"interrupted after step {self.step} of {self.plan.steps}; there is no checkpoint to go on from"
         else:
@@ -283,6 +294,13 @@ class _Run:
         show.say(message)
         return Result("finished" if finished else "interrupted", self.plan, self.step, self.seconds, np.array(self.losses, np.float64),
                       self.history, message)
+
+    def which(self):
+        """With keep="best", which weights were kept."""
+        if self.best is None:
+            return ""
+        best = min(reversed(self.history), key=lambda entry: entry["valid"])
+        return f"; kept are the weights after step {best['step']}, with {best['valid']:.4g} nats on the validation images"
 
     # the checkpoint
 
@@ -295,9 +313,10 @@ class _Run:
             files.write(self.path, *self.contents())
 
     def contents(self):
-        arrays = files.flatten(self.model.params if self.average is None else self.average)
-        if self.average is not None:
-            arrays |= files.flatten(self.model.params, "training/weights")
+        arrays = files.flatten(self.kept())
+        for prefix, weights in (("training/weights", self.model.params), ("training/average", self.average)):
+            if weights is not None and weights is not self.kept():
+                arrays |= files.flatten(weights, prefix)
         arrays |= files.flatten(self.state, "training/optimizer")
         for name, array in arrays.items():
             if not np.isfinite(array).all():
@@ -312,11 +331,13 @@ class _Run:
     def restore(self, plan, step, seconds, arrays):
         """Take over what a checkpoint holds: everything, or nothing and a ValueError."""
         self.plan, params, path = plan, self.model.params, self.path
-        weights = files.unflatten(arrays, params, "params" if self.average is None else "training/weights", path=path)
-        if self.average is not None:
-            self.average = files.unflatten(arrays, params, path=path)
+        history, losses = _history(path, arrays)
+        best = plan.keep == "best" and bool(history)
+        weights = files.unflatten(arrays, params, "training/weights" if best or self.average is not None else "params", path=path)
+        average = files.unflatten(arrays, params, "training/average" if best else "params", path=path) if self.average is not None else None
+        kept = files.unflatten(arrays, params, path=path)
+        self.history, self.average, self.best = history, average, kept if best else None
         self.state = files.unflatten(arrays, self.state, "training/optimizer", path=path)
-        self.history, losses = _history(path, arrays)
         self.losses = losses.tolist()
         if len(self.losses) != step or not 0 <= step <= plan.steps:
             raise ValueError(f"{path}: {len(self.losses)} losses after {step} of {plan.steps} steps")
@@ -405,6 +426,10 @@ def _check(plan, data):
     for name in ("clip_norm", "clip_value", "minutes"):
         if getattr(plan, name) is not None and getattr(plan, name) <= 0:
             raise ValueError(f"{name} must be positive, is {getattr(plan, name)}")
+    if plan.keep not in ("last", "best"):
+        raise ValueError(f"keep must be last or best, is {plan.keep!r}")
+    if plan.keep == "best" and plan.valid_size == 0:
+        raise ValueError("keep='best' needs valid_images to choose by")
     if plan.average is not None and not 0 <= plan.average < 1:
         raise ValueError(f"average must be in [0, 1), is {plan.average}")
     try:

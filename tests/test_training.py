@@ -186,9 +186,9 @@ def interrupted(path, at, number=signal.SIGINT, **changes):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
 @pytest.mark.parametrize("average", [None, 0.9])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path, optimizer, average, number):
-    options = dict(optimizer=optimizer, average=average)
+@pytest.mark.parametrize("number, keep", [(signal.SIGINT, "last"), (signal.SIGTERM, "last"), (signal.SIGINT, "best")])
+def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path, optimizer, average, number, keep):
+    options = dict(optimizer=optimizer, average=average, keep=keep)
     whole, expected = fit(checkpoint=tmp_path / "whole", **options)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     _, first = interrupted(tmp_path / "cut", 8, number, **options)
@@ -228,6 +228,24 @@ def test_a_stateful_source_of_dropout_would_be_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_generator", lambda seed, stream, index: original(seed, stream, next(calls) if stream == training._DROPOUT else index))
     model, _ = fit(checkpoint=tmp_path / "cut", resume=True)
     assert model.params["pixels"].w.tobytes() != whole.params["pixels"].w.tobytes()
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_the_best_weights_are_kept_and_do_not_disturb_training(tmp_path, average):
+    """Trained on the same few images again and again, it is best on others early; kept are exactly the weights of that entry of the curve."""
+    options = dict(data=images(6), steps=60, batch=6, lr=0.3, optimizer="sgd", schedule="constant", schedule_options={}, average=average, clip_norm=None,
+                   clip_value=None, valid_size=9)
+    last, plain = fit(**options)
+    best, result = fit(keep="best", checkpoint=tmp_path / "a", **options)
+    assert result.losses.tobytes() == plain.losses.tobytes() and [e["valid"] for e in result.history] == [e["valid"] for e in plain.history]
+    entry = min(result.history, key=lambda e: e["valid"])
+    assert entry["step"] < 60 and f"after step {entry['step']}" in result.message
+    assert -best.log_prob(ALL["valid_images"]).mean() == entry["valid"] < -last.log_prob(ALL["valid_images"]).mean()
+    short, _ = fit(**{**options, "steps": entry["step"]})
+    assert short.params["pixels"].w.tobytes() == best.params["pixels"].w.tobytes()
+    arrays, _ = files.read(tmp_path / "a")
+    np.testing.assert_array_equal(arrays["params/pixels/w"], best.params["pixels"].w)
+    np.testing.assert_array_equal(arrays["training/weights/pixels/w" if average is None else "training/average/pixels/w"], last.params["pixels"].w)
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
@@ -283,6 +301,7 @@ def test_the_learning_curve_can_be_read_from_a_checkpoint(tmp_path):
     (dict(average=0.95), "average was 0.9"),
     (dict(average=None), "average was 0.9"),
     (dict(average_warm_up=False), "average_warm_up was True"),
+    (dict(keep="best"), "keep was last"),
     (dict(clip_norm=None), "clip_norm was 0.9"),
     (dict(seed=4), "seed was 5"),
     (dict(evaluate_every=5), "evaluate_every was 4"),
@@ -544,6 +563,8 @@ def test_a_real_model_whose_rate_is_absurd_stops_at_a_named_step(tmp_path, lr):
     (dict(clip_norm=0), "clip_norm must be positive, is 0"),
     (dict(clip_value=-1), "clip_value must be positive, is -1"),
     (dict(average=1), "average must be in [0, 1), is 1"),
+    (dict(keep="first"), "keep must be last or best, is 'first'"),
+    (dict(keep="best", valid_images=None), "needs valid_images"),
     (dict(seed=-1), "seed must be an integer of at least 0, is -1"),
     (dict(evaluate_every=0), "evaluate_every must be an integer of at least 1, is 0"),
     (dict(valid_size=0), "valid_size must be an integer of at least 1, is 0"),
