@@ -207,7 +207,7 @@ def _evaluate(arguments):
     data = _data_for(model, arguments)
     report |= evaluate(model, data, arguments.split)
     if arguments.samples is not None:
-        report["class_samples"] = class_samples(model, data, arguments.samples, rng=np.random.default_rng(_seed(arguments)))
+        report["class_samples"], _ = class_samples(model, data, arguments.samples, rng=np.random.default_rng(_seed(arguments)))
     if arguments.json:
         command.print_json(report)
         return

@@ -56,6 +56,8 @@ def condition(model, data, split):
 def class_samples(model, data, n=500, *, neighbours=3, rng=None):
     """Do samples of a model with classes show what was asked for? n images, the classes in turn, are labelled by their nearest training images.
 
+    returns     a dict, and the images (n, H, W, C), number i of class i mod `classes`
+
     samples, neighbours     n, and how many training images vote
     as_asked                the share of samples that are labelled with the class they were drawn for
     as_asked_by_class       the same for each class
@@ -75,9 +77,10 @@ def class_samples(model, data, n=500, *, neighbours=3, rng=None):
     shown, distance = nearest(drawn, data.train, data.train_labels, neighbours)
     labels, _ = nearest(data.test, data.train, data.train_labels, neighbours)
     right = shown == asked
-    return {"samples": n, "neighbours": neighbours, "as_asked": float(right.mean()),
+    found = {"samples": n, "neighbours": neighbours, "as_asked": float(right.mean()),
             "as_asked_by_class": [float(right[asked == k].mean()) for k in range(classes)],
             "classifier": float((labels == data.test_labels).mean()), "copies": float((distance == 0).mean())}
+    return found, drawn
 
 
 def nearest(images, known, labels, neighbours=1):

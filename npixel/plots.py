@@ -271,7 +271,8 @@ def learning_curves(panels, *, x_label="steps", logarithmic=False, title=""):
         axes.set_ylabel("nats per image", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.25)
-        axes.legend(fontsize=7)
+    lines = {line.get_label(): line for axes in grid for line in axes.get_lines()}           # the same names in all panels: one legend, beside the curves
+    figure.legend(lines.values(), lines.keys(), loc="outside right center", fontsize=7)
     return figure
 
 

@@ -46,7 +46,8 @@ from .optimizers import adam, averaging, clipping, rmsprop, schedules, sgd
 
 OPTIMIZERS = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 SCHEDULES = {name: getattr(schedules, name) for name in ("constant", "exponential", "cosine", "piecewise")}
-EVALUATIONS = 10                                       # in a run, if evaluate_every is not given
+EVALUATIONS = 10, 100                                  # in a run, if evaluate_every is not given: at least, at most
+BETWEEN = 7                                            # and between two of them at least this many images trained on for one evaluated: a twentieth of the time
 MEASURE = 0.04                                         # the share of `minutes` spent on measuring the rate
 _ORDER, _DROPOUT, _VALIDATION = range(3)               # streams of random numbers
 
@@ -167,7 +168,7 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
         raise ValueError(f"checkpoint_every must be at least 0 seconds, is {checkpoint_every}")
 
     def plan_for(steps):
-        return Plan(steps=steps, evaluate_every=evaluate_every or math.ceil(steps / EVALUATIONS), **make)
+        return Plan(steps=steps, evaluate_every=evaluate_every or _every(steps, make["batch"], make["valid_size"]), **make)
 
     plan = plan_for(length or 10**9)
     _check(plan, data)
@@ -407,6 +408,12 @@ def _length(steps, epochs, minutes, data, batch, saved):
     return saved[0].steps if saved else None
 
 
+def _every(steps, batch, valid_size):
+    """Steps from one entry of the learning curve to the next, where nobody says: see EVALUATIONS and BETWEEN."""
+    fewest, most = (math.ceil(steps / number) for number in EVALUATIONS)
+    return max(most, min(fewest, math.ceil(BETWEEN * valid_size / batch)))
+
+
 def _check(plan, data):
     """Every number of the plan, before anything is computed or written: ValueError, one line."""
     if plan.batch > len(data):
@@ -559,11 +566,15 @@ def _measure(run, started, budget, evaluate_every, signals):
         left *= run.every / (run.every + saving)
     else:
         cost += saving
-    if evaluate_every is None:
-        left -= EVALUATIONS * evaluation
-    else:
-        cost += evaluation / evaluate_every
-    return max(1, int(left / cost)), seconds
+    if evaluate_every is not None:
+        return max(1, int(left / (cost + evaluation / evaluate_every))), seconds
+    steps = max(1, int((left - EVALUATIONS[0] * evaluation) / cost))
+    for _ in range(50):                                # more steps may have more evaluations, for which time has to be set aside
+        entries = math.ceil(steps / _every(steps, run.plan.batch, run.plan.valid_size))
+        if steps * cost + entries * evaluation <= left or steps == 1:
+            break
+        steps = max(1, int(0.98 * steps))
+    return steps, seconds
 
 
 def _seconds(call):

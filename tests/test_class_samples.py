@@ -121,9 +121,9 @@ def test_the_vote_tells_right_samples_from_wrong_ones_and_copies_from_new_images
     def unseen(labels):
         return np.array([digits.test[np.flatnonzero(digits.test_labels == label)[n // 10]] for n, label in enumerate(labels)])
 
-    known = evaluation.class_samples(drawing(copies), digits, 100)
-    new = evaluation.class_samples(drawing(unseen), digits, 300)           # the test images, class by class: the vote's own share
-    wrong = evaluation.class_samples(drawing(lambda labels: copies((labels + 1) % 10)), digits, 100)
+    known, _ = evaluation.class_samples(drawing(copies), digits, 100)
+    new, _ = evaluation.class_samples(drawing(unseen), digits, 300)           # the test images, class by class: the vote's own share
+    wrong, _ = evaluation.class_samples(drawing(lambda labels: copies((labels + 1) % 10)), digits, 100)
     assert known["copies"] == wrong["copies"] == 1 and known["as_asked"] > 0.95 and wrong["as_asked"] < 0.05
     assert new["copies"] == 0 and new["as_asked"] == new["classifier"] > 0.95 and np.mean(new["as_asked_by_class"]) == pytest.approx(new["as_asked"])
 

@@ -11,10 +11,10 @@ import npixel
 from npixel import cli, data, demo, plots, training
 from npixel.demo import measure, pictures, table
 
-PICTURES = ["samples", "completions", "receptive_field", "bits_per_pixel", "predicted_levels", "learning_curves", "strip"]
+PICTURES = ["samples", "classes", "completions", "receptive_field", "bits_per_pixel", "predicted_levels", "learning_curves", "strip"]
 
 
-MODELS = ["fvbn", "pixelcnn", "row_lstm", "pixelcnn_pp"]              # one of each kind of loss and generation: every further one costs seconds
+MODELS = ["fvbn", "pixelcnn", "row_lstm", "pixelcnn_pp", "gated_pixelcnn"]       # one of each kind of loss and generation, and the one with classes
 
 
 @pytest.fixture(scope="module")

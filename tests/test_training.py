@@ -248,6 +248,12 @@ def test_the_best_weights_are_kept_and_do_not_disturb_training(tmp_path, average
     np.testing.assert_array_equal(arrays["training/weights/pixels/w" if average is None else "training/average/pixels/w"], last.params["pixels"].w)
 
 
+@pytest.mark.parametrize("steps, batch, valid_size, every", [
+    (23, 6, 0, 1), (23, 6, 4, 3), (300, 32, 200, 30), (3711, 16, 1000, 372), (12240, 32, 200, 123), (3000, 32, 200, 44), (1, 1, 1, 1)])
+def test_the_learning_curve_costs_little_and_has_ten_to_a_hundred_entries(steps, batch, valid_size, every):
+    assert training._every(steps, batch, valid_size) == every
+
+
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
     whole, _ = fit(checkpoint=tmp_path / "a")
     before = (tmp_path / "a").read_bytes()

@@ -16,12 +16,13 @@ LABEL = 3                                              # the digit that is looke
 FIELD_AT = (6, 1, 0)                                   # whose receptive field is drawn: near the left edge, where blind spots are large
 
 
-def draw(folder, data, runs, curves, *, seed, progress):
+def draw(folder, data, runs, curves, conditional, *, seed, progress):
     """Write every picture; the list of their paths.
 
     data      the digits
     runs      {model name: (model trained on the digits, (S, S) measured dependencies, (S, S) visible)}
     curves    {data name: ({model name: (seconds, nats)}, {words: nats to draw a line at})}
+    conditional   {class: (n, H, W, C) images drawn for it}, or None
     """
     folder = Path(folder)
     levels, written = data.levels, []
@@ -37,6 +38,9 @@ def draw(folder, data, runs, curves, *, seed, progress):
     uniforms = rng.random((12, H, W, C))               # the same for all models
     images = {"test images": data.test[:12]} | {name: model.sample(12, uniforms=uniforms) for name, (model, *_) in runs.items()}
     save(plots.samples(images, levels=levels, title=f"Real images, and samples of each model ({data.name}, {H}x{W}, {levels} levels)"), "samples")
+
+    if conditional is not None:
+        save(plots.samples(conditional, levels=levels, title="Drawn by a model that was told which digit"), "classes")
 
     given, known = data.test[:12], np.zeros((H, W, C), bool)
     known[:H // 2] = True

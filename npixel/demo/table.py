@@ -56,6 +56,9 @@ def _notes(report):
     for row in report["rows"]:
         if row["predicted_gap"] is not None:
             yield f"blind spot: {row['model']} on {row['data']}, gap measured {row['gap']:.4f}, predicted {row['predicted_gap']:.4f}" + _verdict(row)
+    if row := report["conditional"]:
+        yield (f"given the class: {row['model']} on {row['data']}, {row['nats']:.2f} ±{row['standard_error']:.2f} nats; {100 * row['as_asked']:.0f} % of "
+               f"{row['samples']} samples are as asked (nearest images: {100 * row['classifier']:.0f} % right), {100 * row['copies']:.0f} % copies")
     for row in report["normalisation"]:
         yield (f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| = {row['error']:.1e}, "
                "random weights, float64")

@@ -164,6 +164,31 @@ def reach(seen, /, *, shape, taps, stride=1, dilation=1):
     return needed
 
 
+def as_matrix(x, w, b, /, *, taps):
+    """The same sum as one product, for layers that do it bit by bit: y = z m + b.   stride 1, dilation 1
+
+    returns   z (N, H, W, K), the numbers that live taps read, side by side (x itself for the list [(0, 0)]);
+              m (K, D), their weights, masked; and what from_matrix needs
+
+    ValueError as in forward.
+    """
+    offsets, mask = check(x.shape, x.dtype, w, b, taps)
+    live = _live(offsets, mask, x.shape, 1, 1)
+    lists = np.array(offsets, np.int64).reshape(-1, 2)[live]
+    here = np.array_equal(lists, _HERE)
+    z = plain(x) if here else _gather(x, lists, 1)
+    m = np.ascontiguousarray((w * mask)[live].reshape(-1, w.shape[2]))
+    return z, m, (x.shape, mask, live, lists, here)
+
+
+def from_matrix(dz, dm, back):
+    """dz (N, H, W, K), dm (K, D) -> dx, dw: the way back from as_matrix."""
+    shape, mask, live, lists, here = back
+    dw = np.zeros(mask.shape, dm.dtype)
+    dw[live] = dm.reshape(len(live), *mask.shape[1:])
+    return dz if here else _scatter(dz, shape, lists, 1), dw * mask
+
+
 def check(shape, dtype, w, b, taps, stride=1, dilation=1):
     """The offsets and the mask (T, C, D) of `taps`, after every argument has been held against the others."""
     if len(shape) != 4:
