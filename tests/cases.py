@@ -333,6 +333,45 @@ def _(draw, rng):
                 past=past, steps=True)
 
 
+@case("npixel.layers.spatial_lstm")
+def _(draw, rng):
+    """Over features: neighbourhoods or the states of a layer below."""
+    C, D = draw(small), draw(small)
+    ins, outs = spatial_colours(draw, C, D)
+    x = normal(rng, draw(st.integers(1, 10)), draw(size), draw(size), C)
+    return Case((x, *spatial_weights(draw, rng, 1, C, D)), {"taps": masks.mask_b(1, ins, outs)}, past=lambda where: quadrant(x.shape[1:], where, ins, outs),
+                steps=True)
+
+
+@case("npixel.layers.spatial_lstm")
+def _(draw, rng):
+    """Over the image itself: a causal neighbourhood, which leaves out the pixel or the later of its colours."""
+    C, D, K = draw(small), draw(small), draw(st.sampled_from([3, 5]))
+    ins, outs = spatial_colours(draw, C, D)
+    x = normal(rng, draw(small), draw(size), draw(size), C)
+
+    def past(where):
+        r, c, d = where
+        seen = np.zeros(x.shape[1:], bool)
+        seen[:r, :c + K // 2 + 1] = True
+        seen[r, :c] = True
+        seen[r, c] = ins < outs[d]
+        return seen
+
+    return Case((x, *spatial_weights(draw, rng, K * K, C, D)), {"taps": masks.mask_a(K, ins, outs)}, past=past, steps=True)
+
+
+def spatial_colours(draw, C, D):
+    """The groups of C inputs and of 5 gates of D features, for some number of colours."""
+    colours = draw(st.integers(1, min(C, D)))
+    return masks.groups(C, colours), masks.groups(5 * D, colours, gates=5)
+
+
+def spatial_weights(draw, rng, T, C, D):
+    """Plain or extended. Not large: a cell is up to as large as its two neighbours together, and where gates see cells the slopes grow with them."""
+    return normal(rng, T, C, 5 * D), normal(rng, 5 * D), 0.3 * normal(rng, draw(st.sampled_from([2, 4])), D, 5 * D)
+
+
 def quadrant(shape, where, ins, outs):
     """Everything above and to the left, and at the place itself what its colour may see."""
     r, c, d = where

@@ -232,6 +232,47 @@ scan_case("diagonal_lstm", 2, lambda draw, rng, dtype, D: eighths(rng, dtype, 2,
           lambda rng, dtype, D, where: (eighths(rng, dtype, where[0], D), eighths(rng, dtype, where[0], D)))
 
 
+@recurrent_case("npixel.layers.spatial_lstm.cell")
+def _(draw, rng, dtype):
+    n, D = draw(st.integers(1, 5)), draw(st.integers(1, 20))
+    return eighths(rng, dtype, n, 5 * D), *(eighths(rng, dtype, n, D) for _ in range(4))
+
+
+@recurrent_case("npixel.layers.spatial_lstm.cell_backward")
+def _(draw, rng, dtype):
+    n, D = draw(st.integers(1, 5)), draw(st.integers(1, 20))
+    gates, *states = eighths(rng, dtype, n, 5 * D), *(eighths(rng, dtype, n, D) for _ in range(6))
+    return gates, *states, eighths(rng, dtype, n, 5 * D), eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+
+
+@case("npixel.layers.spatial_lstm._neighbours")
+def _(draw, rng, dtype):
+    n, D = draw(st.integers(1, 6)), draw(st.integers(1, 20))
+    stop, skip, left, above = *(draw(st.integers(0, n)) for _ in range(2)), *(draw(st.integers(0, 3)) for _ in range(2))
+    return eighths(rng, dtype, n + 3, D), left, stop, above, skip, eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+
+
+def spatial(draw, rng, dtype):
+    """What both scans share: (head, K, D, whether extended), x, and the maps that a cache holds."""
+    M, H, W, D = *(draw(st.integers(1, 5)) for _ in range(3)), draw(st.integers(1, 4))
+    K, neighbours = draw(st.integers(0, 4)), draw(st.sampled_from([2, 4]))
+    images = lambda width: eighths(rng, dtype, M, H, W, width)
+    return (blas.gemm_pointer(dtype), blas.scratch(dtype)), (K, D, neighbours), images, [eighths(rng, dtype, H * W, M, width) for width in (5 * D, D, D)]
+
+
+@recurrent_case("npixel.layers.spatial_lstm._scan")
+def _(draw, rng, dtype):
+    head, (K, D, neighbours), images, kept = spatial(draw, rng, dtype)
+    return (*head, eighths(rng, dtype, K, 5 * D), eighths(rng, dtype, 5 * D), eighths(rng, dtype, neighbours, D, 5 * D), images(K), *kept, images(D))
+
+
+@recurrent_case("npixel.layers.spatial_lstm._scan_backward")
+def _(draw, rng, dtype):
+    head, (K, D, neighbours), images, kept = spatial(draw, rng, dtype)
+    return (*head, eighths(rng, dtype, 5 * D, K), eighths(rng, dtype, neighbours, 5 * D, D), images(K), *kept, images(D), images(K),
+            eighths(rng, dtype, K, 5 * D), eighths(rng, dtype, 5 * D), eighths(rng, dtype, neighbours, D, 5 * D))
+
+
 def test_every_kernel_has_a_case_and_every_case_a_kernel():
     assert set(PAIRS) == set(CASES) and len(PAIRS) >= 14
 
