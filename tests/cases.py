@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import cases_mdp
 from npixel import masks
 from npixel.layers import dropout
-from npixel.losses import discretized_logistic_mixture
+from npixel.losses import discretized_logistic_mixture, mcgsm
 from properties import Case
 
 CASES = defaultdict(list)                              # layer -> its strategies
@@ -431,6 +431,16 @@ def mixture(draw, rng, shift, robust=False):
         return seen
 
     return Case((outputs,), {"targets": targets, "levels": L, "robust": robust}, past=None if narrow or robust else past, scale=1e-7 if narrow else 1e-6)
+
+
+@case("npixel.losses.mcgsm")
+def _(draw, rng):
+    D, K, S, F, M = draw(small), *(draw(st.integers(1, 4)) for _ in range(4))
+    h = normal(rng, draw(small), draw(size), draw(size), M)
+    L = np.broadcast_to(np.eye(D), (K, D, D)) + 0.3 * normal(rng, K, D, D)  # away from log 0
+    means = normal(rng, K if draw(st.booleans()) else 0, D)
+    weights = 0.5 * normal(rng, K, S), 0.5 * normal(rng, K, S), normal(rng, K, F), normal(rng, M, F), normal(rng, K, D, M), mcgsm.lower_entries(L), means
+    return Case((h, *weights), {"targets": normal(rng, *h.shape[:3], D)}, past=lambda where: one_hot(h.shape[1:3], where)[..., None] & np.ones(M, bool))
 
 
 @case("mdp.policy_evaluation")

@@ -9,6 +9,9 @@ bernoulli (two levels), categorical (any number of levels). A model names its lo
 discretized_logistic_mixture is joint over the colours of a pixel: its outputs are some numbers per pixel, its log_prob is (N, H, W), and it has one function more,
 
     terms(outputs, /, *, targets) -> (N, H, W, C)              the same likelihood, colour by colour, by the chain rule
+
+mcgsm is a density of real numbers and has weights of its own, so it is a layer as well: forward(h, *weights, /, *, targets), and its backward gives each
+weight's gradient. models/ride.py ends with it.
 """
 
 from . import bernoulli, categorical
