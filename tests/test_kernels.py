@@ -48,6 +48,13 @@ def _(draw, rng, dtype):
             wide(m, n), int(ta), int(tb))
 
 
+@case("npixel.data.dead_leaves._lay")
+def _(draw, rng, dtype):
+    H, W, n = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 30))
+    rows, columns, radii = 4 * eighths(rng, np.float64, n), 4 * eighths(rng, np.float64, n), np.abs(eighths(rng, np.float64, n)) + 0.5
+    return (rng.integers(0, 200, (H, W, 3), dtype=np.uint8), rng.random((H, W)) < 0.8, rows, columns, radii, rng.integers(0, 200, (n, 3), dtype=np.uint8))
+
+
 def convolution(draw, rng, dtype):
     """Everything that the two big kernels share."""
     N, H, W, C, D, stride = *(draw(st.integers(1, 6)) for _ in range(5)), draw(st.integers(1, 3))

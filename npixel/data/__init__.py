@@ -1,4 +1,4 @@
-"""Images to train on: bundled digits, the usual data sets from files, and sources whose exact entropy is known.
+"""Images to train on: bundled digits, the usual data sets from files, photographs, and sources whose exact entropy is known.
 
     data = npixel.data.load("digits")                  # or "mnist", "noisy_rule:8x8,eps=0.1", "folder/of/images", "file.npz"
     data.train, data.valid, data.test                  # (N, H, W, C) uint8 in [0, data.levels)
@@ -8,7 +8,7 @@ Files are looked for under the path given, then in the directory that the enviro
 an error says where to get what is missing.
 
 Reading order: dataset.py, digits.py, known_entropy/, files.py, idx.py, mnist.py, binarized_mnist.py, cifar10.py, arrays.py,
-image_folder.py, levels.py, catalogue.py (load), command.py (npixel data).
+image_folder.py, photographs.py, dead_leaves.py, levels.py, catalogue.py (load), command.py (npixel data).
 """
 
 from npixel.data import digits, known_entropy

@@ -2,9 +2,9 @@
 
 Looked up in this order:
     1. a name in NAMES               digits is bundled; the others are searched in data_dir, else in NPIXEL_DATA
-    2. name:HxW[,key=value]...       a source of known entropy (known_entropy)
+    2. name:HxW[,key=value]...       a source of known entropy (known_entropy), or dead_leaves (also without a size)
     3. a path                        as given, then below data_dir or NPIXEL_DATA:
-           .npz                      arrays.py; bits packed as in binarized_mnist.py
+           .npz                      arrays.py; bits packed as in binarized_mnist.py; photographs as in photographs.py
            .tar.gz .tgz .tar         the archive of cifar10.py
            folder                    binarized_mnist_*.amat, IDX files, CIFAR-10 batches, or image files: the first that it holds
 
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from npixel.data import arrays, binarized_mnist, cifar10, digits, image_folder, known_entropy, mnist
+from npixel.data import arrays, binarized_mnist, cifar10, dead_leaves, digits, image_folder, known_entropy, mnist, photographs
 from npixel.data.files import data_directory, find
 from npixel.data.known_entropy import draw
 from npixel.data.levels import with_levels
@@ -35,6 +35,8 @@ NAMES = {
     "fashion_mnist": Named("Fashion-MNIST, 28x28, 256 levels", mnist.SETS["fashion_mnist"].where,
                            partial(mnist.locate, "fashion_mnist"), partial(mnist.load, "fashion_mnist")),
     "cifar10": Named("CIFAR-10, 32x32 RGB, 256 levels", cifar10.WHERE, cifar10.locate, cifar10.load),
+    "photographs": Named("photographs of BSDS500, 321x481 grey, 256 levels", photographs.WHERE, photographs.locate, photographs.load),
+    "photographs_rgb": Named("the same in colour", photographs.WHERE, photographs.locate, partial(photographs.load, colour=True)),
 }
 
 
@@ -57,6 +59,8 @@ def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
         data = NAMES[text].load(data_directory(data_dir) if NAMES[text].where else None)
     elif text.partition(":")[0] in known_entropy.SOURCES and not Path(text).exists():
         data = draw.dataset(text)
+    elif dead_leaves.is_text(text) and not Path(text).exists():
+        data = dead_leaves.dataset(text)
     else:
         data = _load_path(_existing(text, data_dir))
     return with_levels(data, levels, binarize, seed)
@@ -71,7 +75,7 @@ def _existing(text, data_dir):
     below = directory / text if directory and text else None
     if below and below.exists():
         return below
-    raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source ({', '.join(known_entropy.SOURCES)}, as name:HxW), "
+    raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source ({', '.join(known_entropy.SOURCES)}, dead_leaves, as name:HxW), "
                             f"and no file or folder{f' (nor is {below})' if below else ''}")
 
 
@@ -82,6 +86,8 @@ def _load_path(path):
         content = arrays.read(path)
         if binarized_mnist.is_packed(content):
             return binarized_mnist.load_packed(path, content=content)
+        if photographs.is_photographs(content):
+            return photographs.load_file(path, content=content)
         return arrays.load(path, content=content)
     if path.name.endswith((".tar.gz", ".tgz", ".tar")):
         return cifar10.load_archive(path)

@@ -10,7 +10,7 @@
 import numpy as np
 
 from npixel import command
-from npixel.data import binarized_mnist, known_entropy
+from npixel.data import binarized_mnist, dead_leaves, known_entropy
 from npixel.data.catalogue import NAMES, load
 from npixel.data.dataset import SPLITS
 from npixel.data.files import ENVIRONMENT, data_directory
@@ -53,7 +53,7 @@ def load_from(arguments):
     return load(arguments.data, data_dir=arguments.data_dir, levels=arguments.levels, binarize=arguments.binarize, seed=arguments.data_seed)
 
 
-_DATA_HELP = f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; or the path of a file or folder"
+_DATA_HELP = f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; dead_leaves; or the path of a file or folder"
 
 
 def _add_data_dir(parser):
@@ -74,8 +74,9 @@ def _list(arguments):
         path = named.locate(directory)
         rows.append({"name": name, "about": named.about, "found": None if path is None else str(path), "get_it_from": named.where})
     sources = [{"name": name, "about": source.__doc__.split("\n")[0]} for name, source in known_entropy.SOURCES.items()]
+    drawn = [{"name": "dead_leaves", "about": dead_leaves.__doc__.split("\n")[0].partition(": ")[2]}]
     if arguments.json:
-        command.print_json({"data_dir": None if directory is None else str(directory), "data": rows, "sources": sources})
+        command.print_json({"data_dir": None if directory is None else str(directory), "data": rows, "sources": sources, "drawn": drawn})
         return
     print(f"Data directory: {directory or f'none ({ENVIRONMENT} is not set)'}\n")
     for row in rows:
@@ -84,6 +85,9 @@ def _list(arguments):
     print("\nSources of known entropy, as name:HxW[,key=value]...")
     for source in sources:
         print(f"{source['name']:<16} {source['about']}")
+    print("\nDrawn images of unknown entropy, as name[:HxW[,key=value]...]")
+    for row in drawn:
+        print(f"{row['name']:<16} {row['about']}")
 
 
 def _info(arguments):

@@ -1,0 +1,102 @@
+"""Dead leaves: discs that hide one another, a texture with edges, occlusion and structure at every scale.
+
+    centre uniform,  radius with density ∝ r^-3 on [rmin, rmax],  grey uniform (or three colours, each uniform);  each disc lies below those before it
+
+Matheron, "Modèle séquentiel de partition aléatoire", 1968; Lee, Mumford, Huang, "Occlusion Models for Natural Images", 2001, for the radii: with r^-3 the image looks
+alike at every scale between rmin and rmax. Theis and Bethge 2015 train RIDE on such images. Discs are laid from the top down until every pixel is covered, so what is
+seen is the stationary pattern exactly, and nothing is laid in vain (Kendall and Thönnes, "Perfect simulation in stochastic geometry", 1999).
+
+As data:  dead_leaves,  or  dead_leaves:256x256,rmin=2,rmax=64,colour=0,train=40,valid=4,test=20,seed=0. 256 levels, each as likely as another; a pixel belongs to the
+disc that covers its centre (no smoothing). Each split has a stream of random numbers of its own. The entropy is not known.
+
+Read first: dataset.py.
+"""
+
+import numpy as np
+
+from npixel.data.dataset import SPLITS, Dataset
+from npixel.kernels import kernel
+
+DEFAULTS = {"rmin": 2.0, "rmax": 64.0, "colour": 0, "train": 40, "valid": 4, "test": 20, "seed": 0}
+SIZE = "256x256"
+DISCS = 4096                                           # random numbers for so many at a time
+
+
+def sample(n, H, W, rng, *, rmin=2.0, rmax=64.0, colour=False):
+    """n images (n, H, W, 1 or 3), uint8.   ValueError unless 0.5 < rmin < rmax: smaller discs can fall between the centres of pixels"""
+    if not 0.5 < rmin < rmax < np.inf:
+        raise ValueError(f"radii must have 0.5 < rmin < rmax, are {rmin:g} and {rmax:g}")
+    C = 3 if colour else 1
+    images = np.zeros((n, H, W, C), np.uint8)
+    for image in images:
+        bare = np.ones((H, W), bool)
+        while bare.any():
+            rows, columns, radii = discs(DISCS, H, W, rng, rmin, rmax)
+            _lay(image, bare, rows, columns, radii, rng.integers(0, 256, (DISCS, C), dtype=np.uint8))
+    return images
+
+
+def discs(n, H, W, rng, rmin, rmax):
+    """Centres and radii (n,) each: centres uniform on the image and rmax around it, so that no disc that touches it is left out.
+
+    The distribution function of r is (rmin^-2 - r^-2) / (rmin^-2 - rmax^-2), which is inverted at a uniform number.
+    """
+    u = rng.random((3, n))
+    rows, columns = u[0] * (H + 2 * rmax) - rmax, u[1] * (W + 2 * rmax) - rmax
+    return rows, columns, (rmin**-2 - u[2] * (rmin**-2 - rmax**-2))**-0.5
+
+
+def _lay_numpy(image, bare, rows, columns, radii, colours):
+    """Disc after disc takes those pixels whose centre it covers and that are still bare.   image (H, W, C), bare (H, W): in place"""
+    row, column = np.indices(bare.shape)
+    for i in range(len(radii)):
+        taken = bare & ((row - rows[i])**2 + (column - columns[i])**2 <= radii[i]**2)
+        image[taken] = colours[i]
+        bare &= ~taken
+
+
+@kernel(defined_by=_lay_numpy)
+def _lay(image, bare, rows, columns, radii, colours):
+    H, W, C = image.shape
+    for i in range(len(radii)):
+        r = radii[i]
+        for row in range(max(0, int(np.ceil(rows[i] - r))), min(H, int(np.floor(rows[i] + r)) + 1)):
+            for column in range(max(0, int(np.ceil(columns[i] - r))), min(W, int(np.floor(columns[i] + r)) + 1)):
+                if bare[row, column] and (row - rows[i])**2 + (column - columns[i])**2 <= r**2:
+                    bare[row, column] = False
+                    for c in range(C):
+                        image[row, column, c] = colours[i, c]
+
+
+def is_text(text):
+    """True if `text` asks for dead leaves."""
+    return text.partition(":")[0] == "dead_leaves"
+
+
+def dataset(text):
+    """The Dataset that dead_leaves[:HxW[,key=value]...] describes; ValueError that names the text if a key or value is not right.
+
+    >>> dataset("dead_leaves:8x9,rmin=1,rmax=4,train=2,valid=1,test=1").image_shape
+    (8, 9, 1)
+    """
+    size, *pairs = (text.partition(":")[2] or SIZE).split(",")
+    H, cross, W = size.partition("x")
+    if not (cross and H.isdecimal() and W.isdecimal() and int(H) and int(W)):
+        raise ValueError(f"{text!r}: size is {size!r}, must be HxW, such as {SIZE}")
+    options = dict(DEFAULTS)
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key not in DEFAULTS:
+            raise ValueError(f"{text!r}: {pair!r} must be key=value, key one of {', '.join(DEFAULTS)}")
+        try:
+            options[key] = type(DEFAULTS[key])(value)
+        except ValueError:
+            raise ValueError(f"{text!r}: {key} is {value!r}, must be a number") from None
+        if options[key] < (1 if key in SPLITS else 0):
+            raise ValueError(f"{text!r}: {key} is {value}, must be at least {1 if key in SPLITS else 0}")
+    try:
+        images = [sample(options[split], int(H), int(W), np.random.default_rng([options["seed"], i]), rmin=options["rmin"], rmax=options["rmax"],
+                         colour=bool(options["colour"])) for i, split in enumerate(SPLITS)]
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    return Dataset(text, *images, levels=256, source=f"dead leaves, radii {options['rmin']:g} to {options['rmax']:g}, seed {options['seed']}", licence="none needed")
