@@ -5,7 +5,8 @@ Read first: runner.py.
 
 import json
 import os
-import tempfile
+
+from npixel.whole_file import write_text
 
 COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio", "interval", "target")
 LEFT = {0, 8}                                          # columns set flush left
@@ -160,13 +161,4 @@ def check_file(path):
 
 def write_json(path, content):
     """The whole file or none: what was there stays until the new one is complete."""
-    text = json.dumps(content, indent=1, allow_nan=False)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".benchmarks-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text + "\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from npixel.command import Parser, add_json, print_json, run
+from npixel.whole_file import write_text
 
 from . import layout
 from .evaluation import ConvergenceWarning, evaluate
@@ -207,7 +208,7 @@ def _solve_exactly(m, arguments):
                     miss=None if arguments.miss is None else float(arguments.miss))
     seconds = time.perf_counter() - began
     if arguments.certificate is not None:
-        Path(arguments.certificate).write_text(json.dumps(s.certificate) + "\n", encoding="utf-8")
+        write_text(arguments.certificate, json.dumps(s.certificate) + "\n")
     first = s.v.ndim == 2
     v, ties = (s.v[0], s.optimal_actions[0] if len(s.optimal_actions) else [frozenset()] * m.num_states) if first else (s.v, s.optimal_actions)
     names = [str(name) for name in m.state_names]

@@ -19,22 +19,19 @@ Read next: training.py, model.py.
 """
 
 import json
-import os
-import threading
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from .whole_file import write_whole
 
 FORMAT = "npixel"
 VERSION = 1
 
 
 def write(path, arrays, meta):
-    """Write arrays and meta to `path` as one .npz file, whole or not at all.
-
-    The bytes go to a temporary file beside `path`, reach the disk, and only then take its name: whatever interrupts this, `path` is the
-    old file or the new one. A process killed on the way leaves the temporary file, NAME.PID.THREAD.tmp, and nothing else.
+    """Write arrays and meta to `path` as one .npz file, whole or not at all (whole_file.py).
 
     path      exactly the name of the file; no suffix is added. A symbolic link is followed
     arrays    dict: name -> array of numbers or bools
@@ -43,11 +40,6 @@ def write(path, arrays, meta):
     ValueError for an array of Python objects, a meta that JSON cannot hold, a path that is a directory; FileNotFoundError if the folder
     of `path` does not exist; OSError if the disk refuses. The old file is left as it was in every case.
     """
-    path = Path(os.path.realpath(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: its folder {path.parent} does not exist")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} exists and is not a file")
     try:
         text = json.dumps(meta | {"format": FORMAT, "version": VERSION, "arrays": list(arrays)}, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -59,31 +51,13 @@ def write(path, arrays, meta):
         if array.dtype.kind not in "biufcU":
             raise ValueError(f"{path}: {name} must be an array of numbers, has dtype {array.dtype}")
 
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in members.items():
-                    with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    def put(file):
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in members.items():
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
-
-def _sync_folder(folder):
-    """Bring the new name to the disk too, where folders can be opened (not on Windows)."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        except OSError:                                # some network file systems do not sync folders; the file is whole all the same
-            pass
-        finally:
-            os.close(descriptor)
+    write_whole(path, put)
 
 
 def read(path):

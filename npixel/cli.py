@@ -29,8 +29,8 @@ from npixel import command, demo, doctor, memory, plots, recipes, training
 from npixel.data import command as data_command
 from npixel.data.arrays import read as read_arrays
 from npixel.data.dataset import SPLITS
-from npixel.data.files import write_whole
 from npixel.evaluation import class_samples, condition, evaluate
+from npixel.whole_file import write_whole
 
 # the fields that models share, in words; what is particular to a model stands in its own file
 FIELDS = {

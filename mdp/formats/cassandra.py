@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from npixel.whole_file import write_text
+
 from ..model import MDP
 from ..pomdp import POMDP
 from ..rational import read_row
@@ -96,7 +98,7 @@ def to_cassandra(m, path):
             for t, (p, r) in after.items():
                 where = f"{actions[m.action_names.index(a)]} : {place[s]} : {place[t]}"
                 lines += [f"T: {where} {p}"] + ([f"R: {where} {r}"] if r else [])
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _names(path, key, body):

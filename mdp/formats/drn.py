@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from npixel.whole_file import write_text
+
 from ..model import MDP
 
 
@@ -107,7 +109,7 @@ def to_drn(m, path):
                 raise ValueError(f"action {name!r} is no single word, as DRN files need")
             lines.append(f"\taction {name} [{Fraction(*R.r[k])}]")
             lines += [f"\t\t{t} : {Fraction(n, R.D[k])}" for t, n in zip(R.next[k], R.n[k])]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _bracket(path, number, text, index):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from npixel.whole_file import write_whole
+
 from .arrays import from_choices, to_choices
 from .cassandra import from_cassandra, to_cassandra
 from .drn import from_drn, to_drn
@@ -61,8 +63,8 @@ def write(m, path, *, choices=False):
     path = Path(path)
     ending = path.suffix.lower()
     if ending == ".npz" and choices:
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **to_choices(m))
+        content = to_choices(m)
+        write_whole(path, lambda file: np.savez_compressed(file, **content))
         return
     writers = {".json": save, ".npz": save_npz, ".tra": lambda m, path: to_prism(m, path.with_suffix("")), ".drn": to_drn, ".pomdp": to_cassandra, ".mdp": to_cassandra}
     if ending not in writers:

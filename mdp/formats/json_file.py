@@ -17,9 +17,9 @@ or not at all.
 """
 
 import json
-import os
-import tempfile
 from fractions import Fraction
+
+from npixel.whole_file import write_text
 
 from ..model import MDP
 
@@ -70,16 +70,7 @@ def save(m, path):
                            for s, p in enumerate(m.initial.tolist()) if p}
     data["actions"] = [str(a) for a in m.action_names]
     data["states"] = states
-    path = os.fspath(path)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".mdp-", suffix=".json")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _discount(m):

@@ -9,6 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from npixel.whole_file import write_whole
+
 from ..model import MDP
 
 
@@ -28,8 +30,7 @@ def save_npz(m, path):
         arrays["exact_gamma"] = np.array(str(m.exact_gamma))
     if m.initial is not None:
         arrays["initial"] = m.initial
-    with open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    write_whole(path, lambda file: np.savez_compressed(file, **arrays))
 
 
 def load_npz(path):

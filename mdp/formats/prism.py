@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from npixel.whole_file import write_text
+
 from ..model import MDP
 
 
@@ -131,7 +133,7 @@ def to_prism(m, base):
     out = []
     for ending, lines in files.items():
         path = Path(f"{base}{ending}")
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(path, "\n".join(lines) + "\n")
         out.append(path)
     return out
 

@@ -1,4 +1,4 @@
-"""Files of data sets: where they are looked for, how they are recognised, how they are written.
+"""Files of data sets: where they are looked for, how they are recognised.
 
     A name claims an identity.  load("mnist") takes train-images-idx3-ubyte.gz only if it is the original file, to the
         last bit: a complete file with another checksum is an error that shows both checksums.
@@ -74,22 +74,3 @@ def check_digest(path, known, name, where):
     if found != expected:
         raise ValueError(f"{path}: {algorithm} is {found}, the original of {name} has {expected}; "
                          f"get it from {where}, or give the path instead of the name to use the file as it is")
-
-
-def write_whole(path, write):
-    """Call write(file) on a temporary file beside `path`, then move it there: the file is written whole or not at all.
-
-    FileNotFoundError if the folder of `path` does not exist.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: its folder {path.parent} does not exist")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
