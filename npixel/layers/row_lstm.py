@@ -93,8 +93,8 @@ def step(x_t, state, /, *, at):
     here = row + 1, columns
     z = conv2d.step(x_t, state.i_s, at=at) + conv2d.read(state.h, at=here)           # (N, k, 4D)
     h = np.empty((*z.shape[:2], z.shape[2] // 4), z.dtype)
-    for n in range(len(z)):
-        cell(z[n], state.c[n, row, columns], state.c[n, row + 1, columns], h[n])
+    for k, column in enumerate(range(columns.start, columns.stop)):
+        cell(z[:, k].copy(), state.c[:, row, column], state.c[:, row + 1, column], h[:, k])
     conv2d.write(h, state.h, at=here)
     return h
 
