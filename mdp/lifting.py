@@ -16,7 +16,7 @@ takes over where the float factors are not good enough (beyond a condition numbe
 
 Whatever was reconstructed is accepted only if A numerator = denominator b, in integers. More bits are computed until it is.
 
-Read next: exact.py.
+Read next: exact/process.py.
 """
 
 import math

@@ -137,7 +137,9 @@ def test_the_other_textbook_processes_in_fractions():
 
 def test_howards_iteration_visits_the_gains_he_printed():
     """From the greedy policy: 9.2, then 13.15, then 13.34."""
-    from mdp.exact import average_of, integers, process_of
+    from mdp.certificate import integers
+    from mdp.exact.average import average_of
+    from mdp.exact.process import process_of
     from mdp.rational import rational
     R = rational(mdp.problems.taxicab())
     process = process_of(R, False, False)

@@ -7,7 +7,7 @@ Where solve_exact takes fractions, this takes three sweeps, and leaves the near-
 
 MacQueen, "A test for suboptimal actions in Markovian decision problems", Operations Research 15, 1967; Puterman 1994, section 6.7.
 
-Read first: bounds.py.  The exact one: ../exact.py.
+Read first: bounds.py.  The exact one: ../exact/.
 """
 
 from typing import NamedTuple

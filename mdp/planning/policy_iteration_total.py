@@ -10,7 +10,7 @@
    that every policy that never ends loses for ever (its mean reward is negative), and that every policy that ends is worth at most u.
    The lower bound is the policy's own value with its proven error (linear.py).
 
-With a goal and an infinite value no single policy attains it: the one returned reaches the goal, and larger sums take longer detours.
+With a goal and an infinite value no single policy attains it: the one returned gains for ever, and larger sums leave it later for the goal.
 
 Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16, 1991; de Alfaro, "Computing minimum and
 maximum reachability times in probabilistic systems", 1999 (end components). Differs from policy_iteration.py in steps 1 and 3.

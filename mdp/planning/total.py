@@ -55,7 +55,7 @@ def names(m, states):
 def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
     """Steps 1 to 3 -> Total.   e gamma = 1, rewards negated to minimise   goal bool (S,) or None
 
-    gain     (e, states, pairs, origin, node) -> an object with .lower, .upper, .pairs: the best mean reward of an end component (exact.py passes its own)
+    gain     (e, states, pairs, origin, node) -> an object with .lower, .upper, .pairs: the best mean reward of an end component (exact/total.py passes its own)
     """
     kept = np.ones(e.r.size, bool) if goal is None else ~goal[e.owner]
     collapsed, origin, node, inside = collapse(e, kept, stay=goal is None)

@@ -1,0 +1,51 @@
+"""What solve_exact returns, and how policies, ties and values are written in it.
+
+Read next: ../certificate.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ExactSolution:
+    """The fields of Solution as fractions.   S states, T steps
+
+    v                (S,) Fractions, object array; float inf or -inf where the total is infinite;         finite horizon: (T+1, S)
+    policy           (S,) actions, -1 in terminal states;   (T, S)
+    optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s), criterion "average": that attain both optimality equations;
+                     (T, S) nested lists
+    certificate      a dict for json.dump and mdp.verify
+    gain, bias       criterion "average": (S,) Fractions; else None
+    iterations       policies evaluated exactly
+    """
+    v: np.ndarray
+    policy: np.ndarray
+    optimal_actions: list
+    certificate: dict
+    criterion: str
+    iterations: int
+    gain: np.ndarray | None = None
+    bias: np.ndarray | None = None
+
+
+def actions(R, policy):
+    """Pairs, -1 where none -> actions."""
+    return [R.action[k] if k >= 0 else -1 for k in policy]
+
+
+def ties(R, sign):
+    """Signs of the pairs -> for each state the frozenset of actions with sign 0."""
+    out = [set() for _ in range(R.S)]
+    for k, s in enumerate(R.owner):
+        if sign[k] == 0:
+            out[s].add(R.action[k])
+    return [frozenset(a) for a in out]
+
+
+def array(x, minimize):
+    """(n,) object array, signs as stated."""
+    out = np.empty(len(x), object)
+    out[:] = [-y if minimize else y for y in x]
+    return out
