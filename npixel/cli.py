@@ -42,6 +42,7 @@ FIELDS = {
     "head_layers": "number of those layers",
     "skip": "a connection from every layer to the head",
     "padding": 'what stands left of the image: "start", learned states, or "evolve", states that the padding of the skewed map has gone through',
+    "extended": "the gates see the cells on the left and above, too",
     "mixtures": "components of the mixture",
     "dropout": "probability that a feature is dropped in training",
     "robust": "the approximate likelihood of the authors' program, to compare with its numbers",

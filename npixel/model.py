@@ -16,10 +16,11 @@ import math
 import numpy as np
 
 from . import checkpoint, sampling
-from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm
+from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm, spatial_lstm
 
-MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm,
-          "diagonal_bilstm": diagonal_bilstm, "multiscale_pixelrnn": multiscale_pixelrnn, "gated_pixelcnn": gated_pixelcnn, "pixelcnn_pp": pixelcnn_pp}
+MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm,
+          "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm, "multiscale_pixelrnn": multiscale_pixelrnn,
+          "gated_pixelcnn": gated_pixelcnn, "pixelcnn_pp": pixelcnn_pp}
 
 CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
 

@@ -6,6 +6,7 @@ Written down from the geometry, without masks.py: with a first kernel K0 x K0 (m
     pixelcnn             d = 0: -(m + n) <= e <= -1;     1 <= d <= m + n: -(m + n) <= e <= min(d - 1, n) + m          (later kernels 3 x 3)
     row_lstm             d = 0: -(m + n k) <= e <= -1;   d >= 1: -(m + (n + d) k) <= e <= max((d - 1) k + m, min(d k, W - 1 - c) - 1)
     diagonal_lstm        d = 0: e <= -1;                 d >= 1: e <= m
+    spatial_lstm         the same, m = K0 // 2 of its neighbourhood
     diagonal_bilstm      everything before but (r - 1, W - 1) where c + m < W - 1
     pixelcnn_pp          no formula: sets of pixels, handed on from map to map as the paper has it, `pixelcnn_pp` below
     gated_pixelcnn       with M = m + n k: d = 0: -M <= e <= -1;    1 <= d <= M + 1: |e| <= M
@@ -45,6 +46,11 @@ def row_lstm(d, e, config, c):
 
 def diagonal_lstm(d, e, config, c):
     return config.image_shape[2] * (e <= (config.first_kernel // 2 if d else -1))
+
+
+def spatial_lstm(d, e, config, c):
+    """The states on the pixel's left and above it gather whole quadrants; each of them shows rows above as far as c' + m, c' <= c, its own up to c' - 1."""
+    return config.image_shape[2] * (e <= config.first_kernel // 2 if d else e <= -1)
 
 
 def diagonal_bilstm(d, e, config, c):
@@ -108,7 +114,7 @@ def pixelcnn_pp(config):
 
 
 SEES = {"fvbn": fvbn, "raster_lstm": fvbn, "pixelcnn": pixelcnn, "row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm,
-        "gated_pixelcnn": gated_pixelcnn}
+        "spatial_lstm": spatial_lstm, "gated_pixelcnn": gated_pixelcnn}
 
 
 def visible(model):

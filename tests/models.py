@@ -24,6 +24,7 @@ class Small(NamedTuple):
 SMALL = [                                              # no width is divisible by 3; random weights do not saturate at scale 2
     Small("fvbn", {}),
     Small("raster_lstm", {"hidden": 7, "layers": 2}),
+    Small("spatial_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "extended": True, "head_layers": 0}),   # more relus are soon all dead behind a tanh
     Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),
     Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4, "head_layers": 1, "skip": True}),
     Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "padding": "evolve"}),

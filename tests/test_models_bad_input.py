@@ -24,7 +24,7 @@ def without_shape(model, x):
 
 
 BAD_BUILDS = {
-    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'", "fvbn, raster_lstm, pixelcnn"),
+    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'", "fvbn, raster_lstm, spatial_lstm, pixelcnn"),
     "a name that is a list": (build(name=["pixelcnn"]), "no model ['pixelcnn']"),
     "an unknown field": (build(hiden=8), "no field 'hiden'", "hidden, layers"),
     "a field of fvbn": (build(name="fvbn", hidden=8), "fvbn has no field 'hidden'", "none"),
@@ -49,6 +49,7 @@ BAD_BUILDS = {
     "features in letters": (build(hidden="8"), "hidden", "'8'"),
     "features as a bool": (build(hidden=True), "hidden", "True"),
     "layers less than none": (build(layers=-1), "layers", "at least 0", "-1"),
+    "no layer to read the image": (build(name="spatial_lstm", layers=0), "layers must be at least 1", "is 0"),
     "no layers, as a float": (build(layers=0.0), "layers", "0.0"),
     "no layers, as a bool": (build(layers=False), "layers", "False"),
     "an even first kernel": (build(first_kernel=4), "first_kernel must be odd", "4"),

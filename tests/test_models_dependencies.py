@@ -49,7 +49,7 @@ RECURRENT = [((5, 7, 1), 2, dict(first_kernel=3, layers=1)),
              ((4, 3, 2), 4, dict(first_kernel=3, layers=2, hidden=5))]
 RECURRENT = [(name, shape, levels, config | options) for shape, levels, config in RECURRENT for name, options in
              [("row_lstm", {"kernel": 3}), ("row_lstm", {"kernel": 5, "skip": False}), ("diagonal_lstm", {}), ("diagonal_bilstm", {"skip": False}),
-              ("diagonal_bilstm", {"padding": "evolve"})]]
+              ("diagonal_bilstm", {"padding": "evolve"}), ("spatial_lstm", {"extended": False}), ("spatial_lstm", {"extended": True})]]
 RECURRENT += [("row_lstm", (5, 9, 1), 2, dict(kernel=7, layers=1)), ("row_lstm", (4, 6, 1), 2, dict(kernel=1, first_kernel=7)),
               *[("raster_lstm", (4, 5, 1), 2, dict(layers=n)) for n in (1, 2, 3)], ("raster_lstm", (3, 2, 3), 4, dict(layers=3, hidden=4))]
 CASES = [("pixelcnn", *case) for case in PIXELCNNS] + RECURRENT + [(name, *size, {}) for name in NAMES for size in SIZES]

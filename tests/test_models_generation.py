@@ -25,7 +25,8 @@ CASES += [("pixelcnn", (6, 8, 1), 2, {"first_kernel": 7, "layers": 3}),
           ("row_lstm", (2, 3, 3), 256, {"kernel": 1, "layers": 1}),
           ("diagonal_lstm", (5, 6, 1), 2, {"first_kernel": 7, "padding": "start", "layers": 3, "skip": True}),
           ("diagonal_bilstm", (5, 6, 1), 2, {"first_kernel": 7, "padding": "evolve", "skip": False}),
-          ("diagonal_bilstm", (2, 3, 3), 256, {"layers": 1, "padding": "evolve"})]
+          ("diagonal_bilstm", (2, 3, 3), 256, {"layers": 1, "padding": "evolve"}),
+          ("spatial_lstm", (5, 6, 1), 2, {"first_kernel": 5, "layers": 3, "extended": False, "head": 5, "head_layers": 2}), ("spatial_lstm", (2, 3, 3), 256, {"layers": 1})]
 every_case = pytest.mark.parametrize("name, image_shape, levels, config", CASES)
 LIKE_FORWARD = 1e-12                                   # the same sums in another order: some 1e-15, times the layers
 

@@ -29,6 +29,8 @@ CASES = [("pixelcnn", (5, 7, 1), 2, {}),
            for padding in ("start", "evolve") for skip in (False, True)),
          ("diagonal_lstm", (1, 4, 1), 4, {"layers": 1}), ("diagonal_bilstm", (4, 1, 3), 4, {"head_layers": 2, "padding": "evolve"}),
          ("diagonal_bilstm", (2, 3, 3), 256, {"hidden": 4, "layers": 3, "first_kernel": 7}),
+         ("spatial_lstm", (5, 7, 1), 2, {}), ("spatial_lstm", (4, 3, 3), 2, {"extended": False, "head": 5, "head_layers": 2}), ("spatial_lstm", (3, 5, 3), 4, {"first_kernel": 5, "layers": 1}),
+         ("spatial_lstm", (6, 2, 1), 4, {"layers": 3, "extended": False, "head_layers": 1}), ("spatial_lstm", (2, 3, 3), 256, {"first_kernel": 7}),
          ("gated_pixelcnn", (5, 4, 3), 4, {}), ("gated_pixelcnn", (6, 5, 1), 2, {"first_kernel": 7}), ("gated_pixelcnn", (2, 3, 3), 256, {"layers": 1}),
          ("fvbn", (5, 7, 1), 2, {}), ("fvbn", (3, 4, 3), 2, {}), ("fvbn", (10, 7, 1), 2, {}),             # 70 units: more than one block
          ("fvbn", (3, 4, 1), 4, {}), ("fvbn", (2, 3, 3), 4, {}), ("fvbn", (2, 3, 1), 256, {}), ("fvbn", (1, 2, 3), 256, {})]
@@ -159,6 +161,10 @@ def dead_weights(model):
         result |= {(f"reduce{n}", "w"): dead(1, wide, narrow), (f"conv{n}", "w"): dead(K, narrow, narrow),
                    (f"lstm{n}", "w_is"): along, (f"lstm{n}", "w_is_right"): along,
                    (f"expand{n}", "w"): dead(1, narrow, wide), (f"skip{n}", "w"): dead(1, narrow, wide)}
+    if model.name == "spatial_lstm":                   # five gates; the first layer is the first convolution
+        result |= {(f"lstm{n}", "w_is"): dead(1, narrow, 5 * narrow) if n else dead(model.config.first_kernel, image, 5 * narrow, own=False)
+                   for n in range(model.config.layers)}
+        result["expand", "w"] = dead(1, narrow, wide)
     for n in range(model.config.head_layers):
         result[f"head{n}", "w"] = dead(1, wide if n == 0 else head, head)
     result["logits", "w"] = dead(1, head if model.config.head_layers else wide, logits)

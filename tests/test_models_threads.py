@@ -23,6 +23,7 @@ PROBLEMS = [("pixelcnn", (12, 10, 1), 2, 20, {"hidden": 32, "head": 32}), ("pixe
             ("raster_lstm", (7, 6, 1), 2, 20, {"hidden": 32}), ("raster_lstm", (3, 4, 3), 4, 9, {}), ("row_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
             ("row_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_bilstm", (7, 6, 1), 2, 20, {"hidden": 32}),
             ("diagonal_bilstm", (3, 4, 3), 4, 5, {}),
+            ("spatial_lstm", (7, 6, 1), 2, 20, {"hidden": 32}), ("spatial_lstm", (3, 4, 3), 4, 9, {}),
             ("gated_pixelcnn", (9, 8, 1), 2, 20, {"hidden": 32, "head": 32}), ("gated_pixelcnn", (4, 5, 3), 4, 9, {}),
             ("pixelcnn_pp", (6, 7, 1), 2, 20, {"hidden": 16}), ("pixelcnn_pp", (4, 5, 3), 4, 9, {})]
 

@@ -138,6 +138,27 @@ def both_diagonals(x, weights, config):
     return diagonals(x, weights[:5], config) + F.pad(right[:, :-1], (0, 0, 0, 0, 1, 0))
 
 
+def spatial_lstm(params, x, config):
+    """Pixel by pixel over whole lists of neighbours: y = [inputs; h left; h above], extended [...; c left; c above], then a = y W + b."""
+    C, h = config.image_shape[2], config.hidden
+    narrow, wide = colour(h, C), colour(2 * h, C)
+    y, before, K = x, list(range(C)), config.first_kernel
+    for n in range(config.layers):
+        w_is, b, w_ss = params[f"lstm{n}"]
+        z = masked_conv(y, w_is, b, K, before, 5 * narrow, own=n > 0)
+        N, H, W, _ = z.shape
+        h_of, c_of, none = {}, {}, torch.zeros(N, h, dtype=z.dtype)
+        for r in range(H):
+            for c in range(W):
+                near = [states.get(place, none) for states in (h_of, c_of) for place in ((r, c - 1), (r - 1, c))]
+                a = z[:, r, c] + torch.cat(near[:len(w_ss)], dim=1) @ w_ss.reshape(-1, 5 * h)
+                g, (i, o, f_r, f_c) = torch.tanh(a[:, :h]), torch.sigmoid(a[:, h:]).chunk(4, dim=1)
+                c_of[r, c] = f_r * near[3] + f_c * near[2] + i * g
+                h_of[r, c] = torch.tanh(o * c_of[r, c])
+        y, before, K = torch.stack([h_of[place] for place in sorted(h_of)], dim=1).reshape(N, H, W, h), narrow, 1
+    return readout(params, masked_conv(y, *params["expand"], 1, narrow, wide, own=True), config)
+
+
 def raster_lstm(params, x, config):
     """torch.lstm is what nn.LSTM calls: weights (4D, C), gates in the order i, f, g, o, a second bias that is left at zero."""
     C, L, N = config.image_shape[2], config.levels, len(x)
@@ -169,5 +190,5 @@ def fvbn(params, x, config):
     return y.reshape(shape if L == 2 else (*shape, L))
 
 
-MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
+MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm, "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
           "diagonal_bilstm": pixelrnn(both_diagonals), "gated_pixelcnn": gated_pixelcnn}
