@@ -20,7 +20,6 @@ Read first: numbers.py.  Read next: chains.py, bellman.py, evaluation.py, planni
 
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,19 +27,82 @@ import scipy.sparse as sp
 from .numbers import parse, parse_array
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
+CHUNK = 256                                  # rows of a full matrix that are searched for zeros at a time
+FULL = 1 / 3                                 # of the entries not zero: a full matrix takes less memory, and BLAS is faster
 
 
-class Expected(NamedTuple):
-    """The part of a process that the Bellman operators see: one row per pair, outcomes replaced by their expectation."""
-    P: sp.csr_matrix                         # (K, S) probabilities of the next state, times gamma(s, a) / gamma where pairs have their own discounts
-    r: np.ndarray                            # (K,) expected reward: sum of p * reward over the outcomes
-    size: np.ndarray                         # (K,) sum of p * |reward|: the scale of the rounding error in r
-    count: np.ndarray                        # (K,) number of outcomes
-    gamma: float
-    pair_ptr: np.ndarray                     # (S+1,)
-    owner: np.ndarray                        # (K,) state of each pair
-    action: np.ndarray                       # (K,) action of each pair
-    zero: np.ndarray                         # (K,) bool: no outcome has a reward
+class Expected:
+    """The part of a process that the Bellman operators see: one row per pair, outcomes replaced by their expectation.
+
+    P         (K, S) CSR, probabilities of the next state, times gamma(s, a) / gamma where pairs have their own discounts
+    r         (K,) expected reward: sum of p * reward over the outcomes
+    gamma     the discount
+    pair_ptr  (S+1,)
+    size      (K,) sum of p * |reward|: the scale of the rounding error in r.  Default: |r|, which it is where all outcomes of a pair have one reward
+    count     (K,) number of outcomes.  Default: the entries of P
+    owner     (K,) state of each pair
+    action    (K,) action of each pair.  Default: its place among the pairs of its state, which it is where every action exists
+    zero      (K,) bool: no outcome has a reward
+
+    What is left to its default is computed when it is first asked for: sweeps over a million states never ask.
+    """
+
+    def __init__(self, P, r, gamma, pair_ptr, **given):
+        self.P, self.r, self.gamma, self.pair_ptr = P, r, gamma, pair_ptr
+        self.__dict__.update(given)
+        self._given = {"P": P, "r": r, "gamma": gamma, "pair_ptr": pair_ptr, **given}
+
+    def _replace(self, **changes):
+        """The same with other fields; defaults follow them."""
+        e = Expected(**{**self._given, **changes})
+        if e.P is self.P:
+            e.__dict__.update({name: self.__dict__[name] for name in ("sums", "full", "most") if name in self.__dict__})
+        return e
+
+    @cached_property
+    def size(self):
+        return np.abs(self.r)
+
+    @cached_property
+    def count(self):
+        return np.diff(self.P.indptr)
+
+    @cached_property
+    def owner(self):
+        return np.repeat(np.arange(self.pair_ptr.size - 1), np.diff(self.pair_ptr))
+
+    @cached_property
+    def action(self):
+        return np.arange(self.r.size) - self.pair_ptr[self.owner]
+
+    @cached_property
+    def zero(self):
+        return self.size == 0
+
+    @cached_property
+    def sums(self):
+        """(smallest, largest) row sum of P; (1, 1) without rows."""
+        sums = self.P @ np.ones(self.P.shape[1])
+        return float(sums.min(initial=1)), float(sums.max(initial=1))
+
+    @cached_property
+    def most(self):
+        """The largest `count`."""
+        return int(self.count.max(initial=0))
+
+    @cached_property
+    def scale(self):
+        """The largest `size`."""
+        return float(self.size.max(initial=0.0))
+
+    @cached_property
+    def full(self):
+        """P as a full matrix (K, S), which BLAS multiplies, if at least every third entry is not zero; else None."""
+        K, S = self.P.shape
+        if self.P.nnz < FULL * K * S or not self.P.nnz:
+            return None
+        whole = self.P.nnz == K * S and self.P.has_canonical_format        # then the numbers already lie as they should
+        return self.P.data.reshape(K, S) if whole else self.P.toarray()
 
 
 class MDP:
@@ -94,16 +156,16 @@ class MDP:
                 raise ValueError(f"available expects bools of shape {(S, A)}, got {available.dtype} of shape {available.shape}")
             for s in np.flatnonzero(terminal & available.any(1)):
                 raise ValueError(f"available: state {s} is terminal, yet action {available[s].argmax()} is available in it")
-        chosen = np.flatnonzero(available)                                     # the pairs' rows s*A + a
-        rows = rows[chosen]
-        pair, column, probability = _nonzeros(rows)
-        exact_probability = None if exact_rows is None else exact_rows[chosen[pair], column]
-        reward, exact_reward = _rewards(R, layout, S, A, chosen, pair, column)
+        chosen = slice(None) if available.all() else np.flatnonzero(available)               # the pairs' rows s*A + a
+        ptr, column, probability = _nonzeros(rows[chosen] if available.size > available.sum() else rows)
+        rows = None                                                            # of what is this large, one copy is enough
+        exact_probability = None if exact_rows is None else exact_rows[chosen][_pairs(ptr), column]
         if np.ndim(gamma):
             if np.shape(gamma) != (S, A):
                 raise ValueError(f"gamma expects a number or shape {(S, A)}, got shape {np.shape(gamma)}")
             gamma = np.asarray(gamma).reshape(S * A)[chosen]
-        self._assemble(S, A, chosen // A, chosen % A, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial)
+        reward, exact_reward = _rewards(R, layout, available, ptr, column)
+        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
 
     @classmethod
     def from_pairs(cls, state, action, P, R, gamma, *, initial=None, num_states=None, num_actions=None):
@@ -131,29 +193,31 @@ class MDP:
             for k in np.flatnonzero((index < 0) | (index >= size)):
                 raise ValueError(f"{name}[{k}] is {index[k]}, outside [0, {size})")
         order = np.lexsort((action, state))
-        for first, second in zip(order[:-1], order[1:]):
-            if state[first] == state[second] and action[first] == action[second]:
-                raise ValueError(f"state and action: pair ({state[first]}, {action[first]}) appears twice, at {first} and {second}")
-        rows = P[order]
-        pair, column, probability = _nonzeros(rows)
-        exact_probability = None if exact_rows is None else exact_rows[order[pair], column]
+        twice = np.flatnonzero((np.diff(state[order]) == 0) & (np.diff(action[order]) == 0))
+        for first, second in zip(order[twice], order[twice + 1]):
+            raise ValueError(f"state and action: pair ({state[first]}, {action[first]}) appears twice, at {first} and {second}")
+        ptr, column, probability = _nonzeros(P if (np.diff(order) == 1).all() else P[order])
+        P = None
+        exact_probability = None if exact_rows is None else exact_rows[order[_pairs(ptr)], column]
         if sp.issparse(R):
-            R, exact_R = _canonical(R).toarray() if R.shape == P.shape else R.toarray(), None
+            R, exact_R = _canonical(R).toarray() if R.shape == (state.size, S) else R.toarray(), None
         else:
             R, exact_R = parse_array("R", R)
         if R.shape == state.shape:
-            at = (order[pair],)
-        elif R.shape == P.shape:
-            at = (order[pair], column)
+            reward, exact_reward = R[order], None if exact_R is None else exact_R[order[_pairs(ptr)]]
+        elif R.shape == (state.size, S):
+            at = order[_pairs(ptr)], column
+            reward, exact_reward = R[at], None if exact_R is None else exact_R[at]
         else:
-            raise ValueError(f"R expects shape {state.shape} or {P.shape}, got {R.shape}")
+            raise ValueError(f"R expects shape {state.shape} or {(state.size, S)}, got {R.shape}")
         if np.ndim(gamma):
             if np.shape(gamma) != state.shape:
                 raise ValueError(f"gamma expects a number or shape {state.shape}, got shape {np.shape(gamma)}")
             gamma = np.asarray(gamma)[order]
+        available = np.zeros((S, A), bool)
+        available[state, action] = True
         m = cls.__new__(cls)
-        m._assemble(S, A, state[order], action[order], pair, column, probability, R[at], exact_probability,
-                    None if exact_R is None else exact_R[at], gamma, initial)
+        m._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
         return m
 
     @classmethod
@@ -234,40 +298,77 @@ class MDP:
         return m
 
     def _assemble(self, S, A, state, action, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial):
-        """Check everything and store it.   state, action (K,)   pair, column, probability, reward (J,), sorted by pair"""
-        K = state.size
-        self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
-        if not hasattr(self, "state_names"):
-            self.state_names, self.action_names = tuple(range(S)), tuple(range(A))
-        self._set_discount(gamma)
-        self.pair_state, self.pair_action = state.astype(np.int64), action.astype(np.int64)
-        self.pair_ptr = np.concatenate(([0], np.cumsum(np.bincount(state, minlength=S)))).astype(np.int64)
-        self.outcome_ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=K)))).astype(np.int64)
-        self.next, self.probability, self.reward = column.astype(np.int32), probability, reward
-        self.exact_probability, self.exact_reward = exact_probability, exact_reward
-        self.available = np.zeros((S, A), bool)
-        self.available[state, action] = True
-        self.terminal = ~self.available.any(axis=1)
+        """Check everything and store it.   state, action (K,), sorted   pair, column, probability, reward (J,), sorted by pair"""
+        available = np.zeros((int(S), int(A)), bool)
+        available[state, action] = True
+        ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=len(state)))))
+        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
 
-        for name, numbers in (("P", probability), ("R", reward)):
-            for j in np.flatnonzero(~np.isfinite(numbers))[:1]:
-                hint = "; mark an action that does not exist with available=" if name == "R" else ""
-                raise ValueError(f"{name} is {numbers[j]} for {self.pair_label(pair[j])} -> {self.state_label(column[j])}: numbers must be finite{hint}")
-        for j in np.flatnonzero(probability < 0)[:1]:
-            raise ValueError(f"P is {probability[j]:.6g} for {self.pair_label(pair[j])} -> {self.state_label(column[j])}: probabilities must not be negative")
-        sums = np.bincount(pair, probability, minlength=K)
-        count = np.diff(self.outcome_ptr)
+    def _store(self, available, outcome_ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial):
+        """Check everything and store it, without a copy of what fits as it is.
+
+        available (S, A)   outcome_ptr (K+1,)   column, probability, exact_probability, exact_reward (J,)   reward (J,), or (K,): the same for all outcomes of a pair
+        """
+        S, A = available.shape
+        K, J = outcome_ptr.size - 1, len(column)
+        self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
+        self._set_discount(gamma)
+        self.available, self.terminal = available, ~available.any(axis=1)
+        self.pair_ptr = np.concatenate(([0], np.cumsum(available.sum(axis=1)))).astype(np.int64)
+        self.outcome_ptr = outcome_ptr.astype(np.int32 if J < 2**31 else np.int64, copy=False)
+        self.next, self.probability = column.astype(np.int32, copy=False), probability
+        self._reward_per_pair = reward if len(reward) == K != J else None
+        if self._reward_per_pair is None:
+            self.reward = reward
+        self.exact_probability, self.exact_reward = exact_probability, exact_reward
+
+        label = lambda j: f"{self.pair_label(np.searchsorted(self.outcome_ptr, j, side='right') - 1)} -> {self.state_label(column[j])}"      # noqa: E731
+        for j in _not_finite(probability):
+            raise ValueError(f"P is {probability[j]} for {label(j)}: numbers must be finite")
+        for j in _not_finite(reward):
+            where = label(j) if self._reward_per_pair is None else label(self.outcome_ptr[j]) if self.outcome_ptr[j] < J else self.pair_label(j)
+            raise ValueError(f"R is {reward[j]} for {where}: numbers must be finite; mark an action that does not exist with available=")
+        for j in np.flatnonzero(probability < 0)[:1] if probability.min(initial=0) < 0 else ():
+            raise ValueError(f"P is {probability[j]:.6g} for {label(j)}: probabilities must not be negative")
         if exact_probability is None:
-            wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(count, 1)
+            sums = sp.csr_matrix((probability, self.next, self.outcome_ptr), shape=(K, S)) @ np.ones(S)
+            if max(sums.max(initial=1) - 1, 1 - sums.min(initial=1)) <= ROW_SUM_TOLERANCE:
+                wrong = np.zeros(0, bool)                                      # so near that the number of outcomes does not matter
+            else:
+                wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(np.diff(self.outcome_ptr), 1)
         else:
-            exact_sums = np.full(K, Fraction(0), object)
-            np.add.at(exact_sums, pair, exact_probability)
-            wrong = exact_sums != 1
-            sums = exact_sums
+            sums = np.full(K, Fraction(0), object)
+            np.add.at(sums, self.outcome_pair, exact_probability)
+            wrong = sums != 1
         for k in np.flatnonzero(wrong)[:1]:
             off = float(sums[k] - 1)
             raise ValueError(f"P: the probabilities of {self.pair_label(k)} sum to {sums[k]}, not to 1 (off by {off:.3g})")
         self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
+
+    @cached_property
+    def state_names(self):
+        """(S,) names as given, else the numbers."""
+        return tuple(range(self.num_states))
+
+    @cached_property
+    def action_names(self):
+        """(A,) names as given, else the numbers."""
+        return tuple(range(self.num_actions))
+
+    @cached_property
+    def pair_state(self):
+        """(K,) the state of each pair."""
+        return np.nonzero(self.available)[0]
+
+    @cached_property
+    def pair_action(self):
+        """(K,) the action of each pair."""
+        return np.nonzero(self.available)[1]
+
+    @cached_property
+    def reward(self):
+        """(J,) the reward of each outcome."""
+        return np.repeat(self._reward_per_pair, np.diff(self.outcome_ptr))
 
     def _set_discount(self, gamma):
         """`gamma` the discount, the largest one if each pair has its own; then `pair_gamma` (K,), else None. Exactly beside them, where given exactly."""
@@ -318,21 +419,32 @@ class MDP:
     def expected(self):
         """What the Bellman operators need: `Expected`, outcomes replaced by their expectation."""
         K, S = self.num_pairs, self.num_states
-        pair = self.outcome_pair
-        P = sp.csr_matrix((self.probability, self.next, self.outcome_ptr), shape=(K, S), copy=True)
-        P.sum_duplicates()
-        r = np.bincount(pair, self.probability * self.reward, minlength=K)
-        size = np.bincount(pair, self.probability * np.abs(self.reward), minlength=K)
+        P = sp.csr_matrix((self.probability, self.next, self.outcome_ptr), shape=(K, S))
+        given = {}
+        if not P.has_canonical_format:                                         # outcomes that differ in their reward alone, or unsorted
+            given["count"] = np.diff(self.outcome_ptr)
+            P = P.copy()
+            P.sum_duplicates()
         if self.exact_probability is not None and self.exact_reward is not None:
             exact = np.full(K, Fraction(0), object)
-            np.add.at(exact, pair, self.exact_probability * self.exact_reward)
+            np.add.at(exact, self.outcome_pair, self.exact_probability * self.exact_reward)
             r = exact.astype(float)                                            # rounded once
-        count = np.diff(self.outcome_ptr)
-        if self.pair_gamma is not None and self.gamma > 0:                     # gamma(s, a) P = gamma (gamma(s, a) / gamma) P
-            P.data *= np.repeat(self.pair_gamma / self.gamma, np.diff(P.indptr))
-            P.eliminate_zeros()
-            count = count + 4                                                  # what the quotient and the product round
-        return Expected(P, r, size, count, self.gamma, self.pair_ptr, self.pair_state, self.pair_action, size == 0)
+        elif self._reward_per_pair is not None:
+            r = P @ np.ones(S)
+            r = self._reward_per_pair if (r == 1).all() else r * self._reward_per_pair
+        else:
+            r = np.bincount(self.outcome_pair, self.probability * self.reward, minlength=K)
+        if self._reward_per_pair is None:
+            given["size"] = np.bincount(self.outcome_pair, self.probability * np.abs(self.reward), minlength=K)
+        if not self.available.all():
+            given["action"] = self.pair_action
+        e = Expected(P, r, self.gamma, self.pair_ptr, **given)
+        if self.pair_gamma is None or self.gamma == 0:
+            return e
+        P = P.copy()                                                           # gamma(s, a) P = gamma (gamma(s, a) / gamma) P
+        P.data *= np.repeat(self.pair_gamma / self.gamma, np.diff(P.indptr))
+        P.eliminate_zeros()
+        return e._replace(P=P, count=e.count + 4)                              # what the quotient and the product round
 
     @property
     def undiscounted(self):
@@ -342,7 +454,7 @@ class MDP:
     @property
     def outcome_pair(self):
         """(J,) the pair of each outcome."""
-        return np.repeat(np.arange(self.num_pairs), np.diff(self.outcome_ptr))
+        return _pairs(self.outcome_ptr)
 
     def dense(self):
         """(P (S, A, S), R (S, A)) float64: expected rewards; rows of unavailable pairs are zero."""
@@ -475,6 +587,7 @@ def _stack(matrices, S, A):
 
 
 def _canonical(P):
+    """A copy as CSR, sorted, duplicates added up, without stored zeros."""
     if P.ndim != 2 or P.dtype.kind not in "fiu":
         raise ValueError(f"P expects sparse matrices of real numbers, got {P.dtype} of shape {P.shape}")
     P = sp.csr_matrix(P, dtype=np.float64, copy=True)
@@ -484,34 +597,54 @@ def _canonical(P):
 
 
 def _nonzeros(rows):
-    """(K, S) dense or CSR -> (row, column, value) of its nonzero entries, sorted by row."""
+    """(K, S) dense or CSR, which may be used up -> its nonzero entries as (ptr (K+1,), column, value); nan counts as nonzero, and is refused later."""
     if sp.issparse(rows):
-        return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)), rows.indices, rows.data.copy()
-    row, column = np.nonzero(rows)                       # nan counts as nonzero, and is refused later
-    return row, column, rows[row, column]
+        return rows.indptr, rows.indices, rows.data
+    count = np.count_nonzero(rows, axis=1)
+    ptr = np.concatenate(([0], np.cumsum(count)))
+    if ptr[-1] == rows.size:
+        return ptr, np.tile(np.arange(rows.shape[1], dtype=np.int32), len(rows)), rows.reshape(-1)
+    column, value = np.empty(ptr[-1], np.int32), np.empty(ptr[-1], rows.dtype)
+    for k in range(0, len(rows), CHUNK):                                       # a few rows at a time: np.nonzero takes 16 bytes per entry
+        row, found = np.nonzero(rows[k:k + CHUNK])
+        column[ptr[k]:ptr[k] + found.size], value[ptr[k]:ptr[k] + found.size] = found, rows[k + row, found]
+    return ptr, column, value
 
 
-def _rewards(R, layout, S, A, chosen, pair, column):
-    """Any form of R -> (reward of each outcome (J,), the same exactly or None)."""
+def _pairs(ptr):
+    """(K+1,) -> (J,) the pair of each outcome."""
+    return np.repeat(np.arange(ptr.size - 1), np.diff(ptr))
+
+
+def _rewards(R, layout, available, ptr, column):
+    """Any form of R -> (reward of each pair (K,) or each outcome (J,), and of each outcome exactly (J,), or None)."""
+    S, A = available.shape
+    outcomes = lambda: [index[_pairs(ptr)] for index in np.nonzero(available)]          # noqa: E731
     if isinstance(R, (list, tuple)) and len(R) and all(sp.issparse(r) for r in R):
         if len(R) != A or any(r.shape != (S, S) for r in R):
             raise ValueError(f"R expects {A} sparse matrices of shape {(S, S)}, got {[r.shape for r in R]}")
-        stacked = _stack([_canonical(r) for r in R], S, A)
-        return np.asarray(stacked[chosen[pair], column], float).ravel(), None
+        stacked, (s, a) = _stack([_canonical(r) for r in R], S, A), outcomes()
+        return np.asarray(stacked[s * A + a, column], float).ravel(), None
     if sp.issparse(R):
         R = R.toarray()
     R, exact = parse_array("R", R)
-    state, action = chosen[pair] // A, chosen[pair] % A
     if R.shape == (S,):
-        at = (state,)
-    elif R.shape == (S, A):
-        at = (state, action)
-    elif R.shape == ((S, A, S) if layout == "SAS" else (A, S, S)):
-        at = (state, action, column) if layout == "SAS" else (action, state, column)
-    else:
-        per_transition = (S, A, S) if layout == "SAS" else (A, S, S)
-        raise ValueError(f"R expects shape {(S,)}, {(S, A)} or {per_transition}, got {R.shape}")
-    return R[at], None if exact is None else exact[at]
+        return np.repeat(R, available.sum(axis=1)), None if exact is None else exact[outcomes()[0]]
+    if R.shape == (S, A):
+        return R[available], None if exact is None else exact[tuple(outcomes())]
+    if R.shape == ((S, A, S) if layout == "SAS" else (A, S, S)):
+        s, a = outcomes()
+        at = (s, a, column) if layout == "SAS" else (a, s, column)
+        return R[at], None if exact is None else exact[at]
+    per_transition = (S, A, S) if layout == "SAS" else (A, S, S)
+    raise ValueError(f"R expects shape {(S,)}, {(S, A)} or {per_transition}, got {R.shape}")
+
+
+def _not_finite(x):
+    """The first index where x is nan or infinite, as an array of one; empty if there is none."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        fine = np.isfinite(x.min(initial=0)) and np.isfinite(x.max(initial=0))            # without a temporary of this size
+    return np.zeros(0, int) if fine else np.flatnonzero(~np.isfinite(x))[:1]
 
 
 def _discount(gamma):

@@ -155,7 +155,7 @@ def collapse(e, kept, stay=True, components=None):
     P = sp.csr_matrix(sp.vstack([sp.csr_matrix(e.P[left]) @ merge, ending], format="csr"))[order]
     pad = lambda x: np.concatenate((x[left], np.zeros(extra, x.dtype)))[order]                    # noqa: E731
     ptr = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=nodes + 1))))
-    collapsed = Expected(P, pad(e.r), pad(e.size), 2 * pad(e.count), 1.0, ptr, owner[order], np.zeros(owner.size, np.int64), pad(e.zero))
+    collapsed = Expected(P, pad(e.r), 1.0, ptr, size=pad(e.size), count=2 * pad(e.count), owner=owner[order], action=np.zeros(owner.size, np.int64), zero=pad(e.zero))
     return collapsed, origin[order], node, inside                        # 2 * count: adding merged columns rounds once more
 
 
