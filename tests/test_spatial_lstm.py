@@ -8,6 +8,8 @@ Most of them are causal, normalised, and train: only numbers tell. Four checks, 
     past      what the network around it sees is what theory says
 """
 
+import types
+
 import numpy as np
 import pytest
 
@@ -268,9 +270,14 @@ def test_a_wrong_gradient_of_the_cell_is_caught(monkeypatch, wrong, neighbours):
 def test_a_step_that_takes_the_cell_above_for_that_on_the_left_is_caught(monkeypatch, neighbours):
     properties.step_is_forward(spatial_lstm, case_of(neighbours), np.random.default_rng(0))
     cell = spatial_lstm.cell
-    monkeypatch.setattr(spatial_lstm, "cell", lambda z, c_left, c_above, c, h: cell(z, c_above, c_left, c, h))
+
+    def step(x_t, state, /, *, at):
+        with monkeypatch.context() as patch:
+            patch.setattr(spatial_lstm, "cell", lambda z, c_left, c_above, c, h: cell(z, c_above, c_left, c, h))
+            return spatial_lstm.step(x_t, state, at=at)
+
     with pytest.raises(AssertionError, match="step differs from forward"):
-        properties.step_is_forward(spatial_lstm, case_of(neighbours), np.random.default_rng(0))
+        properties.step_is_forward(types.SimpleNamespace(forward=spatial_lstm.forward, start=spatial_lstm.start, step=step), case_of(neighbours), np.random.default_rng(0))
 
 
 def test_a_first_layer_that_sees_the_pixel_itself_is_caught(monkeypatch):
