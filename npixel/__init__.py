@@ -13,9 +13,10 @@ Letters for sizes, here and in `mdp`:
     S states   A actions
 
 Arrays are (N, H, W, C): flattening an image in memory order is the order in which its sub-pixels are generated.
-Public names: build, load, MODELS, bits_per_dim, training.fit, data.load.
+Public names: build, load, MODELS, DENSITIES, bits_per_dim, training.fit, data.load.
 """
 
+from .density import DENSITIES
 from .model import MODELS, Model, bits_per_dim, build, load
 
-__all__ = ["MODELS", "Model", "bits_per_dim", "build", "load"]
+__all__ = ["DENSITIES", "MODELS", "Model", "bits_per_dim", "build", "load"]

@@ -25,12 +25,12 @@ MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm
 CHUNK_BYTES = 256 * 2**20                              # what one forward pass without caches may hold
 
 
-def build(name, *, image_shape, levels=2, seed=0, dtype="float32", **config):
-    """A model with random weights.
+def build(name, *, image_shape, levels=None, seed=0, dtype="float32", **config):
+    """A model with random weights: a Model, or for a name in npixel.DENSITIES a density.Density.
 
-    name          one of npixel.MODELS
+    name          one of npixel.MODELS or npixel.DENSITIES
     image_shape   (H, W, C)
-    levels        L >= 2: a sub-pixel is one of 0, ..., L - 1
+    levels        L >= 2: a sub-pixel is one of 0, ..., L - 1 (default 2, of a density 256)
     seed          of the weights; they are drawn in float64, so another dtype has the same weights, rounded
     dtype         "float32" or "float64"
     config        fields of the model's Config, such as hidden=64; the rest keep their defaults
@@ -43,7 +43,8 @@ def build(name, *, image_shape, levels=2, seed=0, dtype="float32", **config):
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError):
         raise ValueError(f"seed must be a non-negative integer, is {seed!r}") from None
-    return Model(name, config, _cast(MODELS[name].init(rng, config), dtype))
+    kind, modules = _kind(name)
+    return kind(name, config, _cast(modules[name].init(rng, config), dtype))
 
 
 def load(path):
@@ -59,7 +60,7 @@ def load(path):
         config, dtype = _config(about["name"], about["image_shape"], about["levels"], about["config"]), _dtype(about["dtype"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    model = Model(about["name"], config, None)
+    model = _kind(about["name"])[0](about["name"], config, None)
     params = _cast(model.module.init(np.random.default_rng(0), config), dtype)
     model.params = checkpoint.unflatten(arrays, params, path=path)
     return model
@@ -132,6 +133,14 @@ class Model:
         doutputs, = self.loss.backward(np.full(log_prob.shape, -1 / len(images)), cache)
         _, _, grads = self.module.backward(doutputs, caches)
         return -log_prob.sum() / len(images), grads
+
+    def mean_nll(self, images, *, condition=None):
+        """Mean of -log p in nats per image: the unit of `loss_and_grads`."""
+        return -float(self.log_prob(images, condition=condition).mean())
+
+    def in_words(self, nats):
+        """A loss in that unit, for people."""
+        return f"{nats:.4g} nats = {bits_per_dim(nats, self.image_shape):.4g} bits/dim"
 
     # generation
 
@@ -322,23 +331,33 @@ class Model:
         return uniforms
 
 
+def _kind(name):
+    """The class of models of this name, and the modules to which it belongs.   ValueError for a name that is not there"""
+    from .density import DENSITIES, Density            # it is built on this file
+    for kind, modules in ((Model, MODELS), (Density, DENSITIES)):
+        if isinstance(name, str) and name in modules:
+            return kind, modules
+    raise ValueError(f"there is no model {name!r}; there are {', '.join([*MODELS, *DENSITIES])}")
+
+
 def _config(name, image_shape, levels, fields):
     """The module's Config, every field checked."""
-    if not isinstance(name, str) or name not in MODELS:
-        raise ValueError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
+    kind, modules = _kind(name)
     image_shape = _image_shape(image_shape)
+    if levels is None:
+        levels = 2 if kind is Model else 256
     if not _is_count(levels) or levels < 2:
         raise ValueError(f"levels must be an integer of at least 2, is {levels!r}")
     if not isinstance(fields, dict):
         raise ValueError(f"config must be a dict of fields, is {fields!r}")
-    known = {field.name: field for field in dataclasses.fields(MODELS[name].Config)}
+    known = {field.name: field for field in dataclasses.fields(modules[name].Config)}
     for field, value in fields.items():
         if field not in known or field in ("image_shape", "levels"):
             names = ", ".join(n for n in known if n not in ("image_shape", "levels"))
             raise ValueError(f"{name} has no field {field!r}; it has {names or 'none'}")
         _check_field(name, known[field], value)
     fields = {field: int(value) if isinstance(value, np.integer) else value for field, value in fields.items()}    # JSON knows no int64
-    config = MODELS[name].Config(image_shape, int(levels), **fields)
+    config = modules[name].Config(image_shape, int(levels), **fields)
     for field in ("hidden", "head"):
         maps = getattr(config, field, image_shape[2])
         if maps < image_shape[2]:

@@ -71,6 +71,7 @@ class Plan:
     evaluate_every, valid_size          steps from one entry of the learning curve to the next; validation images used for it, 0 for none
     minutes                             the time the number of steps was derived from, or None
     data, valid_data                    number and SHA-256 of the images, and their conditions
+    refine                              None, or {"times", "pixels", "evaluations", "share"}: see `fit`
     """
     steps: int
     batch: int
@@ -90,10 +91,16 @@ class Plan:
     minutes: float | None
     data: str
     valid_data: str | None
+    refine: dict | None = None
 
     def lr_at(self, step):
         """The learning rate of a step."""
         return SCHEDULES[self.schedule](step, steps=self.steps, lr=self.lr, **self.schedule_options)
+
+    def refines_after(self, step):
+        """True if the model is refined when `step` steps are made: after each of `times` equal parts of the run."""
+        times = self.refine["times"] if self.refine else 0
+        return any(step == max(1, part * self.steps // times) for part in range(1, times + 1))
 
 
 @dataclasses.dataclass
@@ -120,12 +127,12 @@ class Result:
 
 def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optimizer="adam", optimizer_options=None, lr=1e-3, schedule="constant",
         schedule_options=None, clip_norm=None, clip_value=None, average=None, average_warm_up=True, keep="last", seed=0,
-        condition=None, valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None,
+        condition=None, valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None, refine=None,
         checkpoint=None, checkpoint_every=60.0, resume=False, progress=True, log=None):
     """Train a model by maximum likelihood: minimise the mean of -log p(image).   model.params: in place
 
     model               from npixel.build or npixel.load
-    images              (N, *image_shape) integers or bools in [0, levels)
+    images              (N, *image_shape) integers or bools in [0, levels); or what cuts batches itself, as patches.Patches does, and then valid_images too
     steps, epochs, minutes      the length of the run, exactly one of them (or none with resume=True, then it is the checkpoint's):
                         steps; passes over the images; or minutes of wall time from the call of `fit`, compilation and evaluation included. For
                         `minutes` the rate is measured first, on copies of the weights, and the number of steps that fits is fixed once and for
@@ -135,6 +142,8 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     clip_norm, clip_value, average, average_warm_up, keep, seed, evaluate_every        see Plan
     condition           (N, ...) what the model is conditioned on, row by row; None for an unconditional model
     valid_images        evaluated without dropout at every entry of the learning curve: a fixed random choice of `valid_size` of them
+    refine              for models that have `refine` (density.py): {"times", "pixels", "evaluations", "share"}. After each of `times` equal parts of the run,
+                        model.refine on images of about so many pixels, with so many evaluations at most; with `minutes` as many as fit into that share of it
     checkpoint          a path, or None. Written before the first step, every `checkpoint_every` seconds, and at the end
     resume              go on from `checkpoint`; every argument that decides the numbers must be as it was
     progress            write the rate, loss and time left to standard error
@@ -150,8 +159,10 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     not finite: the last checkpoint stays, and model.params is what it was when that happened.
     """
     started = time.monotonic()
-    data = _Data("images", model, images, condition, "condition")
-    valid = None if valid_images is None else _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
+    data = images if hasattr(images, "digest") else _Data("images", model, images, condition, "condition")
+    valid = valid_images
+    if valid is not None and not hasattr(valid, "digest"):
+        valid = _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
     saved = _read(checkpoint, model) if resume else None
     if checkpoint is not None and not resume and os.path.lexists(checkpoint):
         raise ValueError(f"{checkpoint} exists: resume goes on with it, another name starts anew")
@@ -161,7 +172,10 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
                 clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
                 seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
                 minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
-                data=data.digest(), valid_data=valid and valid.digest())
+                data=data.digest(), valid_data=valid and valid.digest(),
+                refine=_refinement(refine))
+    if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
+        make["refine"]["evaluations"] = saved[0].refine["evaluations"]     # derived from the time, as the steps were
     if evaluate_every is not None:
         _count("evaluate_every", evaluate_every)
     if not checkpoint_every >= 0:
@@ -181,7 +195,7 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
         else:
             if length is None:
                 steps, seconds = _measure(run, started, 60 * minutes, evaluate_every, signals)
-                run.plan = plan_for(steps)
+                run.plan = plan_for(steps)             # the refinement's evaluations have been filled in
                 _check(run.plan, data)
             run.save()
         show = _Progress(run, progress)
@@ -213,6 +227,8 @@ class _Run:
         while self.step < self.plan.steps and not signals.caught:
             self.losses.append(self.advance(self.model.params, self.state, self.average, self.step))
             self.step += 1
+            if self.plan.refines_after(self.step):
+                self.refine(self.plan.refine["evaluations"], self.model.params)
             self.seconds = before + time.monotonic() - begun
             show.step()
             if self.step % self.plan.evaluate_every == 0 or self.step == self.plan.steps:
@@ -231,7 +247,7 @@ class _Run:
     def advance(self, params, state, average, step):
         """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss."""
         plan, lr = self.plan, self.plan.lr_at(step)
-        images, condition = self.data.batch(step, plan.batch, plan.seed)
+        images, condition = self.data.batch(step, plan)
         try:
             nll, grads = self.model.loss_and_grads(images, condition=condition, rng=_generator(plan.seed, _DROPOUT, step))
         except ValueError as error:                    # images and conditions have been checked: it is the weights
@@ -251,6 +267,10 @@ class _Run:
         if average is not None:
             averaging.update(params, average, decay=averaging.decay_at(step, decay=plan.average, warm_up=plan.average_warm_up))
         return float(nll)
+
+    def refine(self, evaluations, params):
+        """The model's own refinement of its weights, into `params`."""
+        _copy(self.model.refine(self.data.for_refining(max(1, self.step), self.plan), evaluations), params)
 
     def entry(self):
         """A new entry of the learning curve."""
@@ -279,7 +299,7 @@ class _Run:
         weights = averaging.init(self.model.params)
         _copy(self.running(), self.model.params)
         try:
-            return -float(self.model.log_prob(self.valid.images, condition=self.valid.condition).mean())
+            return self.model.mean_nll(self.valid.images, condition=self.valid.condition)
         finally:
             _copy(weights, self.model.params)
 
@@ -447,6 +467,17 @@ def _check(plan, data):
         raise ValueError(f"an option of {plan.optimizer} or {plan.schedule} has the wrong type ({error})") from None
 
 
+def _refinement(refine):
+    if refine is None:
+        return None
+    refine = {"times": 8, "pixels": 100_000, "evaluations": 500, "share": 0.25} | _options("refine", refine)
+    if len(refine) != 4:
+        raise ValueError(f"refine has times, pixels, evaluations and share, not {', '.join(refine)}")
+    if not 0 < _number("share of refine", refine["share"]) < 1:
+        raise ValueError(f"the share of refine must be in (0, 1), is {refine['share']}")
+    return refine | {name: _count(f"{name} of refine", refine[name]) for name in ("times", "pixels", "evaluations")}
+
+
 def _count(name, value, least=1):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, is {value!r}")
@@ -498,8 +529,13 @@ class _Data:
                 digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return f"{len(self)} images, sha256 {digest.hexdigest()}"
 
-    def batch(self, step, size, seed):
+    def trial(self, number, plan):
+        """A step whose batch is to be timed: one is as good as another."""
+        return number
+
+    def batch(self, step, plan):
         """Images and conditions of a step: see the header."""
+        size, seed = plan.batch, plan.seed
         epochs, places = np.divmod(np.arange(step * size, (step + 1) * size), len(self))
         rows = np.concatenate([_permutation(seed, int(epoch), len(self))[places[epochs == epoch]] for epoch in np.unique(epochs)])
         return self.images[rows], None if self.condition is None else self.condition[rows]
@@ -541,8 +577,8 @@ def _measure(run, started, budget, evaluate_every, signals):
     if run.valid is not None:
         some = min(run.plan.batch, len(run.valid))
         images, condition = run.valid.images[:some], None if run.valid.condition is None else run.valid.condition[:some]
-        run.model.log_prob(images, condition=condition)
-        evaluation = _seconds(lambda: run.model.log_prob(images, condition=condition)) * len(run.valid) / some
+        run.model.mean_nll(images, condition=condition)
+        evaluation = _seconds(lambda: run.model.mean_nll(images, condition=condition)) * len(run.valid) / some
     else:
         evaluation = 0.0
     saving = 0.0
@@ -556,12 +592,20 @@ def _measure(run, started, budget, evaluate_every, signals):
     first, made = time.monotonic(), 0
     while made < 3 or time.monotonic() < first + MEASURE * budget:
         made += 1
-        run.advance(params, state, average, made)
+        run.advance(params, state, average, run.data.trial(made, run.plan))
         if signals.caught:                             # nothing is decided yet, so there is nothing to go on from
             raise KeyboardInterrupt
     seconds = (time.monotonic() - first) / made        # the mean, not the median: what slows some steps will slow some later
 
-    left, cost = budget - (time.monotonic() - started) - 2 * saving, seconds
+    refining = 0.0
+    if run.plan.refine is not None:
+        refining = run.plan.refine["share"] * (budget - (time.monotonic() - started))
+        run.refine(1, params)                          # it may compile
+        few, more = (_seconds(lambda: run.refine(evaluations, params)) for evaluations in (1, 5))
+        each = max((more - few) / 4, 0.02 * few)
+        run.plan.refine["evaluations"] = max(1, int((refining / run.plan.refine["times"] - few) / each))
+
+    left, cost = budget - (time.monotonic() - started) - 2 * saving - refining, seconds
     if run.every > 0:
         left *= run.every / (run.every + saving)
     else:
@@ -652,7 +696,7 @@ class _Progress:
             "" if self.valid is None else f", valid {self.loss(self.valid)}")
 
     def loss(self, nats):
-        return f"{nats:.4g} nats = {nats / (math.log(2) * math.prod(self.run.model.image_shape)):.4g} bits/dim"
+        return self.run.model.in_words(nats)
 
     def say(self, text):
         if self.bar is not None:

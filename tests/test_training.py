@@ -626,5 +626,5 @@ def test_times_are_written_for_people():
 
 
 def test_bits_are_those_of_the_package():
-    run = SimpleNamespace(step=0, model=SimpleNamespace(image_shape=(28, 28, 1)))
+    run = SimpleNamespace(step=0, model=npixel.build("fvbn", image_shape=(28, 28, 1)))
     assert training._Progress(run, False).loss(97.45) == f"97.45 nats = {npixel.bits_per_dim(97.45, (28, 28, 1)):.4g} bits/dim"
