@@ -215,6 +215,17 @@ class MarkovRewardProcess(MarkovChain):
             psi[states] = 0
         return inner.solve(psi)
 
+    def to_mdp(self):
+        """The same as an MDP with one action, "go", in every state: for solve_exact, files, and whatever else reads decision processes."""
+        from .model import MDP
+        if self.exact_P is not None and self.exact_R is not None:
+            P, R = self.exact_P[:, None], self.exact_R if self.exact_R.ndim == 1 else self.exact_R[:, None]
+        else:
+            P, R = self.P, [sp.csr_matrix((self.transition_reward, self.P.indices, self.P.indptr), shape=self.P.shape)]
+        m = MDP(P, R, self.gamma if self.exact_gamma is None else self.exact_gamma, initial=self.initial)
+        m.state_names, m.action_names = self.state_names, ("go",)
+        return m
+
     def _refuse_rewards_for_ever(self, inner):
         row = np.repeat(np.arange(self.num_states), np.diff(self.P.indptr))
         paid = np.zeros(self.num_states, bool)

@@ -1,6 +1,7 @@
-"""A process made from another one: reaching, semi-Markov time.
+"""A process made from another one: reaching, following a policy, semi-Markov time.
 
     reachability(m, goal)       the total reward of the result is the probability to reach the goal
+    follow(m, policy)           one action in each state, what the policy does: solve_exact of it is the policy's exact value
     semi_markov(...)            a process whose actions take time, as one whose steps all take the same time
 
 Read first: model.py.  Read next: planning/total.py, planning/policy_iteration_multichain.py.
@@ -43,6 +44,32 @@ def reachability(m, goal, *, stay=None):
     out._assemble(m.num_states, m.num_actions, m.pair_state[pairs], m.pair_action[pairs], renumber[m.outcome_pair[outcomes]], m.next[outcomes],
                   m.probability[outcomes], enters, exact, reward, 1, m.initial if m.exact_initial is None else m.exact_initial)
     return out
+
+
+def follow(m, policy):
+    """The process without choices that `policy` makes of m: one action, "pi", whose outcomes are those of m's actions with their probabilities.
+
+    policy    (S,) actions, or (S, A) probabilities: exact if these are integers, Fractions or strings, and m is exact
+
+    >>> from mdp import MDP, solve_exact
+    >>> m = MDP([[["1/2", "1/2"], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [2, 2]], "1/3")
+    >>> [str(x) for x in solve_exact(follow(m, [["1/2", "1/2"], [1, 0]])).v]
+    ['15/11', '3']
+    """
+    check_model(m)
+    weights = m.pair_weights(policy)                                     # checked
+    if weights.ndim != 1 or m.pair_gamma is not None:
+        raise ValueError("follow expects a policy that does not depend on time" if weights.ndim != 1 else "follow expects one discount, not one for each pair")
+    given = np.asarray(policy)
+    table = None if given.ndim == 1 else parse_array("policy", policy)[1]
+    w = [Fraction(int(x)) for x in weights] if given.ndim == 1 else weights.tolist() if table is None else list(table[m.pair_state, m.pair_action])
+    out, pair = {name: {} for name in m.state_names}, 0
+    for s, choices in m.to_dict().items():
+        for outcomes in choices.values():
+            out[s].setdefault("pi", []).extend((w[pair] * p, t, r) for p, t, r in outcomes if w[pair])
+            pair += 1
+    initial = None if m.initial is None else dict(zip(m.state_names, m.initial if m.exact_initial is None else m.exact_initial))
+    return MDP.from_dict(out, m.gamma if m.exact_gamma is None else m.exact_gamma, initial=initial)
 
 
 def semi_markov(P, R, time, *, step=None, **options):
