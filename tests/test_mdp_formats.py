@@ -146,13 +146,22 @@ def test_gymnasium_environments_have_their_exact_values():
     for gamma, value in (("99/100", .542025932), ("19/20", .180471578), ("9/10", .068890905)):
         assert float(mdp.solve_exact(lake.replace(gamma=gamma)).v[0]) == pytest.approx(value, abs=6e-10)
     big = mdp.from_gymnasium(gymnasium.make("FrozenLake-v1", map_name="8x8"), 1)
-    assert mdp.solve_exact(big).v[0] == 1 and float(mdp.solve_exact(big.replace(gamma="99/100")).v[0]) == pytest.approx(.4146403618, abs=1e-9)
+    assert mdp.solve_exact(big).v[0] == 1
+    for gamma, value in (("99/100", .4146403618), ("9/10", .00641111426)):
+        assert float(mdp.solve_exact(big.replace(gamma=gamma)).v[0]) == pytest.approx(value, abs=1e-10)
+    table = gymnasium.make("FrozenLake-v1").unwrapped.P
+    assert sum(sum(Fraction(p) for p, _, _, _ in table[x][a]) != 1 for x in range(16) for a in range(4)) == 44     # of 64, as the floats that are stored
     cliff = mdp.from_gymnasium(gymnasium.make("CliffWalking-v1"), 1)
     assert mdp.solve_exact(cliff).v[36] == -13 and float(mdp.solve_exact(cliff.replace(gamma="9/10")).v[36]) == pytest.approx(-7.45813417, abs=1e-8)
+    slippery = mdp.from_gymnasium(gymnasium.make("CliffWalking-v1", is_slippery=True), 1)
+    assert float(mdp.solve_exact(slippery).v[36]) == pytest.approx(-64.70917591, abs=1e-8)
     taxi = mdp.from_gymnasium(gymnasium.make("Taxi-v4"), 1)
     s = mdp.solve_exact(taxi)
     starts = taxi.initial > 0
     assert starts.sum() == 300 and sum(s.v[starts]) / 300 == Fraction(793, 100) and (min(s.v[starts]), max(s.v[starts])) == (3, 15)
+    rainy = mdp.from_gymnasium(gymnasium.make("Taxi-v4", is_rainy=True), "99/100")
+    for m, value in ((taxi.replace(gamma="99/100"), 6.32746431492), (taxi.replace(gamma="9/10"), -1.26332309904), (rainy, 2.2476293236)):
+        assert float(sum(mdp.solve_exact(m).v[starts])) / 300 == pytest.approx(value, abs=1e-10)
 
 
 def test_the_other_packages_agree_on_their_own_arrays():
