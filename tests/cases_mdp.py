@@ -27,7 +27,7 @@ def policy_evaluation(draw):
 
 
 def sweep(draw, rng, dtype=np.float64):
-    """Arguments of the kernel mdp.planning.value_iteration._sweep on eighths, where sums are exact; states without actions and empty rows among them."""
+    """A process as arrays (v, row, column, p, r, pair_ptr, gamma) on eighths, where sums are exact; states without actions and empty rows among them."""
     S = draw(st.integers(1, 6))
     choices = rng.integers(0, 4, S)
     K = int(choices.sum())
@@ -36,6 +36,20 @@ def sweep(draw, rng, dtype=np.float64):
     ends = lambda n, index: np.concatenate(([0], np.cumsum(n))).astype(index)      # noqa: E731
     column = rng.integers(0, S, count.sum()).astype(np.int32)
     return eighths(S), ends(count, np.int32), column, eighths(count.sum()), eighths(K), ends(choices, np.int64), 0.5
+
+
+def backup(draw, rng, dtype=np.float64):
+    """Arguments of the kernel mdp.bellman._backup."""
+    v, row, column, p, r, pair_ptr, gamma = sweep(draw, rng, dtype)
+    first, last = sorted(int(x) for x in rng.integers(0, v.size + 1, 2))
+    return first, last, v, pair_ptr, row, column, p, r, gamma, np.zeros(v.size), np.zeros(v.size, np.int64)
+
+
+def pair_q(draw, rng, dtype=np.float64):
+    """Arguments of the kernel mdp.bellman._pair_q."""
+    v, row, column, p, r, _, gamma = sweep(draw, rng, dtype)
+    first, last = sorted(int(x) for x in rng.integers(0, r.size + 1, 2))
+    return first, last, v, row, column, p, r, gamma, np.zeros(r.size)
 
 
 @st.composite
@@ -54,6 +68,44 @@ def transitions(draw, most_states=5, most_actions=3, terminal=None):
             out[s][a] = [(Fraction(w, sum(weights)), draw(st.integers(0, S - 1)), Fraction(draw(st.integers(-6, 6)), draw(st.sampled_from([1, 2, 3]))))
                          for w in weights]
     return out
+
+
+@st.composite
+def hard_transitions(draw, kind):
+    """A random process of a kind that breaks solvers, in the form of `MDP.from_dict`.
+
+    near_singular   every action mostly stays where it is: with probability up to 1 - 10**-6
+    periodic        states in 2 to 4 classes, each action leads from one class to the next
+    multichain      two or three parts that nobody leaves, and states from which they are reached
+    dead_ends       terminal states and loops without reward, on the way to others
+    ties            every action twice, under another name
+    """
+    process = draw(transitions(most_states=4, most_actions=2))
+    S = len(process)
+    if kind == "near_singular":
+        rest = Fraction(1, 10 ** draw(st.integers(1, 6)))
+        return {s: {a: [(p * rest, t, r) for p, t, r in outcomes] + [(1 - rest, s, 0)] for a, outcomes in choices.items()} for s, choices in process.items()}
+    if kind == "periodic":
+        d = draw(st.integers(2, 4))
+        of = lambda s, t: (s + 1) % d + d * (t % -(-S // d))             # noqa: E731   a state of the next class
+        out = {s: {a: [(p, of(s, t), r) for p, t, r in outcomes] for a, outcomes in (process.get(s) or process[0]).items()} for s in range(d * -(-S // d))}
+        return out
+    if kind == "multichain":
+        parts = [process] + [draw(transitions(most_states=2, most_actions=2)) for _ in range(draw(st.integers(1, 2)))]
+        out, first = {}, []
+        for part in parts:
+            base = len(out)
+            first.append(base)
+            for s, choices in part.items():                              # no terminal states: they stay instead, for 1 a step
+                out[base + s] = {a: [(p, base + t, r) for p, t, r in o] for a, o in choices.items()} or {0: [(1, base + s, 1)]}
+        base = len(out)
+        for s in (base, base + 1):
+            out[s] = {0: [("1/2", t, draw(st.integers(-3, 3))) for t in first[:2]], 1: [("1/3", 2 * base + 1 - s, 1), ("2/3", first[-1], -1)]}
+        return out
+    if kind == "dead_ends":
+        out = {s: {a: [(p / 2, t, r) for p, t, r in o] + [(Fraction(1, 2), S + draw(st.integers(0, 1)), -1)] for a, o in choices.items()} for s, choices in process.items()}
+        return out | {S: {}, S + 1: {0: [(1, S + 1, 0)]}}
+    return {s: {2 * a + i: outcomes for a, outcomes in choices.items() for i in (0, 1)} for s, choices in process.items()}
 
 
 gammas = st.sampled_from(["0", "1/2", "9/10", "99/100", "999/1000"])
@@ -197,7 +249,7 @@ def kernel_arguments(name, draw, rng):
                 others = [i for i in range(row[k], j) if column[i] == owner[k]]
                 if others:
                     p[j] = 0.0
-    if name in ("gauss_seidel._sweep", "modified_policy_iteration._improve"):
+    if name == "gauss_seidel._sweep":
         return v, pair_ptr, row, column, p, r, gamma
     if name == "topological._components":
         cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)
