@@ -77,6 +77,20 @@ def _cell_backward():
     return (gates, before, c, dh, dc, dz), lambda _: {"dz": dz, "dc": dc}
 
 
+def _spatial_cell():
+    """The same of a Spatial LSTM."""
+    z, c_left, c_above = _normal(PLACES, 5 * h), _normal(PLACES, h), _normal(PLACES, h)
+    c, states = np.empty_like(c_left), np.empty_like(c_left)
+    return (z, c_left, c_above, c, states), lambda _: {"gates": z, "c": c, "h": states}
+
+
+def _spatial_cell_backward():
+    """And back."""
+    gates, (c_left, c_above, c, dh, dc) = np.abs(_normal(PLACES, 5 * h)) / 4, _normal(5, PLACES, h)
+    dz, dc_left, dc_above = np.empty_like(gates), np.empty_like(c), np.empty_like(c)
+    return (gates, c_left, c_above, c, np.tanh(c), dh, dc, dz, dc_left, dc_above), lambda _: {"dz": dz, "dc left": dc_left, "dc above": dc_above}
+
+
 def _gate():
     """The features of one image, both halves of a gate of D."""
     x = _normal(H * W, 2 * D)
@@ -131,6 +145,27 @@ def _backward_scan(layer, *shapes):
     return (gemm, scratch, back, h0, c0, lane, lanes, _normal(*c.shape), gates, c, states, dz, dw, dh0, dc0), lambda _: filled
 
 
+def _spatial_scan():
+    """Arguments of the Spatial LSTM's scan over one lane, two images of neighbourhoods, and what it fills in."""
+    from npixel import blas
+
+    M, K = 2, 12
+    weights = _normal(K, 5 * D) / 10, _normal(5 * D), _normal(2, D, 5 * D) / 10
+    gates, c, states = (np.empty((H * W, M, width), np.float32) for width in (5 * D, D, D))
+    y = np.empty((M, H, W, D), np.float32)
+    return (blas.gemm_pointer(np.float32), blas.scratch(np.float32), *weights, _normal(M, H, W, K), gates, c, states, y), lambda _: {"y": y, "gates": gates, "c": c}
+
+
+def _spatial_scan_backward():
+    """And back, over its own gates, cells and states."""
+    arguments, _ = _spatial_scan()
+    gemm, scratch, w, b, w_ss, x, gates, c, states, y = arguments
+    importlib.import_module("npixel.layers.spatial_lstm")._scan(*arguments)
+    filled = {"dx": np.empty_like(x), "dw": np.zeros_like(w), "db": np.zeros_like(b), "dw_ss": np.zeros_like(w_ss)}
+    back = np.ascontiguousarray(w.T), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
+    return (gemm, scratch, *back, x, gates, c, states, _normal(*y.shape), *filled.values()), lambda _: filled
+
+
 def _normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
 
@@ -139,7 +174,8 @@ T, wide = 784, 128                                     # of the LSTM over a line
 SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 4 * h), (h,)), "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}
 
 CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
-         "gate": _gate, "gate backward": _gate_backward, "elus": _elus, "elus backward": _elus_backward,
+         "spatial cell": _spatial_cell, "spatial cell backward": _spatial_cell_backward,
+         "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward, "gate": _gate, "gate backward": _gate_backward, "elus": _elus, "elus backward": _elus_backward,
          **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
          **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
 
@@ -147,9 +183,9 @@ IN_LOOPS = "copies inside compiled loops, where its definition cannot be called:
 
 
 def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, least=1.0, note="", environment=None):
-    """environment: of the definition's process, where it calls other kernels"""
+    """environment: of the definition's process, where it calls other kernels; or {}, for a row named after its case"""
     return Row(
-        name=case if environment else name.split(".")[-1].lstrip("_"),
+        name=case if environment is not None else name.split(".")[-1].lstrip("_"),
         call=name,
         shapes=shapes,
         implementations=(Implementation("compiled", kernel, arguments={"which": "compiled"}),
@@ -210,6 +246,10 @@ ROWS = (
     _alone("npixel.layers.lstm_cell.cell_backward", "cell backward", f"{PLACES} x {h}", tolerance=1e-5),
     *(_alone(f"npixel.layers.{layer}._scan{way.replace(' ', '_')}", f"{layer} scan{way}", shapes, tolerance=1e-4, environment=OFF)
       for layer, shapes in (("lstm", f"8 x {T} x {wide}"), ("row_lstm", f"2 x {H} x {W} x {h}"), ("diagonal_lstm", f"2 x {H} x {W} x {h}"))
+      for way in ("", " backward")),
+    *(_alone(f"npixel.layers.spatial_lstm.cell{way.replace(' ', '_')}", f"spatial cell{way}", f"{PLACES} x {h}", tolerance=1e-5, environment={})
+      for way in ("", " backward")),
+    *(_alone(f"npixel.layers.spatial_lstm._scan{way.replace(' ', '_')}", f"spatial_lstm scan{way}", f"2 x {H} x {W} x 12 -> {D}", tolerance=1e-4, environment=OFF)
       for way in ("", " backward")),
     _alone("mdp.planning.value_iteration._sweep", "sweep", f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
            quick=True),

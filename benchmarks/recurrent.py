@@ -3,12 +3,14 @@
     npixel                  forward and backward of a layer of npixel.layers; of a model a whole training step
     NumPy definition        the same functions, kernels switched off
     PyTorch as written      conv1d per row or diagonal, autograd
-    PyTorch best            products over gathered neighbours, channels last, both directions of a BiLSTM at once, autograd
+    PyTorch best            products over gathered neighbours, channels last, both directions of a BiLSTM at once, autograd; the Spatial LSTM with
+                            a backward pass of its own, which is faster
     floor                   what no implementation in NumPy's precision gets below: the products of the layer as a few large ones in NumPy's BLAS, and
                             its transcendentals by NumPy in the cache, spread over the threads; nothing is copied and nothing waits
 
 Layers have 2h maps in and h out, as in a PixelRNN. Transcendentals: per state four gates and tanh(c), and tanh(c) once more in the backward
-pass, since a cache holds gates, cells and states once and nothing else (tests/test_benchmarks.py weighs it).
+pass, since a cache holds gates, cells and states once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads neighbourhoods of 12
+pixels; five gates and tanh(o c) per state, and none in the backward pass, which finds tanh(o c) in h.
 """
 
 import os
@@ -21,6 +23,7 @@ NAME = "recurrent"
 TITLE = "LSTMs over images, forward + backward, and training steps"
 
 N, H, W = 16, 28, 28
+NEIGHBOURS = 12                                        # pixels in the causal neighbourhood of width 5
 RATE = 1e-4
 SLICE = 2**13                                          # numbers in one call of a transcendental: they stay in the cache
 
@@ -67,13 +70,16 @@ def ours(layer, D):
 
 def torch_layer(layer, D, form):
     """The function of torch_lstm.py and autograd."""
+    _, x, weights, _, dh = inputs(layer, D)
+    return _torch(layer, form, x, kept(layer, weights), dh)
+
+
+def _torch(layer, form, x, arrays, dh):
     import torch
 
     from . import torch_lstm
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    _, x, weights, _, dh = inputs(layer, D)
-    arrays = kept(layer, weights)
     function, channels_last = torch_lstm.layer(layer, form)
     turn, back = ((0, 1, 2, 3), (0, 1, 2, 3)) if channels_last else ((0, 3, 1, 2), (0, 2, 3, 1))
     x, dh = (torch.from_numpy(array).permute(turn).contiguous() for array in (x, dh))
@@ -93,14 +99,49 @@ def torch_layer(layer, D, form):
     return Call(run, read)
 
 
+# the Spatial LSTM over neighbourhoods of 12 pixels
+
+def spatial(rows, columns, D):
+    """(x (N, rows, columns, 12), weights, dh) from a fixed seed."""
+    from npixel.layers import spatial_lstm
+
+    rng = np.random.default_rng(0)
+    x, dh = rng.standard_normal((N, rows, columns, NEIGHBOURS), np.float32), rng.standard_normal((N, rows, columns, D), np.float32)
+    return x, spatial_lstm.init(rng, NEIGHBOURS, D, taps=[(0, 0)], dtype=np.float32), dh
+
+
+def ours_spatial(rows, columns, D):
+    """forward and backward of npixel.layers.spatial_lstm."""
+    from npixel.layers import spatial_lstm
+
+    x, weights, dh = spatial(rows, columns, D)
+
+    def run():
+        h, cache = spatial_lstm.forward(x, *weights, taps=[(0, 0)])
+        return h, *spatial_lstm.backward(dh, cache)
+
+    return Call(run, lambda result: dict(zip(("h", "dx", *spatial_lstm.Weights._fields), result)))
+
+
+def torch_spatial(rows, columns, D, form):
+    """The function of torch_lstm.py, with autograd or its own backward pass."""
+    x, weights, dh = spatial(rows, columns, D)
+    return _torch("spatial_lstm", form, x, dict(zip(("w_is", "b", "w_ss"), weights)), dh)
+
+
+def floor_spatial(rows, columns, D):
+    places = N * rows * columns
+    return _floor(places, [(NEIGHBOURS, 5 * D), (2 * D, 5 * D)], D, (4, 2))
+
+
 def floor(layer, D):
     """The layer's products and transcendentals alone."""
     taps, neighbours, directions = (2, 3, 1) if layer == "row_lstm" else (1, 2, 2 if layer == "diagonal_bilstm" else 1)
-    return _floor(N * H * W, [(taps * 2 * D, 4 * D), (neighbours * D, 4 * D)] * directions, D * directions)
+    return _floor(N * H * W, [(taps * 2 * D, 4 * D), (neighbours * D, 4 * D)] * directions, D * directions, (3, 3))
 
 
-def _floor(places, products, states):
-    """For each (C, D) of products: x w, dz wᵀ and xᵀ dz over all places; `states` per place: four gates and tanh(c), and tanh(c) again."""
+def _floor(places, products, states, calls):
+    """For each (C, D) of products: x w, dz wᵀ and xᵀ dz over all places; for each of the `states` per place so many sigmoids and tanh."""
     from npixel import blas
 
     rng, work = np.random.default_rng(0), []
@@ -112,9 +153,9 @@ def _floor(places, products, states):
 
     def transcendentals(lane):
         source, target = buffers[lane]
-        for _ in range(round(3 * places * states / SLICE / lanes)):        # three sigmoids and three tanh of each state
-            np.exp(source, out=target)
-            np.tanh(source, out=target)
+        for function, number in zip((np.exp, np.tanh), calls):             # of each state
+            for _ in range(round(number * places * states / SLICE / lanes)):
+                function(source, out=target)
 
     def run():
         for x, w, dz, z, dx, dw in work:
@@ -179,7 +220,7 @@ def torch_line(T, D, kind):
 
 
 def floor_line(T, D):
-    return _floor(N * T, [(1, 4 * D), (D, 4 * D)], D)
+    return _floor(N * T, [(1, 4 * D), (D, 4 * D)], D, (3, 3))
 
 
 # a training step of a model
@@ -290,6 +331,26 @@ def _line(T, D):
     )
 
 
+def _spatial(rows, columns, D):
+    return Row(
+        name=f"spatial_lstm layer, h = {D}",
+        call="layers.spatial_lstm.forward and backward",
+        shapes=f"{N} x {rows} x {columns} x {NEIGHBOURS} -> {D}",
+        implementations=(
+            Implementation("npixel", ours_spatial),
+            Implementation("NumPy definition", ours_spatial, "definition", environment=DEFINITION),
+            *(Implementation(f"PyTorch {form}", torch_spatial, "peer", arguments={"form": form}, requires=("torch",))
+              for form in ("as written", "best")),
+            Implementation("floor", floor_spatial, "definition", compared=False),
+        ),
+        arguments={"rows": rows, "columns": columns, "D": D},
+        tolerance=1e-4,                                # a cell adds up both of its neighbours, 62 steps deep
+        flops=3 * 2.0 * N * rows * columns * (NEIGHBOURS + 2 * D) * 5 * D,
+        targets=(Target("PyTorch as written", 4.0), Target("PyTorch best", 2.0), Target("floor", 0.5)),
+        kernels=("npixel.layers.spatial_lstm",),
+    )
+
+
 def _step(model, hidden, layers):
     return Row(
         name=f"training step of {model}, h = {hidden}, {layers} layers",
@@ -310,6 +371,7 @@ ROWS = (
     _layer("row_lstm", 32, quick=True),
     _layer("diagonal_lstm", 32),
     _layer("diagonal_bilstm", 32),
+    _spatial(32, 32, 64),
     _line(H * W, 128),
     _step("row_lstm", 32, 3),
     _step("diagonal_bilstm", 32, 3),

@@ -5,7 +5,7 @@
     best          channels last. The places of one step lie side by side, the neighbours that they read are gathered beside one another, and
                   a step is one addmm; the Diagonal BiLSTM takes both directions through the same steps, as a batch of two products
 
-Both leave the gradient to autograd. Gates come in npixel's order (o, f, i, g) and start states are zero, as is usual, so weights are npixel's
+Both leave the gradient to autograd, except the best Spatial LSTM, which has its own backward pass. Gates come in npixel's order (o, f, i, g) and start states are zero, as is usual, so weights are npixel's
 but for h0 and c0. w_is (T, C, 4D), w_ss (K, D, 4D), b (4D,).
 """
 
@@ -119,9 +119,92 @@ def diagonals(N, H, W):
     return order, torch.argsort(order), torch.bincount((row + column).flatten()).tolist()
 
 
+# the Spatial LSTM: gates g, i, o, f_r, f_c; weights w_is (1, C, 5D), b (5D,), w_ss (2, D, 5D) of the states on the left and above
+
+def spatial_as_written(x, w_is, b, w_ss):
+    """x (N, C, H, W) -> (N, D, H, W), on the skewed map."""
+    N, _, H, W = x.shape
+    D = w_ss.shape[1]
+    z = skew(F.conv2d(x, w_is.permute(2, 1, 0).unsqueeze(3), b))                              # (N, 5D, H, W + H - 1)
+    kernel = w_ss.flip(0).permute(2, 1, 0).contiguous()                                       # the row above, the row itself
+    inside = skew(torch.ones(1, 1, H, W))
+    h, c, columns = x.new_zeros(N, D, H), x.new_zeros(N, D, H), []
+    for z_column, inside_column in zip(z.unbind(3), inside.unbind(3)):
+        sums = z_column + F.conv1d(F.pad(h, (1, 0)), kernel)
+        i, o, f_r, f_c = torch.sigmoid(sums[:, D:]).chunk(4, 1)
+        c = f_r * F.pad(c, (1, 0))[:, :, :-1] + f_c * c + i * torch.tanh(sums[:, :D])
+        h = torch.tanh(o * c)
+        h, c = h * inside_column, c * inside_column
+        columns.append(h)
+    y = torch.stack(columns, 3)
+    return torch.stack([y[:, :, r, r:r + W] for r in range(H)], 2)
+
+
+def spatial_best(x, w_is, b, w_ss):
+    """x (N, H, W, C) -> (N, H, W, D), in the order of the diagonals."""
+    N, H, W, C = x.shape
+    order, back, _ = diagonals(N, H, W)
+    z = torch.addmm(b, x.reshape(-1, C)[order], w_is[0])
+    return SpatialScan.apply(z, w_ss.reshape(-1, w_ss.shape[2]), N, H, W)[back].view(N, H, W, -1)
+
+
+class SpatialScan(torch.autograd.Function):
+    """The recurrence with a backward pass of its own: a step is one addmm and in-place operations each way, all of dw is one product.
+
+    Autograd's own over the same steps takes longer (it keeps every intermediate value, and adds dw up step by step).
+    """
+
+    @staticmethod
+    def forward(ctx, z, w, N, H, W):
+        """z (places, 5D) by diagonals, w (2D, 5D) -> h (places, D)"""
+        D = w.shape[0] // 2
+        z, inputs, cells = z.clone(), z.new_zeros(len(z), 2 * D), z.new_zeros(len(z), 2 * D)  # gates; h and c on the left and above
+        h, c = z.new_empty(len(z), D), z.new_empty(len(z), D)
+        steps, begin, before = [], 0, 0
+        for t in range(H + W - 1):
+            first, last = max(0, t - W + 1), min(H, t + 1)
+            size, left, stop, skip = (last - first) * N, before + (N if t >= W else 0), (min(last, t) - first) * N, (0 if first else N)
+            here, lefts, aboves = slice(begin, begin + size), slice(left, left + stop), slice(before, before + size - skip)
+            for near, of in ((inputs[here], h), (cells[here], c)):
+                near[:stop, :D], near[skip:, D:] = of[lefts], of[aboves]
+            gates = z[here].addmm_(inputs[here], w)
+            gates[:, :D].tanh_()
+            gates[:, D:].sigmoid_()
+            g, i, o, f_r, f_c = gates.chunk(5, 1)
+            torch.mul(i, g, out=c[here]).addcmul_(f_r, cells[here, D:]).addcmul_(f_c, cells[here, :D])
+            torch.mul(o, c[here], out=h[here]).tanh_()
+            steps.append((here, lefts, stop, aboves, skip))
+            begin, before = begin + size, begin
+        ctx.save_for_backward(z, w, inputs, cells, h, c)
+        ctx.steps = steps
+        return h
+
+    @staticmethod
+    def backward(ctx, dh):
+        z, w, inputs, cells, h, c = ctx.saved_tensors
+        D, w_back = w.shape[0] // 2, w.t().contiguous()
+        dh, dc, dz = dh.clone(), torch.zeros_like(c), torch.empty_like(z)
+        for here, lefts, stop, aboves, skip in reversed(ctx.steps):
+            g, i, o, f_r, f_c = z[here].chunk(5, 1)
+            dg, di, do, df_r, df_c = dz[here].chunk(5, 1)
+            du = dh[here] * (1 - h[here] * h[here])
+            dc_here = dc[here].addcmul_(du, o)
+            for a, b, out in ((dc_here, i, dg), (dc_here, g, di), (du, c[here], do), (dc_here, cells[here, D:], df_r), (dc_here, cells[here, :D], df_c)):
+                torch.mul(a, b, out=out)
+            dg.mul_(1 - g * g)
+            dz[here, D:].mul_(z[here, D:] * (1 - z[here, D:]))
+            dc[lefts].addcmul_(dc_here[:stop], f_c[:stop])
+            dc[aboves].addcmul_(dc_here[skip:], f_r[skip:])
+            dinputs = dz[here] @ w_back
+            dh[lefts] += dinputs[:stop, :D]
+            dh[aboves] += dinputs[skip:, D:]
+        return dz, inputs.t() @ dz, None, None, None
+
+
 FORMS = {("row_lstm", "as written"): row_as_written, ("row_lstm", "best"): row_best,
          ("diagonal_lstm", "as written"): diagonal_as_written, ("diagonal_lstm", "best"): diagonal_best,
-         ("diagonal_bilstm", "as written"): bilstm_as_written, ("diagonal_bilstm", "best"): diagonal_best}
+         ("diagonal_bilstm", "as written"): bilstm_as_written, ("diagonal_bilstm", "best"): diagonal_best,
+         ("spatial_lstm", "as written"): spatial_as_written, ("spatial_lstm", "best"): spatial_best}
 
 
 def layer(name, form):

@@ -1,5 +1,6 @@
 """The benchmarks' own promises: outputs are compared before anything is timed, A B B A, and every failure is one visible line."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -332,7 +333,7 @@ def test_a_row_of_recurrent_layers_computes_the_same_in_every_implementation(one
     for name, size in (("N", 2), ("H", 5), ("W", 4)):
         monkeypatch.setattr(recurrent, name, size)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    small = {"D": 8, "T": 7, "hidden": 4}
+    small = {"D": 8, "T": 7, "hidden": 4, "rows": 5, "columns": 4}
     arguments = {key: small.get(key, value) for key, value in one.arguments.items()}
     calls = [(other.compared, other.setup(**arguments, **other.arguments)) for other in one.implementations]
     outputs = [call.read(call.run()) for compared, call in calls if compared]
@@ -345,9 +346,13 @@ def test_a_row_of_recurrent_layers_computes_the_same_in_every_implementation(one
             call.run()
 
 
-@pytest.mark.parametrize("name, states", [("row_lstm", 1), ("diagonal_lstm", 1), ("diagonal_bilstm", 2)])
-def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, states):
-    module, x, weights, taps, _ = recurrent.inputs(name, 8)
+@pytest.mark.parametrize("name, numbers", [("row_lstm", 6), ("diagonal_lstm", 6), ("diagonal_bilstm", 12), ("spatial_lstm", 7)])
+def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, numbers):
+    """numbers: of each state, its gates, its cell and itself, in each direction"""
+    if name == "spatial_lstm":
+        (x, weights, _), module, taps = recurrent.spatial(28, 30, 8), importlib.import_module("npixel.layers.spatial_lstm"), [(0, 0)]
+    else:
+        module, x, weights, taps, _ = recurrent.inputs(name, 8)
     _, cache = module.forward(x, *weights, taps=taps)
     held = {}                                          # each block of memory once; the input and the weights are the caller's
 
@@ -363,7 +368,7 @@ def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, 
     weigh(cache)
     for array in (x, *weights):
         held.pop(id(array), None)
-    gates_cells_states = states * 6 * x.shape[0] * x.shape[1] * x.shape[2] * 8 * x.itemsize
+    gates_cells_states = numbers * x.shape[0] * x.shape[1] * x.shape[2] * 8 * x.itemsize
     small = sum(weight.nbytes + weight.size for weight in weights) + 2**14         # weights masked, masks of bools, starts of every row
     assert gates_cells_states <= sum(held.values()) <= gates_cells_states + small
 
