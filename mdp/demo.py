@@ -13,7 +13,7 @@ from npixel.command import print_json
 from . import plots
 from .evaluation import ConvergenceWarning, evaluate
 from .planning import METHODS, solve
-from .problems import PROBLEMS
+from .problems import PROBLEMS, tiger
 from .problems.student import POSITIONS
 from .simulation import returns, simulate
 
@@ -97,10 +97,46 @@ def run(out, *, pictures=True, as_json=False):
             for file in _draw(name, m, best, random_policy, solutions, out):
                 say(f"   drawn: {file}")
                 report[name].setdefault("pictures", []).append(str(file))
+    for section in (_averages, _tiger):
+        fine, report_of = section(say, out if pictures else None)
+        good &= fine
+        report |= report_of
     say("\n" + ("every number agrees" if good else "SOMETHING DISAGREES: see above"))
     if as_json:
         print_json({"good": bool(good), "problems": report})
     return 0 if good else 1
+
+
+def _averages(say, out):
+    """Gains and biases of three businesses that never end, beside the published gains."""
+    good, report, panels = True, {}, []
+    say("\n== average reward: gain per step, and bias: what it is worth to start here rather than elsewhere")
+    for name in ("toymaker", "taxicab", "multichain"):
+        m, published = PROBLEMS[name].make(), PROBLEMS[name].published[0]
+        s = solve(m, criterion="average")
+        disagree = published.misses(dict(zip(m.state_names, s.gain)))
+        good &= s.converged and not disagree
+        for i, state in enumerate(m.state_names):
+            say(f"   {name:12} {state!s:13} gain {s.gain[i]:9.5f}   bias {s.bias[i]:9.5f}   printed {published.values[state]:>6}" + ("   DISAGREES" if state in disagree else ""))
+        report[name] = {"criterion": "average", "gain": dict(zip(map(str, m.state_names), s.gain.tolist())), "bias": dict(zip(map(str, m.state_names), s.bias.tolist())),
+                        "published": [{"quantity": "gain", "source": published.source, "disagree": len(disagree)}]}
+        panels.append((PROBLEMS[name].about.partition(":")[0], m, s))
+    if out is not None:
+        say(f"   drawn: {_save(plots.gains(panels, title='Gains are limits of (1 − γ) v*'), out / 'gains.png')}")
+    return bool(good), report
+
+
+def _tiger(say, out):
+    """The tiger, exactly: how many plans are worth having, and what a listener without knowledge can expect."""
+    pomdp = tiger()
+    sets = dict(enumerate(pomdp.solve(4)))
+    values = {n: pomdp.value(sets[n], pomdp.start) for n in (1, 2, 3, 4)}
+    say("\n== tiger: Kaelbling, Littman and Cassandra's two doors, seen through what is heard, gamma = 0.95")
+    for n, (value, plan) in values.items():
+        say(f"   {n} step{'s' if n > 1 else ' '} to go: {len(sets[n]):2} plans worth having; knowing nothing: {pomdp.mdp.action_names[plan.action]}, worth {float(value):.6g}")
+    if out is not None:
+        say(f"   drawn: {_save(plots.beliefs(pomdp, {n: sets[n] for n in (1, 2, 4)}, title='The tiger: value over the belief'), out / 'tiger.png')}")
+    return True, {"tiger": {"plans": {n: len(sets[n]) for n in values}, "value": {n: str(value) for n, (value, _) in values.items()}, "published": []}}
 
 
 def _beside(published, numbers):
@@ -129,8 +165,8 @@ def _draw(name, m, best, random_policy, solutions, out):
             new = T(m, v)
             change.append(np.abs(new - v).max())
             v = new
-        yield _save(plots.convergence({k: s for k, s in solutions.items() if s.history is not None}, last_change=change,
-                                      title="Bounds closing in on v* (gridworld, γ = 0.9)"), out / "bounds.png")
+        curves = ("policy_iteration", "value_iteration", "gauss_seidel", "modified_policy_iteration", "anderson")
+        yield _save(plots.convergence({name: solutions[name] for name in curves}, last_change=change, title="Bounds closing in on v* (gridworld, γ = 0.9)"), out / "bounds.png")
 
 
 def _save(fig, path):

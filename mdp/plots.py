@@ -1,4 +1,4 @@
-"""Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in.
+"""Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in, gains as limits, values over a belief.
 
 Every function returns a matplotlib Figure that belongs to no window; `save` writes it. matplotlib is imported when a picture is drawn.
 """
@@ -11,6 +11,7 @@ from .layout import best_actions, cells
 
 STEP = {"north": (0, -1), "south": (0, 1), "east": (1, 0), "west": (-1, 0), "up": (0, -1), "down": (0, 1), "right": (1, 0), "left": (-1, 0)}
 INK, SOFT, ACTION = "#1f2933", "#8794a3", "#b3541e"
+CURVES = ("#1f6f8b", ACTION, "#5b8c5a", "#6b4c9a", "#b08900")
 
 
 def figure(width, height):
@@ -165,23 +166,86 @@ def _edge(ax, start, end, gaps, colour, width, *, bend, head):
 
 
 def convergence(solutions, *, title="", last_change=None):
-    """Largest upper - lower after each iteration, one curve for each Solution that has a history.   last_change: (n,) drawn beside, dashed"""
+    """Largest upper - lower after each iteration, one curve for each Solution that has a history, at most five.   last_change: (n,) drawn beside, dashed"""
     fig = figure(6.4, 3.9)
     ax = fig.add_subplot()
-    for colour, (name, solution) in zip(("#1f6f8b", ACTION, "#5b8c5a", "#6b4c9a"), solutions.items()):
-        if solution.history is not None:
-            steps = np.arange(1, len(solution.history) + 1)
-            ax.semilogy(steps, np.maximum(solution.history, 1e-17), "o-" if len(steps) < 30 else "-", color=colour, label=name, markersize=4)
+    shown = {name: s.history for name, s in solutions.items() if s.history is not None}
+    if len(shown) > len(CURVES):
+        raise ValueError(f"convergence draws at most {len(CURVES)} curves, got {len(shown)}")
+    for colour, (name, history) in zip(CURVES, shown.items()):
+        ax.semilogy(np.arange(1, len(history) + 1), np.maximum(history, 1e-17), "o-" if len(history) < 30 else "-", color=colour, label=name, markersize=4)
     if last_change is not None:
         ax.semilogy(np.arange(1, len(last_change) + 1), np.maximum(last_change, 1e-17), "--", color=SOFT, label="last change of v (proves nothing)")
-    ax.set_xlabel("iteration"), ax.set_ylabel("upper bound - lower bound")
-    ax.grid(alpha=0.25)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.set_xlabel("iteration"), ax.set_ylabel("upper bound − lower bound")
+    _plain(ax)
     ax.legend(frameon=False, fontsize=9)
     if title:
         ax.set_title(title, fontsize=11.5, color=INK)
     return fig
+
+
+def gains(panels, *, title=""):
+    """(1 - gamma) v of every state as gamma tends to 1, and the gains as its limits: v = gain / (1 - gamma) + bias + what vanishes.
+
+    panels   list of (heading, m, its Solution for criterion "average")
+    """
+    from .planning.solve import solve
+    fig = figure(4.7 * len(panels) + 0.4, 3.9)
+    horizon = np.geomspace(1, 1000, 40)                                  # 1 / (1 - gamma)
+    for number, (heading, m, average) in enumerate(panels, start=1):
+        ax = fig.add_subplot(1, len(panels), number)
+        v = np.array([solve(m.replace(gamma=1 - 1 / h), tol=1e-4).v / h for h in horizon])          # (40, S)
+        for s, colour in zip(range(m.num_states), CURVES):
+            ax.semilogx(horizon, v[:, s], color=colour, label=f"{m.state_names[s]}: gain {_short(average.gain[s])}, bias {_short(average.bias[s])}")
+            ax.axhline(average.gain[s], color=colour, linestyle=":", linewidth=1)
+        ax.set_xlabel("1 / (1 − γ)")
+        ax.set_ylabel("(1 − γ) v*" if number == 1 else "")
+        low, high = ax.get_ylim()
+        ax.set_ylim(low - 0.4 * (high - low), high)                      # room for the legend
+        ax.legend(frameon=False, fontsize=8.5, loc="lower right")
+        ax.set_title(heading, fontsize=10.5, color=INK)
+        _plain(ax)
+    if title:
+        fig.suptitle(title, color=INK, fontsize=12)
+    return fig
+
+
+def beliefs(pomdp, sets, *, title=""):
+    """The best value over the belief in the first of two states, one panel for each number of steps: every plan a line, the best of them bold.
+
+    sets   {steps: list of Plan} of POMDP.solve;   ValueError if the process has not two states
+    """
+    if pomdp.mdp.num_states != 2:
+        raise ValueError(f"beliefs draws processes of two states, this one has {pomdp.mdp.num_states}")
+    fig = figure(3.3 * len(sets) + 0.4, 3.9)
+    b = np.linspace(0, 1, 401)
+    for number, (steps, plans) in enumerate(sets.items(), start=1):
+        ax = fig.add_subplot(1, len(sets), number)
+        lines = np.array([[float(x) for x in plan.alpha] for plan in plans]) @ np.array([b, 1 - b])        # (plans, 401)
+        best = lines.argmax(0)
+        low, high = lines.max(0).min(), lines.max()
+        for line in lines:
+            ax.plot(b, line, color=SOFT, linewidth=0.7, alpha=0.6)
+        for a, colour in zip(range(pomdp.mdp.num_actions), CURVES):
+            own = np.array([plan.action == a for plan in plans])[best]
+            ax.plot(b, np.where(own, lines.max(0), np.nan), color=colour, linewidth=2.6, label=str(pomdp.mdp.action_names[a]))
+        ax.set_ylim(low - 0.5 * (high - low) - 0.5, high + 0.05 * (high - low) + 0.5)
+        ax.set_xlim(0, 1)
+        ax.set_xlabel(f"P({pomdp.mdp.state_names[0]})")
+        ax.set_ylabel("value" if number == 1 else "")
+        ax.set_title(f"{steps} step{'s' if steps > 1 else ''}, {len(plans)} plans", fontsize=10.5, color=INK)
+        _plain(ax)
+        if number == 1:
+            ax.legend(frameon=False, fontsize=9, loc="lower center")
+    if title:
+        fig.suptitle(title, color=INK, fontsize=12)
+    return fig
+
+
+def _plain(ax):
+    ax.grid(alpha=0.25)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
 
 
 def _short(x):

@@ -1,5 +1,6 @@
 """The command line `mdp`: what it prints, what it refuses, its exit status; and the pictures."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_the_demo_finds_every_number_and_draws(capsys, tmp_path):
     text = out(capsys, "demo", "--out", str(tmp_path / "new" / "folder"))
     assert "every number agrees" in text and "DISAGREE" not in text and "(8.4 is a slip" in text
     pictures = sorted(p.name for p in (tmp_path / "new" / "folder").iterdir())
-    assert pictures == ["bounds.png", "gridworld.png", "gridworld_4x4.png", "russell_norvig.png", "student.png"]
+    assert pictures == ["bounds.png", "gains.png", "gridworld.png", "gridworld_4x4.png", "russell_norvig.png", "student.png", "tiger.png"]
     assert all((tmp_path / "new" / "folder" / name).read_bytes()[:4] == b"\x89PNG" for name in pictures)
     result = json.loads(out(capsys, "demo", "--no-pictures", "--json"))
     assert result["good"] and all(p["disagree"] == 0 for problem in result["problems"].values() for p in problem["published"])
@@ -216,6 +217,26 @@ def test_pictures_refuse_what_they_cannot_show():
         plots.value_map(m, [("v", np.zeros(5), None)])
     with pytest.raises(ValueError, match="at most 20 states, this process has 25"):
         plots.transition_graph(mdp.problems.gridworld())
+    s = mdp.solve(mdp.problems.gridworld(), method="value_iteration")
+    with pytest.raises(ValueError, match="at most 5 curves, got 6"):
+        plots.convergence({i: s for i in range(6)})
+    three = dataclasses.replace(mdp.problems.tiger(), mdp=mdp.problems.taxicab())
+    with pytest.raises(ValueError, match="draws processes of two states, this one has 3"):
+        plots.beliefs(three, {})
+
+
+def test_pictures_show_the_numbers_they_are_given():
+    """The curves end where the answers are: bounds at the last width, gains at the gains, the value over the belief at its ends and in the middle."""
+    pytest.importorskip("matplotlib")
+    m = mdp.problems.taxicab()
+    average = mdp.solve(m, criterion="average")
+    curves = [line.get_ydata() for line in plots.gains([("", m, average)]).axes[0].lines if len(line.get_ydata()) == 40]
+    assert len(curves) == 3 and all(abs(y[-1] - g - h / 1000) < 1e-2 for y, g, h in zip(curves, average.gain, average.bias))
+    s = mdp.solve(mdp.problems.gridworld(), method="value_iteration")
+    assert plots.convergence({"one": s}).axes[0].lines[0].get_ydata()[-1] == s.history[-1]
+    tiger = mdp.problems.tiger()
+    bold = np.array([line.get_ydata() for line in plots.beliefs(tiger, {2: tiger.solve(2)[2]}).axes[0].lines if line.get_linewidth() > 2])
+    assert np.nanmax(bold, axis=0)[[0, 200, 400]] == pytest.approx([9.05, -1.95, 9.05])
 
 
 def test_the_transition_graph_places_states_by_itself():

@@ -2,6 +2,7 @@
 
     PROBLEMS[name].make(gamma)     the process; without gamma, the book's
     PROBLEMS[name].published       list of Published: what was printed, and where
+    tiger()                        a POMDP, which is why it is not in the table
 """
 
 from typing import Callable, NamedTuple
@@ -16,6 +17,7 @@ from .howard import PUBLISHED_TAXICAB, PUBLISHED_TOYMAKER, taxicab, toymaker
 from .published import Published
 from .russell_norvig import PUBLISHED as _RUSSELL_NORVIG, russell_norvig
 from .student import PUBLISHED as _STUDENT, student, student_chain, student_reward_process
+from .tiger import tiger
 
 
 class Problem(NamedTuple):
@@ -41,4 +43,4 @@ PROBLEMS = {
 }
 
 __all__ = ["PROBLEMS", "Problem", "Published", "car_rental", "forest", "frozen_lake", "gambler", "haddad_monmege", "multichain", "random_walk", "taxicab", "toymaker",
-           "gridworld", "gridworld_4x4", "russell_norvig", "student", "student_chain", "student_reward_process"]
+           "gridworld", "gridworld_4x4", "russell_norvig", "student", "student_chain", "student_reward_process", "tiger"]
