@@ -29,7 +29,8 @@ from npixel import command, demo, doctor, memory, plots, recipes, training
 from npixel.data import command as data_command
 from npixel.data.arrays import read as read_arrays
 from npixel.data.dataset import SPLITS
-from npixel.evaluation import class_samples, condition, evaluate
+from npixel.evaluation import class_samples, condition, evaluate, evaluate_density
+from npixel.patches import Patches
 from npixel.whole_file import write_whole
 
 # the fields that models share, in words; what is particular to a model stands in its own file
@@ -49,7 +50,13 @@ FIELDS = {
     "classes": "number of labels the model is conditional on: those of the data set; 0: on none",
     "condition_features": "length of the vector the model is conditional on; from Python only, a data set has none",
     "condition_maps": "maps the model is conditional on; from Python only, a data set has none",
+    "scales": "of each component of the mixture",
+    "features": "squared features by which the mixture's components are chosen",
+    "means": "components of the mixture have means",
+    "extended": "gates see the cells too",
+    "border": 'what stands around an image: "given", its own outermost pixels, whose density is not computed, or "padded", mean grey',
 }
+MODULES = npixel.MODELS | npixel.DENSITIES
 
 
 def main(argv=None):
@@ -80,9 +87,9 @@ def parser(argv=()):
 def _add_train(verbs):
     train = verbs.add_parser("train", help="train a model and write it to a file",
                              description="Train a model by maximum likelihood. npixel train MODEL --help lists the fields of that model.")
-    train.set_defaults(call=lambda arguments: train.error(f"must be followed by a model: {', '.join(npixel.MODELS)}"))
+    train.set_defaults(call=lambda arguments: train.error(f"must be followed by a model: {', '.join(MODULES)}"))
     models = train.add_subparsers(metavar="MODEL", title="models")
-    for name in npixel.MODELS:
+    for name in MODULES:
         summary = about(name)[0].replace("%", "%%")    # argparse formats its texts
         parser = models.add_parser(name, help=summary, description=f"Train {name}: {summary}.")
         data_command.add_data_options(parser)
@@ -107,6 +114,9 @@ def _add_train(verbs):
         parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(default float32)")
         parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="(default 60)")
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        if name in npixel.DENSITIES:
+            parser.add_argument("--refine", type=int, metavar="N", help="most evaluations of L-BFGS in each part of a run of --steps or --epochs (default "
+                                                                        f"{recipe['refine']['evaluations']}); --minutes says how many by itself")
         command.add_json(parser)
         fields = parser.add_argument_group(f"fields of {name}")
         for field in own_fields(name):
@@ -116,7 +126,7 @@ def _add_train(verbs):
 
 def own_fields(name):
     """The fields of a model's Config that are its own: all but image_shape and levels."""
-    return [field for field in dataclasses.fields(npixel.MODELS[name].Config) if field.name not in ("image_shape", "levels")]
+    return [field for field in dataclasses.fields(MODULES[name].Config) if field.name not in ("image_shape", "levels")]
 
 
 def _add_field(group, field):
@@ -154,12 +164,18 @@ def _train(arguments):
     options = recipes.of(name, steps=arguments.steps, epochs=arguments.epochs, minutes=arguments.minutes, batch=arguments.batch,
                          optimizer=arguments.optimizer, lr=arguments.lr, schedule=arguments.schedule, clip_norm=arguments.clip, average=arguments.average)
     options = {key: None if value == math.inf and key in ("clip_norm", "average") else value for key, value in options.items()}
-    options["batch"] = min(options["batch"], len(data.train)) if arguments.batch is None else options["batch"]
+    train, valid, labels = data.train, data.valid, dict.fromkeys(SPLITS)
+    if name in npixel.DENSITIES:
+        train, valid = (Patches(pictures, data.levels) for pictures in (train, valid))
+        share = {"share": 0.9} if model.config.layers == 0 else {}         # nothing but the MCGSM: L-BFGS is better at that
+        options["refine"] = options["refine"] | share | ({} if arguments.refine is None else {"evaluations": arguments.refine})
+    else:
+        labels = {split: condition(model, data, split) for split in SPLITS}
+    options["batch"] = min(options["batch"], len(train)) if arguments.batch is None else options["batch"]
     _tell(arguments, f"{name}: {model.num_parameters:,} parameters, on {data.name}: {len(data.train):,} images of {_shape(data.image_shape)}, "
                      f"{data.levels} levels")
-    labels = {split: condition(model, data, split) for split in SPLITS}
     model.init_from_data(data.train, np.random.default_rng(_seed(arguments)), condition=labels["train"])
-    result = training.fit(model, data.train, condition=labels["train"], valid_images=data.valid, valid_condition=labels["valid"],
+    result = training.fit(model, train, condition=labels["train"], valid_images=valid, valid_condition=labels["valid"],
                           keep=arguments.keep, seed=arguments.seed, checkpoint=out, resume=arguments.resume, checkpoint_every=arguments.checkpoint_every,
                           progress=not arguments.quiet, **options)
     if result.status == "interrupted":
@@ -168,12 +184,12 @@ def _train(arguments):
         return 130
     report = {"model": name, "parameters": model.num_parameters, "out": out, "steps": result.step, "training_seconds": result.seconds,
               "config": model.describe()["config"], "plan": dataclasses.asdict(result.plan), "history": result.history,
-              "test": evaluate(model, data)}
+              "test": (evaluate_density if name in npixel.DENSITIES else evaluate)(model, data)}
     if arguments.json:
         command.print_json(report)
         return 0
     print(f"{'trained':<11}{result.step:,} steps of {result.plan.batch} images in {result.seconds:.1f} s")
-    _show_evaluation(report["test"])
+    (_show_density if name in npixel.DENSITIES else _show_evaluation)(report["test"])
     print(f"{'wrote':<11}{out}")
 
 
@@ -198,6 +214,7 @@ def _add_evaluate(verbs):
     parser.add_argument("--samples", type=int, metavar="N", help="of a model with classes, also draw N images, and have the nearest training images say "
                                                                  "whether they show the class they were drawn for")
     parser.add_argument("--seed", type=int, default=0, help="of those samples (default 0)")
+    parser.add_argument("--ensemble", action="store_true", help="of a density: the mixture of its eight views, mirrored, upside down, transposed")
     command.add_json(parser)
     parser.set_defaults(call=_evaluate)
 
@@ -206,14 +223,19 @@ def _evaluate(arguments):
     model = npixel.load(arguments.file)
     report = {"file": arguments.file, "model": model.name, "parameters": model.num_parameters}
     data = _data_for(model, arguments)
-    report |= evaluate(model, data, arguments.split)
+    if model.name in npixel.DENSITIES:
+        report |= evaluate_density(model, data, arguments.split, ensemble=arguments.ensemble)
+    elif arguments.ensemble:
+        raise ValueError(f"--ensemble is for densities ({', '.join(npixel.DENSITIES)}), not for a {model.name}")
+    else:
+        report |= evaluate(model, data, arguments.split)
     if arguments.samples is not None:
         report["class_samples"], _ = class_samples(model, data, arguments.samples, rng=np.random.default_rng(_seed(arguments)))
     if arguments.json:
         command.print_json(report)
         return
     print(f"{'model':<11}{model.name}, {model.num_parameters:,} parameters")
-    _show_evaluation(report)
+    (_show_density if model.name in npixel.DENSITIES else _show_evaluation)(report)
     if arguments.samples is not None:
         drawn = report["class_samples"]
         print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the class they were drawn for, say their {drawn['neighbours']} nearest training "
@@ -229,12 +251,20 @@ def _show_evaluation(report):
         print(f"{'floor':<11}{report['floor']:.4f} nats per image; gap {report['gap']:.4f} on these images{error}")
 
 
+def _show_density(report):
+    error = "" if report["standard_error"] is None else f", standard error {report['standard_error']:.4f}"
+    print(f"{report['split']:<11}{report['log_density_bits_per_pixel']:.4f} bits per pixel of log-density at scale [0, 1), more is better{error}; "
+          f"{report['images']:,} images of {report['data']}, {report['scored']:,} pixels of each")
+    print(f"{'':<11}{report['bits_per_dim']:.4f} bits/dim at scale [0, {report['levels']}): the integer images take no more, on average")
+
+
 # --- sample and complete ---
 
 def _add_sample(verbs):
     parser = verbs.add_parser("sample", help="generate images", description="Generate images pixel by pixel.")
     _add_file(parser)
     parser.add_argument("-n", type=int, default=25, help="number of images (default 25)")
+    parser.add_argument("--size", type=_image_shape, metavar="HxW", help="of a density: height and width (default: those of the images it was trained on)")
     _add_class(parser, "each in turn")
     _add_drawing(parser, "samples")
     parser.set_defaults(call=_sample)
@@ -244,12 +274,30 @@ def _sample(arguments):
     model, out = npixel.load(arguments.file), _out(arguments, "samples")
     rng, classes = np.random.default_rng(_seed(arguments)), getattr(model.config, "classes", 0)
     labels = _class(model, arguments, arguments.n, np.arange(arguments.n) % classes if classes else None)
+    if model.name in npixel.DENSITIES:
+        return _sample_density(model, arguments, rng, out)
+    if arguments.size is not None:
+        raise ValueError(f"--size is for densities ({', '.join(npixel.DENSITIES)}); this {model.name} draws {_shape(model.image_shape)} images")
     began = time.perf_counter()
     images = model.sample(arguments.n, rng, naive=arguments.naive, condition=labels)
     seconds = time.perf_counter() - began
     rows = images if labels is None or arguments.label is not None else {str(k): images[labels == k] for k in np.unique(labels)}
     _write_images(out, lambda: plots.samples(rows, levels=model.levels, title=f"{arguments.n} samples of {Path(arguments.file).name}"),
                   images=images, levels=model.levels, **({} if labels is None else {"labels": labels}))
+    _say_drawn(arguments, out, len(images), seconds)
+
+
+def _sample_density(model, arguments, rng, out):
+    """Real-valued images: whole in an .npz, of scale [0, 1) and not clipped; a picture shows what is below 0 as black and above 1 as white."""
+    size = model.image_shape[:2] if arguments.size is None else arguments.size[:2]
+    began = time.perf_counter()
+    images = model.sample(arguments.n, rng, size=size, naive=arguments.naive)
+    seconds = time.perf_counter() - began
+    if out.suffix.lower() == ".png":
+        shown = np.clip(images * 256, 0, 255).astype(np.uint8)
+        plots.save(plots.samples(shown, levels=256, title=f"{arguments.n} samples of {Path(arguments.file).name}"), out)
+    else:
+        write_whole(out, lambda file: np.savez_compressed(file, images=images))
     _say_drawn(arguments, out, len(images), seconds)
 
 
@@ -276,6 +324,8 @@ def _add_complete(verbs):
 
 def _complete(arguments):
     model, out = npixel.load(arguments.file), _out(arguments, "completions")
+    if model.name in npixel.DENSITIES:
+        raise ValueError(f"{arguments.file} holds a {model.name}, which is a density: complete is for models of levels")
     data = _data_for(model, arguments)
     images, _ = data.split(arguments.split)
     labels = _class(model, arguments, len(images), None)
@@ -397,7 +447,8 @@ def _add_file(parser):
 def _data_for(model, arguments):
     """The data set asked for; ValueError unless it has the model's shape and levels."""
     data = data_command.load_from(arguments)
-    if data.image_shape != model.image_shape or data.levels != model.levels:
+    same = data.image_shape[2:] == model.image_shape[2:] if model.name in npixel.DENSITIES else data.image_shape == model.image_shape
+    if not same or data.levels != model.levels:
         raise ValueError(f"{data.name} has {_shape(data.image_shape)} images of {data.levels} levels, "
                          f"the model in {arguments.file} is for {_shape(model.image_shape)} of {model.levels}")
     return data
@@ -426,7 +477,7 @@ _image_shape.__name__ = "HxW or HxWxC"                 # argparse: invalid HxW o
 
 def _models(arguments):
     rows = []
-    for name in npixel.MODELS:
+    for name in MODULES:
         summary, paper = about(name)
         row = {"name": name, "about": summary, "paper": paper, "fields": {field.name: field.default for field in own_fields(name)},
                "parameters": None, "refused": None}
@@ -451,7 +502,7 @@ def _models(arguments):
 def about(name):
     """What a model is, and its paper, as its file says: the first sentence, and the first paragraph that begins
     with authors, a title and a year; "" where there is none."""
-    paragraphs = [" ".join(part.split()) for part in npixel.MODELS[name].__doc__.split("\n\n")]
+    paragraphs = [" ".join(part.split()) for part in MODULES[name].__doc__.split("\n\n")]
     summary = paragraphs[0].partition(": ")[2].rstrip(".") or paragraphs[0]
     papers = (re.match(r'[^"]{3,200}?"[^"]+"[^"]*?\b(19|20)\d\d\b', text) for text in paragraphs[1:])
     return summary, next((found.group() for found in papers if found), "")
