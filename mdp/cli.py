@@ -14,7 +14,8 @@ import numpy as np
 from npixel.command import Parser, add_json, print_json, run
 from npixel.whole_file import write_text
 
-from . import layout
+from . import tables
+from .certificate import FORMAT, VERSION
 from .evaluation import ConvergenceWarning, evaluate
 from .exact import solve_exact
 from .formats import files
@@ -43,7 +44,7 @@ def parser():
     command.add_argument("--miss", choices=["inf", "-inf"], help="what missing the goal is worth: --miss=-inf (default) or inf; minimising inf")
     command.add_argument("--max-iterations", type=int, metavar="N", help="stop after N sweeps; the bounds are valid all the same")
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
-    command.add_argument("--tol", type=float, default=1e-8, help="how far apart the bounds may be (default 1e-8)")
+    command.add_argument("--tol", type=float, help="how far apart the bounds may be (default 1e-8)")
     command.add_argument("--minimize", action="store_true", help="rewards are costs")
     command.add_argument("--exact", action="store_true", help="in fractions, with every optimal action; floats are read as the fractions they stand for")
     command.add_argument("--certificate", metavar="FILE", help="with --exact: write the certificate, for mdp verify")
@@ -177,7 +178,7 @@ def _solve(arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)             # said below, and by the exit status
         s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize,
-                  miss=None if arguments.miss is None else float(arguments.miss), method=arguments.method, tol=arguments.tol,
+                  miss=None if arguments.miss is None else float(arguments.miss), method=arguments.method, tol=1e-8 if arguments.tol is None else arguments.tol,
                   max_iterations=arguments.max_iterations)
     seconds = time.perf_counter() - began
     width = s.width
@@ -194,15 +195,15 @@ def _solve(arguments):
         print(f"{m!r}: {s.criterion}{steps} by {s.method}, {s.iterations} iterations, {seconds:.3f} s")
         print(f"bounds {width:.2g} apart, rounding included" + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
         columns = [("v", first(s.v))] if s.bias is None else [("gain", s.gain), ("bias", s.bias)]
-        print(_table(m, columns, policy, s if s.v.ndim == 1 and s.bias is None else None))
+        print(tables.table(m, columns, policy, s if s.v.ndim == 1 and s.bias is None else None))
     if not s.converged:
         print(f"mdp: not converged: the bounds are {width:.3g} apart, --tol is {s.tol:g}; they are valid", file=sys.stderr)
         return 1
 
 
 def _solve_exactly(m, arguments):
-    if arguments.method != "auto" or arguments.max_iterations is not None:
-        raise ValueError("--exact has its own method: leave out --method and --max-iterations")
+    if arguments.method != "auto" or arguments.max_iterations is not None or arguments.tol is not None:
+        raise ValueError("--exact has its own method and no tolerance: leave out --method, --max-iterations and --tol")
     began = time.perf_counter()
     s = solve_exact(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize,
                     miss=None if arguments.miss is None else float(arguments.miss))
@@ -216,30 +217,11 @@ def _solve_exactly(m, arguments):
     columns = {"v": v} if s.bias is None else {"gain": s.gain, "bias": s.bias}
     if arguments.json:
         print_json({"criterion": s.criterion, "exact": True, "iterations": s.iterations, "seconds": seconds, "model": s.certificate["model"],
-                    **{name: dict(zip(names, map(_fraction, x))) for name, x in columns.items()}, "optimal_actions": dict(zip(names, actions))})
+                    **{name: dict(zip(names, map(tables.fraction, x))) for name, x in columns.items()}, "optimal_actions": dict(zip(names, actions))})
         return
     print(f"{m!r}: {s.criterion} exactly, {s.iterations} policies evaluated, {seconds:.3f} s")
-    width = max(map(len, names + ["state"]))
-    texts = {name: [_short(x) for x in column] for name, column in columns.items()}
-    wide = {name: max(map(len, column + [name])) + 3 for name, column in texts.items()}
-    print(f"{'state':{width}}" + "".join(f"{name:>{wide[name]}}" for name in texts) + "   optimal actions")
-    for i, name in enumerate(names[:200]):
-        print(f"{name:{width}}" + "".join(f"{texts[c][i]:>{wide[c]}}" for c in texts) + "   " + (", ".join(actions[i]) or "(terminal)"))
-    if len(names) > 200:
-        print(f"... and {len(names) - 200} more states; --json prints all")
-
-
-def _fraction(x):
-    """A Fraction as text; digits beyond what Python converts by default stay hexadecimal."""
-    try:
-        return str(x)
-    except ValueError:
-        return f"{hex(x.numerator)}/{hex(x.denominator)}"
-
-
-def _short(x):
-    text = _fraction(x)
-    return text if len(text) <= 40 else f"{float(x):.12g} (denominator of {x.denominator.bit_length()} bits)"
+    ends = ["(terminal)" if m.terminal[i] else "(goal)" for i in range(m.num_states)]
+    print(tables.exact_rows(m, columns, actions, ends))
 
 
 def _verify(arguments):
@@ -248,17 +230,17 @@ def _verify(arguments):
         certificate = json.loads(Path(arguments.certificate).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{arguments.certificate}: not JSON: {error}") from None
-    if not isinstance(certificate, dict) or certificate.get("format") != "mdp-certificate":
-        raise ValueError(f'{arguments.certificate}: not a certificate: expected an object with "format": "mdp-certificate"')
+    if not isinstance(certificate, dict) or certificate.get("format") != FORMAT:
+        raise ValueError(f'{arguments.certificate}: not a certificate: expected an object with "format": "{FORMAT}"')
     began = time.perf_counter()
     good = verify(m, certificate)
     seconds = time.perf_counter() - began
-    same = certificate.get("model") == rational(m).hash
+    same, version = certificate.get("model") == rational(m).hash, certificate.get("version")
+    reason = f": it is of version {version!r}, this program checks {VERSION}" if version != VERSION else "" if same else ": it is about another process"
     if arguments.json:
         print_json({"verified": good, "same_model": same, "criterion": certificate.get("criterion"), "seconds": seconds})
     else:
-        print(f"{'verified' if good else 'REJECTED' if same else 'REJECTED: it is about another process'}: {certificate.get('criterion')}, "
-              f"{m.num_states} states, {m.num_pairs} pairs, {seconds:.3f} s")
+        print(f"{'verified' if good else 'REJECTED' + reason}: {certificate.get('criterion')}, {m.num_states} states, {m.num_pairs} pairs, {seconds:.3f} s")
     return 0 if good else 1
 
 
@@ -286,7 +268,7 @@ def _evaluate(arguments):
         columns = [("v", evaluation.v), ("deviation", np.sqrt(np.maximum(evaluation.return_variance, 0)))]
         if m.initial is not None:
             columns.append(("visits", evaluation.occupancy.sum(axis=1)))
-        print(_rows(m, columns))
+        print(tables.rows(m, columns))
         if m.initial is not None:
             print(f"from the initial distribution: mean {evaluation.initial_mean:.6g}, standard deviation {np.sqrt(max(evaluation.initial_variance, 0)):.6g}")
     for doubt in doubts:
@@ -299,6 +281,8 @@ def _simulate(arguments):
     policy = _policy(m, arguments.policy)
     if arguments.seed < 0:
         raise ValueError(f"--seed expects an integer >= 0, got {arguments.seed}")
+    if arguments.show < 0:
+        raise ValueError(f"--show expects an integer >= 0, got {arguments.show}")
     if arguments.episodes < 1:
         raise ValueError(f"--episodes expects an integer >= 1, got {arguments.episodes}")
     start = None
@@ -362,43 +346,3 @@ def _key(key):
 def _demo(arguments):
     from . import demo
     return demo.run(arguments.out, pictures=not arguments.no_pictures, as_json=arguments.json)
-
-
-# text
-
-def _arrow(name):
-    text = layout.symbol(name)
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return layout.LETTERS.get(text, text)
-    return text
-
-
-def _table(m, columns, policy, solution=None):
-    """A grid of values and a grid of arrows if the states are cells, else one row per state."""
-    where = layout.cells(m)
-    if where is None or max(c for _, c in where.values()) > 11 or max(r for r, _ in where.values()) > 40:
-        return _rows(m, columns, policy)
-    rows, width = (max(cell[i] for cell in where.values()) + 1 for i in (0, 1))
-    best = layout.best_actions(m, solution) if solution is not None else [[a] if a >= 0 else [] for a in policy]
-    state = {cell: s for s, cell in where.items()}
-    lines = []
-    for r in range(rows):
-        values = "".join("     ####" if (r, c) not in state else f"{columns[0][1][state[r, c]] + 0.0:9.4f}" for c in range(width))
-        arrows = " ".join(f"{'#' if (r, c) not in state else ''.join(_arrow(m.action_names[a]) for a in best[state[r, c]]) or '.':>5}" for c in range(width))
-        lines.append(values + "    " + arrows)
-    others = [s for s in range(m.num_states) if s not in where]
-    return "\n".join(lines + [f"  {m.state_names[s]}: {columns[0][1][s]:.4f}" for s in others])
-
-
-def _rows(m, columns, policy=None, most=200):
-    names = [str(name) for name in m.state_names[:most]]
-    width = max(map(len, names + ["state"]))
-    lines = [f"{'state':{width}}" + "".join(f"{name:>14}" for name, _ in columns) + ("   action" if policy is not None else "")]
-    for s, name in enumerate(names):
-        action = "" if policy is None else "   " + ("(terminal)" if policy[s] < 0 else str(m.action_names[policy[s]]))
-        lines.append(f"{name:{width}}" + "".join(f"{values[s] + 0.0:14.6g}" for _, values in columns) + action)
-    if m.num_states > most:
-        lines.append(f"... and {m.num_states - most} more states; --json prints all")
-    return "\n".join(lines)

@@ -10,7 +10,7 @@ import numpy as np
 
 from npixel.command import print_json
 
-from . import plots
+from . import plots, tables
 from .evaluation import ConvergenceWarning, evaluate
 from .planning import METHODS, solve
 from .problems import PROBLEMS, tiger
@@ -23,7 +23,6 @@ SHOWN = ("student", "gridworld", "gridworld_4x4", "russell_norvig")     # what i
 
 def run(out, *, pictures=True, as_json=False):
     """Print the comparison, write PNGs into the folder `out`; returns the exit status: 1 if anything disagrees or did not converge."""
-    from .cli import _table
     if pictures:
         plots.figure(1, 1)                                              # a missing matplotlib is said at once
         out.mkdir(parents=True, exist_ok=True)
@@ -56,7 +55,7 @@ def run(out, *, pictures=True, as_json=False):
         agree = all((a.lower <= b.upper).all() for a in solutions.values() for b in solutions.values())
         good &= agree
         say("   all bounds overlap: the methods agree" if agree else "   THE METHODS DISAGREE")
-        say(_table(m, [("v*", best.v)], best.policy, best))
+        say(tables.table(m, [("v*", best.v)], best.policy, best))
         uniform = m.available / np.maximum(m.available.sum(axis=1, keepdims=True), 1)
         random_policy = evaluate(m, uniform)
 

@@ -25,8 +25,10 @@ def best_actions(m, solution):
         if m.terminal[s]:
             out.append([])
             continue
-        margin = 2 * solution.width + 1e-9 * (1 + float(np.nanmax(np.abs(solution.q[s]))))
-        q = solution.q[s] if solution.q[s, solution.policy[s]] >= np.nanmax(solution.q[s]) - margin else -solution.q[s]      # minimised
+        q = solution.q[s]
+        q = np.where(np.isinf(q), np.sign(q) * 1e300, q)                  # infinite totals compare like very large ones
+        margin = 2 * solution.width + 1e-9 * (1 + float(np.nanmax(np.abs(q), initial=0, where=np.abs(q) < 1e300)))
+        q = q if q[solution.policy[s]] >= np.nanmax(q) - margin else -q   # minimised
         with np.errstate(invalid="ignore"):
             out.append([int(a) for a in np.flatnonzero(q >= np.nanmax(q) - margin)])
     return out

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import subprocess
 import sys
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +74,36 @@ def test_goals_and_the_average_reward(capsys):
 def test_a_cap_on_sweeps_is_said_and_leaves_valid_bounds(capsys):
     result = json.loads(out(capsys, "solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "3", "--json", status=1))
     assert result["iterations"] == 3 and not result["converged"] and result["lower"]["(0, 1)"] <= 1000000 / 40951 <= result["upper"]["(0, 1)"]
+
+
+@pytest.mark.parametrize("minimize", [[], ["--minimize"]])
+@pytest.mark.parametrize("criterion", [["discounted", "--gamma", "0.9"], ["total"], ["total", "--goal", "C3"], ["total", "--goal", "C3", "--miss", "inf"], ["finite_horizon", "--horizon", "3"],
+                                       ["average"]], ids=" ".join)
+def test_every_criterion_in_floats_and_in_fractions_with_a_certificate_that_verifies(capsys, tmp_path, criterion, minimize):
+    question, path = ["student", "--criterion", *criterion, *minimize], str(tmp_path / "c.json")
+    floats = json.loads(out(capsys, "solve", *question, "--json"))
+    exact = json.loads(out(capsys, "solve", *question, "--exact", "--certificate", path, "--json"))
+    number = lambda x: float(x) if "inf" in str(x) else Fraction(x)      # noqa: E731
+    key = "gain" if criterion == ["average"] else "v"
+    assert floats["converged"] and all(number(floats["lower"][s]) <= number(x) <= number(floats["upper"][s]) for s, x in exact[key].items())
+    gamma = ["--gamma", "0.9"] if "discounted" in criterion else []
+    assert "verified" in out(capsys, "verify", "student", path, *gamma)
+    assert "optimal actions" in out(capsys, "solve", *question, "--exact") and "action" in out(capsys, "solve", *question)
+    other = json.loads(Path(path).read_text())
+    Path(path).write_text(json.dumps({**other, "version": 1}))
+    assert "REJECTED: it is of version 1, this program checks 2" in out(capsys, "verify", "student", path, *gamma, status=1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_values_of_a_grid_are_drawn_without_complaint(capsys):
+    assert "inf" in out(capsys, "solve", "gridworld", "--criterion", "total")
+    assert "(goal)" in out(capsys, "solve", "student", "--goal", "FB", "--exact")
+
+
+@pytest.mark.parametrize("ending", [".json", ".npz", ".tra", ".drn", ".mdp", ".pomdp"])
+def test_an_empty_file_is_refused_in_one_line_that_names_it(capsys, tmp_path, ending):
+    (tmp_path / f"empty{ending}").write_text("")
+    assert f"empty{ending}" in refused(capsys, "solve", str(tmp_path / f"empty{ending}"))
 
 
 def test_minimizing_solves_for_costs(capsys):
@@ -152,6 +184,16 @@ BAD = {
     "start": (["simulate", "student", "--start", "C9"], "'C9' is not a state"),
     "needs horizon": (["simulate", "gridworld", "--start", "(0, 0)"], "horizon is needed"),
     "episodes": (["simulate", "student", "--episodes", "0"], "--episodes expects an integer >= 1"),
+    "show": (["simulate", "student", "--show", "-1"], "--show expects an integer >= 0, got -1"),
+    "exact tol": (["solve", "student", "--exact", "--tol", "1e-3"], "no tolerance: leave out --method, --max-iterations and --tol"),
+    "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -0.1, outside [0, 1]"),
+    "cap": (["solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "-2"], "max_iterations expects an integer >= 1, got -2"),
+    "miss without goal": (["solve", "student", "--miss", "inf"], "miss belongs to goal="),
+    "goal of averages": (["solve", "student", "--exact", "--criterion", "average", "--goal", "C1"], 'goal and miss belong to criterion "total"'),
+    "no certificate": (["verify", "student", "nowhere.json"], "No such file"),
+    "certificate folder": (["solve", "student", "--exact", "--certificate", "/nonexistent/c.json"], "/nonexistent"),
+    "convert to": (["convert", "student", "out"], "unknown ending ''"),
+    "no fractions": (["solve", "car_rental", "--exact"], "has no common denominator up to 10000"),
     "seed": (["simulate", "student", "--seed", "-1"], "--seed expects"),
     "problem": (["problems", "teacher"], "'teacher' is not an example"),
     "write": (["problems", "--write", "x.json"], "--write needs the NAME"),

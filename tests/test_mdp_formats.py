@@ -218,7 +218,7 @@ def test_a_bad_file_gets_one_line(tmp_path, capsys, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message) as error:
         mdp.read(tmp_path / name)
-    assert "\n" not in str(error.value) and name in str(error.value) or "sum to" in str(error.value)
+    assert "\n" not in str(error.value) and name in str(error.value)
     assert main(["solve", str(tmp_path / name)]) == 2 and capsys.readouterr().err.count("\n") == 1
 
 

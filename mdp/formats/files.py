@@ -33,9 +33,17 @@ def read(path, *, gamma=None, reward=None, normalise=False):
     ValueError in one line if the ending is unknown or the file is not what it says; OSError if it cannot be read.
     """
     path = Path(path)
-    ending = path.suffix.lower()
     if path.is_dir():
         raise ValueError(f"{path}: is a directory")
+    try:
+        m = _read(path, reward, normalise)
+    except ValueError as error:                                          # what the model finds wrong does not know the file
+        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from None
+    return m if gamma is None else m.replace(gamma=gamma)
+
+
+def _read(path, reward, normalise):
+    ending = path.suffix.lower()
     if ending == ".json":
         m = load(path)
     elif ending == ".npz":
@@ -55,7 +63,7 @@ def read(path, *, gamma=None, reward=None, normalise=False):
         m = getattr(m, "mdp", m)
     else:
         raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
-    return m if gamma is None else m.replace(gamma=gamma)
+    return m
 
 
 def write(m, path, *, choices=False):
