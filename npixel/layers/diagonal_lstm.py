@@ -15,7 +15,7 @@ Both are causal; the numbers differ. Above the image h is zero (the zero row), i
 
 What it sees: everything above and to the left of the pixel, columns <= c; after a first convolution of reach m, <= c + m.
 
-Read first: skew.py, lstm_cell.py.  Read next: diagonal_bilstm.py.
+Read first: skew.py, lstm_cell.py.  Read next: diagonal_bilstm.py, spatial_lstm.py.
 """
 
 from typing import NamedTuple

@@ -4,8 +4,8 @@
     c = f · c_prev + i · g
     h = o · tanh(c)
 
-Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates in the order of van den Oord et al. 2016, eq. 3. Every LSTM of
-this package (lstm, row_lstm, diagonal_lstm) is this cell; they differ in what z sums up and where c_prev comes from.
+Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates in the order of van den Oord et al. 2016, eq. 3. The
+LSTMs lstm, row_lstm and diagonal_lstm are this cell; they differ in what z sums up and where c_prev comes from. spatial_lstm, with two cells before it, has its own.
 A sigmoid in place of tanh for g is causal and trains, and is a common fault: only a comparison of numbers finds it.
 
 As a layer it maps (z, c_prev) to h and c side by side. The scans call `cell` and `cell_backward`, which work in place on a strip of places.

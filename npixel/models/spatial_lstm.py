@@ -14,7 +14,7 @@ What it sees. h[r, c] gathers the neighbourhoods of all places (r', c') with r' 
 m = K0 // 2, and its own row left of it. Together, for K0 >= 3: the pixel's own row to its left, and of every row above the columns <= c + m, however far up and
 however many layers. The same as a Diagonal LSTM; what is further to the right stays out of sight, H (H - 1) / 2 times (W - 1 - m) (W - m) / 2 pairs of pixels.
 
-Read first: layers/spatial_lstm.py, readout.py.  Read next: pixelrnn.py, diagonal_bilstm.py.
+Read first: layers/spatial_lstm.py, readout.py.  Read next: ride.py, pixelrnn.py.
 """
 
 from dataclasses import dataclass
