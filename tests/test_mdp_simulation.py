@@ -1,6 +1,7 @@
 """Simulation: the law of trajectories, their probability, their returns."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -67,6 +68,26 @@ def test_the_probabilities_of_all_trajectories_sum_to_one_and_average_to_the_val
     assert p.sum() == pytest.approx(1, abs=1e-12)
     mean = sum(q * mdp.returns(t, 0.5)[0] for q, t in zip(p, trajectories))
     assert mean == pytest.approx(mdp.evaluate(m, pi).v[0, 0], abs=1e-12)
+
+
+@given(transitions(most_states=5, most_actions=2), st.sampled_from(["1", "9/10"]), st.integers(0, 6), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_enumerated_trajectories_are_backward_induction_in_fractions(process, gamma, T, minimize):
+    """p(tau) = the product of P along it: over all trajectories of T steps they sum to exactly 1, and their mean return under the best policy is v*."""
+    m, g = mdp.MDP.from_dict(process, gamma, initial=0), Fraction(gamma)
+    s = mdp.solve_exact(m, horizon=T, minimize=minimize)
+
+    def walk(t, state):
+        """(probability, return) of every trajectory from here under the best policy"""
+        if t == T or m.terminal[state]:
+            yield Fraction(1), Fraction(0)
+            return
+        k = next(k for k in range(m.pair_ptr[state], m.pair_ptr[state + 1]) if m.pair_action[k] == s.policy[t][state])
+        for j in range(m.outcome_ptr[k], m.outcome_ptr[k + 1]):
+            for p, G in walk(t + 1, int(m.next[j])):
+                yield m.exact_probability[j] * p, m.exact_reward[j] + g * G
+    every = list(walk(0, 0))
+    assert sum(p for p, _ in every) == 1 and sum(p * G for p, G in every) == s.v[0][0]
 
 
 def test_trajectories_come_with_their_probabilities():
