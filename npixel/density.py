@@ -67,7 +67,8 @@ class Density(Model):
             raise ValueError(f'per must be "image" or "pixel", not {per!r}')
         images = self.check_images(images)
         self.check_weights()
-        terms = np.concatenate([self._log_density(images[n:n + 1]) for n in range(len(images))])
+        chunk = max(1, CHUNK // math.prod(images.shape[1:3]))
+        terms = np.concatenate([self._log_density(images[n:n + chunk]) for n in range(0, len(images), chunk)])
         return terms.reshape(len(images), -1).sum(axis=1) if per == "image" else terms
 
     def _log_density(self, images):
@@ -99,6 +100,11 @@ class Density(Model):
         m = self.config.margin
         return canvas[:, m:, m:canvas.shape[2] - m]
 
+    def log_prob(self, *arguments, **options):
+        raise ValueError(f"a {self.name} is a density of real numbers: log_density, not probabilities of levels")
+
+    log_conditionals = complete = log_prob
+
     def loss_and_grads(self, images, *, condition=None, rng=None):
         """Mean of -log p in nats per pixel (not per image: sizes change during training), and its gradients: a dict like `params`."""
         canvas = self.canvas(self.check_images(images))
@@ -112,8 +118,7 @@ class Density(Model):
 
     def mean_nll(self, images, *, condition=None):
         """Mean of -log p in nats per pixel, as `loss_and_grads` has it."""
-        images = self.check_images(images)
-        return -float(np.mean([self._log_density(images[n:n + 8]).mean() for n in range(0, len(images), 8)]))
+        return -float(self.log_density(images, per="pixel").mean())
 
     def in_words(self, nats):
         return f"{nats:.4g} nats/pixel, {-nats / math.log(2):.4g} bits/pixel of density at scale [0, 1)"

@@ -33,8 +33,8 @@ class Patches:
         self.sizes = tuple((min(size, pictures.shape[1]), min(size, pictures.shape[2])) for size in sizes)
 
     def __len__(self):
-        """How many patches of the middle size there are side by side: an epoch."""
-        (h, w), (_, H, W, _) = self.sizes[len(self.sizes) // 2], self.pictures.shape
+        """How many patches of the smallest size there are side by side: an epoch."""
+        (h, w), (_, H, W, _) = self.sizes[0], self.pictures.shape
         return len(self.pictures) * (H // h) * (W // w)
 
     def digest(self):

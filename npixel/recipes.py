@@ -18,7 +18,7 @@ or --minutes is. A model that has no entry takes DEFAULT.
                 On the digits' short lines that bound costs 0.4 nats beside 10
     pixelcnn_pp the authors': Adam with b1 = 0.95, b2 = 0.9995 and 1e-8 inside the root, 1e-3 · 0.999995^step, averaged with 0.9995; their batch is 128, ours 16
     ride        the authors': gradient descent with momentum, an eighth of the run at each of eight falling rates, while the patches grow (patches.py), and after each
-                eighth L-BFGS for the MCGSM alone. One rate each per epoch there; a patch of ours is one of those that fit side by side
+                eighth L-BFGS for the MCGSM alone. One rate each per epoch there; an epoch of ours is as many patches as fit side by side
 """
 
 DEFAULT = {"epochs": 20, "batch": 32, "optimizer": "adam", "lr": 2e-3, "schedule": "cosine", "schedule_options": {"warm_up": 0},

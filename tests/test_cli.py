@@ -176,7 +176,7 @@ def test_completion_says_when_its_law_is_not_the_exact_conditional(trained, tmp_
 
 def test_models_lists_paper_fields_and_size_and_refuses_a_size_with_its_reason(call):
     rows = {row["name"]: row for row in json.loads(call("models", "--json")[1])["models"]}
-    assert list(rows) == list(npixel.MODELS) and all(row["about"] and row["paper"] is not None for row in rows.values())
+    assert list(rows) == [*npixel.MODELS, *npixel.DENSITIES] and all(row["about"] and row["paper"] is not None for row in rows.values())
     assert "Pixel Recurrent Neural Networks" in rows["pixelcnn"]["paper"]
     assert rows["fvbn"]["parameters"] == 307_720 and "1992" in rows["fvbn"]["paper"] and rows["pixelcnn"]["fields"]["hidden"] == 32
     status, out, _ = call("models", "--image-shape", "32x32x3", "--levels", 256)
