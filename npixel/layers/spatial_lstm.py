@@ -88,10 +88,11 @@ def backward(dh, cache, /):
 
 
 class State(NamedTuple):
-    """States and cells so far. In both, pixel (r, c) lies at (r + 1, c + 1): row 0 is above the image, column 0 left of it, and both stay zero."""
+    """States and cells so far. In both, pixel (r, c) lies at (r + 1, c + 1): row 0 is above the image, column 0 left of it, and both stay zero.
+    Images come third, so that a pixel's numbers lie side by side."""
     i_s: conv2d.State
-    h: np.ndarray                                      # (N, 1 + H, 1 + W, D)
-    c: np.ndarray                                      # (N, 1 + H, 1 + W, D)
+    h: np.ndarray                                      # (1 + H, 1 + W, N, D)
+    c: np.ndarray                                      # (1 + H, 1 + W, N, D)
     w_ss: np.ndarray
 
 
@@ -99,7 +100,7 @@ def start(shape, w_is, b, w_ss, /, *, taps):
     """Memory for stepping through images of this shape."""
     check(w_is, b, w_ss)
     N, H, W, _ = shape
-    h, c = (np.zeros((N, 1 + H, 1 + W, w_ss.shape[1]), w_is.dtype) for _ in range(2))
+    h, c = (np.zeros((1 + H, 1 + W, N, w_ss.shape[1]), w_is.dtype) for _ in range(2))
     return State(conv2d.start(shape, w_is, b, taps=taps), h, c, w_ss)
 
 
@@ -113,11 +114,11 @@ def read(state, /, *, at):
     row, columns = at
     z = conv2d.read(state.i_s, at=at)                                      # (N, k, 5D)
     for k, column in enumerate(range(columns.start, columns.stop)):
-        left, above, here = (slice(None), row + 1, column), (slice(None), row, column + 1), (slice(None), row + 1, column + 1)
+        left, above, here = (row + 1, column), (row, column + 1), (row + 1, column + 1)
         neighbours = state.h[left], state.h[above], state.c[left], state.c[above]              # (N, D) each
         gates = z[:, k] + sum(a @ w for a, w in zip(neighbours, state.w_ss))
         cell(gates, state.c[left], state.c[above], state.c[here], state.h[here])
-    return state.h[:, row + 1, columns.start + 1:columns.stop + 1].copy()
+    return state.h[row + 1, columns.start + 1:columns.stop + 1].swapaxes(0, 1).copy()
 
 
 def step(x_t, state, /, *, at):
