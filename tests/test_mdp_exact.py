@@ -383,7 +383,7 @@ def test_witnesses_of_infinity_are_checked_as_well():
 @given(transitions(most_states=4, most_actions=2), st.booleans(), st.one_of(st.none(), st.integers(0, 3)), st.booleans(), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_checker_accepts_is_true(process, minimize, goal, other, chance):
-    """Values and witnesses altered at random, several at once: some are still accepted, but only with the right values."""
+    """Values, witnesses and the question itself altered at random, several at once: some are still accepted, but only with the right values."""
     m, S = mdp.MDP.from_dict(process, 1), len(process)
     options = {} if goal is None else {"goal": [goal % S], "miss": np.inf if other else -np.inf}
     try:
@@ -394,8 +394,10 @@ def test_whatever_the_checker_accepts_is_true(process, minimize, goal, other, ch
     for _ in range(30):
         c = copy.deepcopy(s.certificate)
         for _ in range(chance.randint(1, 5)):
-            x, name = chance.randrange(S), chance.choice(["infinite", "num", "rank", "tight", "layer", "return", "policy", "slack"])
-            if name == "return":
+            x, name = chance.randrange(S), chance.choice(["infinite", "num", "rank", "tight", "layer", "return", "policy", "slack", "question"])
+            if name == "question":
+                c["goal"], c["miss"], c["minimize"] = chance.choice([None, [x], sorted({x, chance.randrange(S)})]), chance.choice(["inf", "-inf"]), chance.random() < .5
+            elif name == "return":
                 c[name] = {"policy": [action(y) for y in range(S)], "rank": [chance.randint(0, 4) for _ in range(S)]}
             elif name == "slack":
                 c[name] = [1 - k if chance.random() < .2 else k for k in c[name]]
@@ -403,7 +405,9 @@ def test_whatever_the_checker_accepts_is_true(process, minimize, goal, other, ch
                 c[name] = list(c.get(name, [0] * S))
                 c[name][x] = {"infinite": chance.randint(-1, 1), "num": hex(chance.randint(-6, 6)), "policy": action(x)}.get(name, chance.randint(0, 4))
         if mdp.verify(m, c):
-            assert [float("inf") * i if i else Fraction(int(n, 16), int(c["den"], 16)) for i, n in zip(c["infinite"], c["num"])] == list(s.v)
+            asked = {} if c["goal"] is None else {"goal": c["goal"], "miss": float(c["miss"])}
+            true = mdp.solve_exact(m, minimize=c["minimize"], **asked).v
+            assert [float("inf") * i if i else Fraction(int(n, 16), int(c["den"], 16)) for i, n in zip(c["infinite"], c["num"])] == list(true)
 
 
 def test_wrong_answers_of_other_tools_are_refused():
