@@ -28,8 +28,6 @@ from ..elementary import sigmoid, tanh
 from ..kernels import kernel, plain
 from . import conv2d
 
-LEFT_AND_ABOVE = ((0, -1), (-1, 0))                    # the neighbours, in the order of w_ss
-
 
 class Weights(NamedTuple):
     w_is: np.ndarray                                   # (T, C, 5D)  input to state, one matrix per tap; gates g, i, o, f_r, f_c side by side
@@ -259,9 +257,10 @@ def _scan_numpy(gemm, scratch, w_is, b, w_ss, x, gates, c, h, y):
             y[:, row, column] = h[here]
 
 
-# The kernels go from diagonal to diagonal, and on each through all places and images together: a diagonal lies side by side in gates, c and h, and so
-# do its neighbours on the left and those above, in the diagonal before. They begin one row apart, and where the diagonal starts at the image's edge one is missing:
-#     on the left   rows first, ..., min(last, t) - 1       (row t of diagonal t is in column 0)
+# The kernels go from diagonal t = row + column to diagonal, and on each through all its rows and all images together: they lie side by side in gates, c
+# and h, and so do, in the diagonal before, their neighbours on the left and those above. So nothing is gathered: each operand of a product is a block
+# of rows as it stands. The two blocks of neighbours begin one row apart, and at the image's edge one row has no neighbour:
+#     on the left   rows first, ..., min(last, t) - 1       row t of diagonal t is in column 0
 #     above         rows max(first, 1), ..., last - 1
 
 @kernel(defined_by=_scan_numpy)
