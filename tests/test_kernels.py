@@ -55,6 +55,25 @@ def _(draw, rng, dtype):
     return (rng.integers(0, 200, (H, W, 3), dtype=np.uint8), rng.random((H, W)) < 0.8, rows, columns, radii, rng.integers(0, 200, (n, 3), dtype=np.uint8))
 
 
+@case("npixel.losses.mcgsm._mix")
+def _(draw, rng, dtype):
+    K, S, P = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 5, 16, 40]))
+    eta, beta, constant = (eighths(rng, dtype, K, S) for _ in range(3))
+    return eta, np.abs(beta), constant, np.abs(eighths(rng, dtype, K, P)), np.abs(eighths(rng, dtype, K, P)), np.zeros((K, S, P), dtype), np.zeros((K, S, P), dtype)
+
+
+@case("npixel.losses.mcgsm._mix_backward")
+def _(draw, rng, dtype):
+    K, S, P = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 5, 16, 40]))
+    small = lambda *shape: (rng.integers(-4, 5, shape) / 4).astype(dtype)  # products of four of them are added up: still exact
+    return (small(P), np.abs(small(K, S)), small(K, P), small(K, P), small(K, S, P), small(K, S, P), small(K, S), small(K, S), small(K, S), small(K, P), small(K, P))
+
+
+@case("npixel.losses.mcgsm._sum")
+def _(draw, rng, dtype):
+    return (eighths(rng, dtype, draw(st.integers(0, 70))),)
+
+
 def convolution(draw, rng, dtype):
     """Everything that the two big kernels share."""
     N, H, W, C, D, stride = *(draw(st.integers(1, 6)) for _ in range(5)), draw(st.integers(1, 3))
@@ -102,10 +121,13 @@ def _(draw, rng, dtype):
     return draw(st.integers(1, 300)), draw(st.integers(1, 300))
 
 
-case("mdp.planning.value_iteration._sweep")(cases_mdp.sweep)
-for module in ("gauss_seidel._sweep", "topological._components", "prioritized_sweeping._batch", "modified_policy_iteration._improve"):
+case("mdp.bellman._backup")(cases_mdp.backup)
+case("mdp.bellman._pair_q")(cases_mdp.pair_q)
+case("mdp.bellman._take")(cases_mdp.take)
+for module in ("gauss_seidel._sweep", "gauss_seidel._breadth_first", "choose._steps_to_half", *(f"modified_gauss_seidel.{name}" for name in ("_sweep", "_size", "_close", "_settle")),
+               "topological._components", "prioritized_sweeping._batch"):
     CASES["mdp.planning." + module] = st.composite(lambda draw, module=module: cases_mdp.kernel_arguments(
-        "gauss_seidel._sweep" if module.endswith("_improve") else module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
+        module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
 
 
 def residues(draw, rng, dtype):
@@ -163,6 +185,12 @@ def recurrent_case(name):
         TRANSCENDENTAL[name] = {np.float32: 2e-5, np.float64: 1e-13}
         return case(name)(strategy)
     return register
+
+
+@recurrent_case("npixel.losses.mcgsm._to_shares")
+def _(draw, rng, dtype):
+    shape = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 5, 16, 40]))
+    return draw(st.sampled_from([1, 50])) * eighths(rng, dtype, *shape), np.zeros(shape[2], dtype)
 
 
 @recurrent_case("npixel.layers.lstm_cell.cell")

@@ -312,7 +312,7 @@ def wrong(monkeypatch, name):
         block = right(rows, y, weights)
         D = weights.A.shape[1]
         log_det = np.log(np.abs(np.diagonal(mcgsm.lower(weights.L, D), axis1=1, axis2=2))).sum(axis=1)
-        return block._replace(log_joint=block.log_joint + np.log((block.joint * np.exp(-log_det)[:, None]).sum(axis=(1, 2))))
+        return block._replace(log_joint=block.log_joint + np.log((block.joint * np.exp(-log_det)[:, None, None]).sum(axis=(0, 1))))
     monkeypatch.setattr(mcgsm, "_shares", {"squares": without_squares, "precision": without_precision, "determinant": without_determinant}[name])
 
 

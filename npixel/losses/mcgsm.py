@@ -23,7 +23,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-BLOCK = 1024                                           # rows at a time: their K S numbers stay in the cache
+from ..elementary import exp
+from ..kernels import kernel
+
+BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache
 
 
 class Weights(NamedTuple):
@@ -77,19 +80,18 @@ def backward(dlog_prob, cache, /):
     dh = np.empty_like(rows)
     deta, dalpha, dw, db, dA, dfactors, dmu = (np.zeros_like(array) for array in (eta, alpha, w, b, A, factors, np.empty((K, D), h.dtype)))
     for part, block in zip(_parts(len(rows)), blocks):
-        scale = g[part, None, None]
-        joint, gate = scale * block.joint, scale * block.gate              # (P, K, S)
-        more = joint - gate
-        deta += more.sum(axis=0)
         # gate = η - ½ β q,   joint = gate + ½ D α + log |det L| - ½ β e,   β = exp α
-        total = joint.sum(axis=0)                                          # (K, S)
-        dalpha += D / 2 * total - beta / 2 * (_over_rows(more, block.q) + _over_rows(joint, block.e))
-        dq, de = -0.5 * np.einsum("pks,ks->pk", more, beta), -0.5 * np.einsum("pks,ks->pk", joint, beta)
+        total, energy = np.zeros_like(eta), np.zeros_like(eta)             # (K, S) each
+        dq, de = np.zeros((K, len(block.q)), h.dtype), np.zeros((K, len(block.q)), h.dtype)
+        _mix_backward(g[part], beta, block.q.T.copy(), block.e.T.copy(), block.joint, block.gate, deta, total, energy, dq, de)
+        dalpha += D / 2 * total - beta / 2 * energy
+        dq, de = dq.T, de.T                                                # (P, K)
         # e = |u|²,   u = Lᵀ r,   r = y - A h - μ
         du = 2 * de[:, :, None] * block.u                                  # (P, K, D)
-        dfactors += np.einsum("pkd,pke->kde", block.r, du)
-        diagonal = np.arange(D)
-        dfactors[:, diagonal, diagonal] += total.sum(axis=1)[:, None] / factors[:, diagonal, diagonal]       # log |det L|
+        if D > 1:                                      # else L has no numbers
+            diagonal = np.arange(D)
+            dfactors += np.einsum("pkd,pke->kde", block.r, du)
+            dfactors[:, diagonal, diagonal] += total.sum(axis=1)[:, None] / factors[:, diagonal, diagonal]   # log |det L|
         dr = _by_factor(du, factors.swapaxes(1, 2)).reshape(-1, K * D)
         dmu -= dr.sum(axis=0).reshape(K, D)
         dA -= (dr.T @ rows[part]).reshape(K, D, M)
@@ -106,7 +108,7 @@ def posterior(h, eta, alpha, w, b, A, L, mu, /, *, targets):
     """(..., K): p(k | h, y), what each component had to do with what was observed."""
     weights = Weights(eta, alpha, w, b, A, L, mu)
     rows, y = _rows(h, weights, targets)
-    shares = [_shares(rows[part], y[part], weights).joint.sum(axis=2) for part in _parts(len(rows))]
+    shares = [_shares(rows[part], y[part], weights).joint.sum(axis=1).T for part in _parts(len(rows))]
     return np.concatenate(shares).reshape(*h.shape[:-1], -1)
 
 
@@ -168,8 +170,8 @@ class Block(NamedTuple):
     r: np.ndarray                                      # (P, K, D)  y - A h - μ
     u: np.ndarray                                      # (P, K, D)  Lᵀ r
     e: np.ndarray                                      # (P, K)     |u|²
-    joint: np.ndarray                                  # (P, K, S)  shares of p(y | h): they sum to one
-    gate: np.ndarray                                   # (P, K, S)  shares of the gate
+    joint: np.ndarray                                  # (K, S, P)  shares of p(y | h): they sum to one
+    gate: np.ndarray                                   # (K, S, P)  shares of the gate
     log_joint: np.ndarray                              # (P,)       log Σ exp(gate + expert)
     log_gate: np.ndarray                               # (P,)       log Σ exp(gate)
 
@@ -187,11 +189,124 @@ def _shares(rows, y, weights):
         r -= mu
     u = _by_factor(r, factors)
     e = (u * u).sum(axis=2)
-    gate = eta - 0.5 * beta * q[:, :, None]                                                                  # (P, K, S)
     constant = D / 2 * alpha + (log_det - D / 2 * np.log(2 * np.pi)).astype(rows.dtype)[:, None]
-    joint = gate + constant - 0.5 * beta * e[:, :, None]
-    log_joint, log_gate = _normalise(joint), _normalise(gate)
+    joint, gate = np.empty((*eta.shape, len(rows)), rows.dtype), np.empty((*eta.shape, len(rows)), rows.dtype)                       # (K, S, P)
+    log_joint, log_gate = np.empty(len(rows), rows.dtype), np.empty(len(rows), rows.dtype)
+    _mix(eta, beta, constant, q.T.copy(), e.T.copy(), joint, gate)
+    _to_shares(joint, log_joint)
+    _to_shares(gate, log_gate)
     return Block(f, q, r, u, e, joint, gate, log_joint, log_gate)
+
+
+# Rows lie innermost, so that every loop over them becomes vector instructions, sums over components too.
+
+def _to_shares_numpy(shares, log_sum):
+    """exp shares / Σ exp shares over K and S, in place, and log Σ (P,).   shares (K, S, P)"""
+    most = shares.max(axis=(0, 1))                                         # cancels in the shares; it keeps exp from overflowing
+    shares[...] = np.exp(shares - most)
+    total = shares.sum(axis=(0, 1))
+    shares /= total
+    log_sum[...] = most + np.log(total)
+
+
+@kernel(defined_by=_to_shares_numpy)
+def _to_shares(shares, log_sum):
+    K, S, P = shares.shape
+    total, most = np.zeros(P, shares.dtype), shares[0, 0].copy()
+    for k in range(K):
+        for s in range(S):
+            share = shares[k, s]
+            for p in range(P):
+                most[p] = max(most[p], share[p])
+    for k in range(K):
+        for s in range(S):
+            share = shares[k, s]
+            for p in range(P):
+                share[p] = exp(share[p] - most[p])
+            for p in range(P):
+                total[p] += share[p]
+    for p in range(P):
+        log_sum[p] = most[p] + np.log(total[p])
+    for p in range(P):
+        total[p] = 1 / total[p]
+    for k in range(K):
+        for s in range(S):
+            share = shares[k, s]
+            for p in range(P):
+                share[p] *= total[p]
+
+
+def _mix_numpy(eta, beta, constant, q, e, joint, gate):
+    """gate = η - ½ β q and joint = gate + constant - ½ β e (K, S, P), filled in.   q, e (K, P), the rest (K, S)"""
+    gate[...] = eta[:, :, None] - 0.5 * beta[:, :, None] * q[:, None]
+    joint[...] = gate + constant[:, :, None] - 0.5 * beta[:, :, None] * e[:, None]
+
+
+@kernel(defined_by=_mix_numpy)
+def _mix(eta, beta, constant, q, e, joint, gate):
+    K, S, P = joint.shape
+    half = eta.dtype.type(0.5)
+    for k in range(K):
+        for s in range(S):
+            a, b, c, q_k, e_k, gate_ks, joint_ks = eta[k, s], half * beta[k, s], constant[k, s], q[k], e[k], gate[k, s], joint[k, s]
+            for p in range(P):
+                gate_ks[p] = a - b * q_k[p]
+            for p in range(P):
+                joint_ks[p] = gate_ks[p] + c - b * e_k[p]
+
+
+def _mix_backward_numpy(g, beta, q, e, joint, gate, deta, total, energy, dq, de):
+    """Under a cotangent g (P,) of log Σ joint - log Σ gate: sums over rows added to deta, total and energy (K, S), and what q and e (K, P) get, added to dq and de."""
+    more = g * (joint - gate)                                              # (K, S, P)
+    shares = g * joint
+    deta += more.sum(axis=2)
+    total += shares.sum(axis=2)
+    energy += (more * q[:, None] + shares * e[:, None]).sum(axis=2)
+    dq -= 0.5 * (beta[:, :, None] * more).sum(axis=1)
+    de -= 0.5 * (beta[:, :, None] * shares).sum(axis=1)
+
+
+@kernel(defined_by=_mix_backward_numpy)
+def _mix_backward(g, beta, q, e, joint, gate, deta, total, energy, dq, de):
+    K, S, P = joint.shape
+    half = beta.dtype.type(0.5)
+    more, share, mixed = np.empty(P, joint.dtype), np.empty(P, joint.dtype), np.empty(P, joint.dtype)
+    for k in range(K):
+        for s in range(S):
+            b, joint_ks, gate_ks, q_k, e_k, dq_k, de_k = half * beta[k, s], joint[k, s], gate[k, s], q[k], e[k], dq[k], de[k]
+            for p in range(P):
+                share[p] = g[p] * joint_ks[p]
+            for p in range(P):
+                more[p] = share[p] - g[p] * gate_ks[p]
+            for p in range(P):
+                mixed[p] = more[p] * q_k[p] + share[p] * e_k[p]
+            for p in range(P):
+                dq_k[p] -= b * more[p]
+            for p in range(P):
+                de_k[p] -= b * share[p]
+            deta[k, s] += _sum(more)
+            total[k, s] += _sum(share)
+            energy[k, s] += _sum(mixed)
+
+
+def _sum_numpy(a):
+    """Σ a (P,)"""
+    return a.sum()
+
+
+@kernel(defined_by=_sum_numpy)
+def _sum(a):
+    """Sixteen sums side by side, then together: one alone would wait for each addition."""
+    sums, whole = np.zeros(16, a.dtype), len(a) // 16 * 16
+    for first in range(0, whole, 16):
+        for lane in range(16):
+            sums[lane] += a[first + lane]
+    result = a.dtype.type(0)
+    for lane in range(16):
+        result += sums[lane]
+    for p in range(whole, len(a)):
+        result += a[p]
+    return result
 
 
 def _gate(h, eta, alpha, w, b):
@@ -217,11 +332,6 @@ def _normalise(a):
 def _by_factor(r, factors):
     """(P, K, D): r_k F_k, row vectors times matrices. Of one number the factor is 1."""
     return r if factors.shape[1] == 1 else np.einsum("pkd,kde->pke", r, factors)
-
-
-def _over_rows(shares, energy):
-    """(K, S): Σ_p shares[p, k, s] energy[p, k]"""
-    return np.einsum("pks,pk->ks", shares, energy)
 
 
 def _parts(rows):
