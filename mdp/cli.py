@@ -187,9 +187,11 @@ def _solve(arguments):
     if arguments.json:
         names = [str(name) for name in m.state_names]
         actions = lambda row: {name: None if a < 0 else str(m.action_names[a]) for name, a in zip(names, row)}             # noqa: E731
+        bias = {} if s.bias is None else {"bias": dict(zip(names, s.bias.tolist()))}
         print_json({"criterion": s.criterion, "method": s.method, "gamma": m.gamma, "converged": s.converged, "iterations": s.iterations, "tol": s.tol,
                     "width": width, "seconds": seconds, "v": dict(zip(names, first(s.v).tolist())), "lower": dict(zip(names, first(s.lower).tolist())),
-                    "upper": dict(zip(names, first(s.upper).tolist())), **({} if s.bias is None else {"bias": dict(zip(names, s.bias.tolist()))}), "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
+                    "upper": dict(zip(names, first(s.upper).tolist())), **bias,
+                    "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
     else:
         steps = f", {arguments.horizon} steps" if s.v.ndim == 2 else ""
         print(f"{m!r}: {s.criterion}{steps} by {s.method}, {s.iterations} iterations, {seconds:.3f} s")

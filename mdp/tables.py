@@ -39,7 +39,10 @@ def rows(m, columns, policy=None, most=MOST):
 
 
 def exact_rows(m, columns, actions, ends, most=MOST):
-    """One row for each state, in fractions, with all its optimal actions.   columns {heading: Fractions}   actions lists of names   ends what is said where there are none"""
+    """One row for each state, in fractions, with all its optimal actions.
+
+    columns {heading: Fractions}   actions for each state a list of names   ends for each state what is said if that is empty
+    """
     names = [str(name) for name in m.state_names[:most]]
     width = max(map(len, names + ["state"]))
     texts = {name: [short(x) for x in column[:most]] for name, column in columns.items()}

@@ -30,7 +30,8 @@ def total(m, R, goal, miss, minimize):
             return found
         process = _nodes(R, minimize, origin, node, pairs.tolist())
         place = {s: i for i, s in enumerate(states.tolist())}
-        local = Process(len(place), [place[s] for s in process.owner], [[] for _ in place], process.r, process.d, [[(place[t], n) for t, n in row] for row in process.row])
+        rows = [[(place[t], n) for t, n in row] for row in process.row]
+        local = Process(len(place), [place[s] for s in process.owner], [[] for _ in place], process.r, process.d, rows)
         for k, s in enumerate(local.owner):
             local.of[s].append(k)
         g, _, _, policy, _, _ = optimise_average(local, [own[0] for own in local.of])

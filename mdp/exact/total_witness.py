@@ -16,7 +16,7 @@ from .solution import actions
 
 
 def witness(R, e, v, policy, goal, miss, minimize):
-    """(potential, policy, fields of the certificate): v (S,) Fractions and infinities, policy (S,) pairs; both keep what is finite, and are completed elsewhere."""
+    """(potential, policy, fields of the certificate).   v (S,) Fractions and infinities   policy (S,) pairs; both keep what is finite, the rest is completed"""
     S, process = R.S, process_of(R, minimize, discounted=False)
     finite = np.array([isinstance(y, Fraction) for y in v])
     plus, minus = (np.array([y == inf for y in v], bool) for inf in (float("inf"), -float("inf")))
@@ -48,7 +48,8 @@ def witness(R, e, v, policy, goal, miss, minimize):
     if free:
         N, L = integers(x)
         within = lambda s, k: all(finite[t] if finite[s] else minus[t] and layer[t] == layer[s] for t in R.next[k])        # noqa: E731
-        fields["tight"] = _tight_ranks(R, label.tolist(), [not plus[s] and within(s, k) and slack(process, k, N, L) == 0 for k, s in enumerate(process.owner)])
+        tight = [not plus[s] and within(s, k) and slack(process, k, N, L) == 0 for k, s in enumerate(process.owner)]
+        fields["tight"] = _tight_ranks(R, label.tolist(), tight)
     if plus.any():
         pair, distance = graph.attractor_pairs(e.P, e.owner, gained, safe & plus[e.owner])
         policy = np.where(plus & ~gained, pair, policy)
@@ -73,7 +74,8 @@ def _gaining(R, process, policy, e, plus, x):
     gained, index = np.zeros(R.S, bool), np.flatnonzero(plus)
     for states in graph.closed_classes(sp.csr_matrix(e.P[np.maximum(policy, 0)])[plus][:, plus]) if plus.any() else ():
         states = index[states].tolist()
-        if all(t in states for s in states for t in R.next[policy[s]]):  # else it leaves for finite states: not a class
+        members = set(states)
+        if all(t in members for s in states for t in R.next[policy[s]]):  # else it leaves for finite states: not a class
             gain, bias, _ = average_of_class(process, states, {s: int(policy[s]) for s in states})
             if gain > 0:
                 gained[states] = True
