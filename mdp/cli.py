@@ -22,8 +22,9 @@ from .formats import files
 from .formats.json_file import save
 from .planning import METHODS, solve
 from .problems import PROBLEMS
-from .rational import rational
+from .rational import MOST, rational, read_row
 from .simulation import returns, simulate
+from .transforms import follow
 from .verify import verify
 
 
@@ -68,6 +69,7 @@ def parser():
     command = commands.add_parser("evaluate", help="value, variance and visits of one policy", description="Evaluate a policy exactly.")
     _add_model(command)
     _add_policy(command)
+    command.add_argument("--exact", action="store_true", help="its value in fractions, nothing else; probabilities are read as the fractions they stand for")
     add_json(command)
     command.set_defaults(call=_evaluate)
 
@@ -254,6 +256,8 @@ def _convert(arguments):
 
 def _evaluate(arguments):
     m = _model(arguments)
+    if arguments.exact:
+        return _evaluate_exactly(m, arguments)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         evaluation = evaluate(m, _policy(m, arguments.policy))
@@ -276,6 +280,18 @@ def _evaluate(arguments):
     for doubt in doubts:
         print(f"mdp: {doubt.message}", file=sys.stderr)
     return 1 if doubts else 0
+
+
+def _evaluate_exactly(m, arguments):
+    rows = [read_row(row) if m.available[x].any() else [0] * m.num_actions for x, row in enumerate(_policy(m, arguments.policy))]
+    for x in [x for x, row in enumerate(rows) if row is None][:1]:
+        raise ValueError(f"--policy: the probabilities in {m.state_label(x)} have no common denominator up to {MOST}")
+    s = solve_exact(follow(m, rows))
+    if arguments.json:
+        print_json({"gamma": m.gamma, "policy": arguments.policy, "exact": True, "v": {str(name): tables.fraction(x) for name, x in zip(m.state_names, s.v)}})
+    else:
+        print(f"{m!r}: policy {arguments.policy}, exactly")
+        print(tables.exact_rows(m, {"v": s.v}))
 
 
 def _simulate(arguments):

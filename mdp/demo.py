@@ -128,13 +128,13 @@ def _averages(say, out):
 def _tiger(say, out):
     """The tiger, exactly: how many plans are worth having, and what a listener without knowledge can expect."""
     pomdp = tiger()
-    sets = dict(enumerate(pomdp.solve(4)))
-    values = {n: pomdp.value(sets[n], pomdp.start) for n in (1, 2, 3, 4)}
+    sets = dict(enumerate(pomdp.solve(3)))
+    values = {n: pomdp.value(sets[n], pomdp.start) for n in (1, 2, 3)}
     say("\n== tiger: Kaelbling, Littman and Cassandra's two doors, seen through what is heard, gamma = 0.95")
     for n, (value, plan) in values.items():
         say(f"   {n} step{'s' if n > 1 else ' '} to go: {len(sets[n]):2} plans worth having; knowing nothing: {pomdp.mdp.action_names[plan.action]}, worth {float(value):.6g}")
     if out is not None:
-        say(f"   drawn: {_save(plots.beliefs(pomdp, {n: sets[n] for n in (1, 2, 4)}, title='The tiger: value over the belief'), out / 'tiger.png')}")
+        say(f"   drawn: {_save(plots.beliefs(pomdp, {n: sets[n] for n in (1, 2, 3)}, title='The tiger: value over the belief'), out / 'tiger.png')}")
     return True, {"tiger": {"plans": {n: len(sets[n]) for n in values}, "value": {n: str(value) for n, (value, _) in values.items()}, "published": []}}
 
 

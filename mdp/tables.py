@@ -38,7 +38,7 @@ def rows(m, columns, policy=None, most=MOST):
     return "\n".join(lines + _rest(m, most))
 
 
-def exact_rows(m, columns, actions, ends, most=MOST):
+def exact_rows(m, columns, actions=None, ends=None, most=MOST):
     """One row for each state, in fractions, with all its optimal actions.
 
     columns {heading: Fractions}   actions for each state a list of names   ends for each state what is said if that is empty
@@ -47,9 +47,10 @@ def exact_rows(m, columns, actions, ends, most=MOST):
     width = max(map(len, names + ["state"]))
     texts = {name: [short(x) for x in column[:most]] for name, column in columns.items()}
     wide = {name: max(map(len, column + [name])) + 3 for name, column in texts.items()}
-    lines = [f"{'state':{width}}" + "".join(f"{name:>{wide[name]}}" for name in texts) + "   optimal actions"]
+    lines = [f"{'state':{width}}" + "".join(f"{name:>{wide[name]}}" for name in texts) + ("" if actions is None else "   optimal actions")]
     for i, name in enumerate(names):
-        lines.append(f"{name:{width}}" + "".join(f"{texts[c][i]:>{wide[c]}}" for c in texts) + "   " + (", ".join(actions[i]) or ends[i]))
+        best = "" if actions is None else "   " + (", ".join(actions[i]) or ends[i])
+        lines.append(f"{name:{width}}" + "".join(f"{texts[c][i]:>{wide[c]}}" for c in texts) + best)
     return "\n".join(lines + _rest(m, most))
 
 

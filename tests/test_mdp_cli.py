@@ -131,6 +131,16 @@ def test_evaluate_reads_a_policy(capsys, tmp_path):
     assert "initial_mean" not in json.loads(out(capsys, "evaluate", "gridworld", "--json"))
 
 
+def test_evaluate_in_fractions(capsys, tmp_path):
+    result = json.loads(out(capsys, "evaluate", "student", "--exact", "--json"))
+    assert result["v"] == {"FB": "-30/13", "C1": "-17/13", "C2": "35/13", "C3": "96/13", "Sleep": "0"}
+    assert "96/13" in out(capsys, "evaluate", "student", "--exact")
+    assert json.loads(out(capsys, "evaluate", "student", "--exact", "--policy", "optimal", "--json"))["v"]["C3"] == "10"
+    path = tmp_path / "pi.json"
+    path.write_text(json.dumps({"FB": "quit", "C1": "study", "C2": "sleep", "C3": {"pub": 2 ** -.5, "study": 1 - 2 ** -.5}}))
+    assert "the probabilities in state 3 ('C3') have no common denominator up to 10000" in refused(capsys, "evaluate", "student", "--exact", "--policy", str(path))
+
+
 def test_simulate_prints_episodes_and_the_exact_mean(capsys):
     text = out(capsys, "simulate", "student", "--seed", "1")
     assert "C1 -" in text and "exact -1.30769" in text

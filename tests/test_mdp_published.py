@@ -435,6 +435,15 @@ def test_a_discount_is_a_chance_to_end_in_the_same_fractions():
     assert list(discounted.v) == list(ending.v)[:-1] and discounted.optimal_actions == ending.optimal_actions[:-1]
 
 
+def test_a_thousand_states_in_fractions():
+    """Garnet: 4 actions, rows of small fractions, 19/20: denominators of thousands of bits, and the checker agrees."""
+    m = garnet_in_fractions(1000, 4).replace(gamma="19/20")
+    s = certified(m)
+    assert max(x.denominator for x in s.v).bit_length() > 3000
+    f = mdp.solve(m, tol=1e-7)
+    assert contains(f, dict(enumerate(s.v)), range(1000)) and all(a in best for a, best in zip(f.policy, s.optimal_actions))
+
+
 def test_a_semi_markov_process_solved_by_hand_in_fractions():
     m, step = mdp.transforms.semi_markov([[[0, 1], [1, 0]], [[1, 0], [1, 0]]], [[5, 1], [2, 2]], [[2, 1], ["1/2", "1/2"]])
     assert certified(m, criterion="average").gain[0] / step == Fraction(14, 5)
