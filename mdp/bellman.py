@@ -11,14 +11,24 @@ A terminal state has value zero under every operator.
 
 Bellman, "Dynamic Programming", 1957; Puterman, "Markov Decision Processes", 1994, chapter 6; Sutton and Barto, chapters 3 and 4.
 
-Functions named `pair_...` work on `m.expected`, one number per available (state, action); the others take and return whole tables.
+Functions named `pair_...` work on `m.expected`, one number per available (state, action); `backup` and `follow` too, one number per state;
+the others take and return whole tables. Products with P are the cost of everything: a full matrix is multiplied by BLAS, a sparse one by
+compiled loops over lanes of states (npixel/blas.py), each of which is added up in the order of its row, so that no bit depends on the number of threads.
 
 Read first: model.py.  Read next: evaluation.py, planning/value_iteration.py.
 """
 
 import numpy as np
+import scipy.sparse as sp
+
+from npixel import blas
+from npixel.kernels import kernel
 
 from .linear import spread
+from .model import Expected
+
+LANES = 8                                    # parts into which a large sweep is split
+SMALL = 50_000                               # entries of P that are not worth a second thread
 
 
 def q(m, v):
@@ -52,13 +62,105 @@ def residual(m, v):
 
 # on pairs
 
+def backup(e, v):
+    """(T v, the first best pair of each state), (S,) each; v[s] and -1 in terminal states."""
+    if e.full is not None:
+        q = e.r + e.gamma * (e.full @ v)
+        return np.where(np.diff(e.pair_ptr) > 0, pair_max(e, q), v), pair_argmax(e, q)
+    out, best = np.empty(v.size), np.empty(v.size, np.int64)
+    _lanes(v.size, e.rows, lambda first, last: _backup(first, last, v, e.pair_ptr, *e.rows, e.r, e.gamma, out, best))
+    return out, best
+
+
+def follow(e, pairs):
+    """What is left of a process when each state takes the pair given: the Expected of a chain, of which `backup` is T_pi.   pairs (S,), -1 where terminal"""
+    ptr = np.concatenate(([0], np.cumsum(pairs >= 0)))
+    pairs = pairs if ptr[-1] == pairs.size else pairs[pairs >= 0]
+    if e.full is not None:
+        return Expected(None, e.r[pairs], e.gamma, ptr, full=e.full[pairs])
+    row, column, p = e.rows
+    ends = np.zeros(pairs.size + 1, row.dtype)
+    np.cumsum(row[pairs + 1] - row[pairs], out=ends[1:])
+    to, weight = np.empty(ends[-1], column.dtype), np.empty(ends[-1])
+    _take(pairs, row, column, p, ends, to, weight)
+    return Expected(None, e.r[pairs], e.gamma, ptr, full=None, rows=(ends, to, weight))
+
+
 def pair_q(e, v):
     """q of every pair: (K,)."""
-    return e.r + e.gamma * (e.P @ v)
+    if e.full is not None:
+        return e.r + e.gamma * (e.full @ v)
+    out = np.empty(e.r.size)
+    _lanes(e.r.size, e.rows, lambda first, last: _pair_q(first, last, v, *e.rows, e.r, e.gamma, out))
+    return out
+
+
+def _lanes(size, rows, work):
+    """Call work(first, last) on parts of range(size), on several threads where there are many entries."""
+    lanes = LANES if rows[2].size > SMALL else 1
+    blas.parallel(lambda lane: work(size * lane // lanes, size * (lane + 1) // lanes), lanes)
+
+
+def _backup_numpy(first, last, v, pair_ptr, row, column, p, r, gamma, out, best):
+    """For the states first, ..., last - 1: out[s] = (T v)(s), best[s] = the first best pair; v[s] and -1 where s has no pair.
+
+    v, out, best (S,)   pair_ptr (S+1,)   P as CSR: row (K+1,), column, p   r (K,)
+    """
+    q = r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v)      # (K,)
+    for s in range(first, last):
+        own = q[pair_ptr[s]:pair_ptr[s + 1]]
+        out[s], best[s] = (own.max(), pair_ptr[s] + own.argmax()) if own.size else (v[s], -1)
+
+
+@kernel(defined_by=_backup_numpy)
+def _backup(first, last, v, pair_ptr, row, column, p, r, gamma, out, best):
+    for s in range(first, last):
+        most, at = -np.inf, -1
+        for k in range(pair_ptr[s], pair_ptr[s + 1]):
+            total = 0.0
+            for j in range(row[k], row[k + 1]):
+                total += p[j] * v[column[j]]
+            total = r[k] + gamma * total
+            if total > most or at < 0:
+                most, at = total, k
+        out[s] = most if at >= 0 else v[s]
+        best[s] = at
+
+
+def _take_numpy(pairs, row, column, p, ptr, to, weight):
+    """Copy the rows `pairs` (n,) of P as CSR (row, column, p) to the CSR (ptr, to, weight); ptr (n+1,) is given."""
+    for i, k in enumerate(pairs):
+        to[ptr[i]:ptr[i + 1]], weight[ptr[i]:ptr[i + 1]] = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
+
+
+@kernel(defined_by=_take_numpy)
+def _take(pairs, row, column, p, ptr, to, weight):
+    for i in range(pairs.size):
+        n = ptr[i]
+        for j in range(row[pairs[i]], row[pairs[i] + 1]):
+            to[n] = column[j]
+            weight[n] = p[j]
+            n += 1
+
+
+def _pair_q_numpy(first, last, v, row, column, p, r, gamma, out):
+    """out[k] = r[k] + gamma (P v)[k] for the pairs first, ..., last - 1.   v (S,)   P as CSR: row (K+1,), column, p   r, out (K,)"""
+    out[first:last] = (r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v))[first:last]
+
+
+@kernel(defined_by=_pair_q_numpy)
+def _pair_q(first, last, v, row, column, p, r, gamma, out):
+    for k in range(first, last):
+        total = 0.0
+        for j in range(row[k], row[k + 1]):
+            total += p[j] * v[column[j]]
+        out[k] = r[k] + gamma * total
 
 
 def pair_max(e, q, terminal=0.0):
     """Maximum over the pairs of each state, (S,); `terminal` where a state has none."""
+    if e.choices:
+        return q.reshape(-1, e.choices).max(axis=1)
     alive = np.flatnonzero(np.diff(e.pair_ptr))
     out = np.full(e.pair_ptr.size - 1, terminal, dtype=np.float64)
     if alive.size:
@@ -68,6 +170,8 @@ def pair_max(e, q, terminal=0.0):
 
 def pair_argmax(e, q):
     """The first best pair of each state, (S,), -1 in terminal states."""
+    if e.choices:
+        return e.pair_ptr[:-1] + q.reshape(-1, e.choices).argmax(axis=1)
     best = np.flatnonzero(q == pair_max(e, q)[e.owner])
     out = np.full(e.pair_ptr.size - 1, -1)
     out[e.owner[best[::-1]]] = best[::-1]                              # reversed: the first one is written last
@@ -81,12 +185,17 @@ def pair_rounding(e, v):
 
 def actions(e, pairs):
     """Pairs (S,), -1 where terminal -> actions (S,), -1 where terminal."""
+    if "action" not in e.given:                                        # every action exists: the first pair of a state is its action 0
+        return np.where(pairs >= 0, pairs - e.pair_ptr[:-1], -1)
     return np.where(pairs >= 0, e.action[pairs], -1) if e.action.size else np.full(pairs.shape, -1)
 
 
 def table(e, q, A):
     """One number per pair -> (S, A), nan where the action is not available."""
-    out = np.full((e.pair_ptr.size - 1, A), np.nan)
+    S = e.pair_ptr.size - 1
+    if q.size == S * A:                                                # every action exists
+        return q.reshape(S, A)
+    out = np.full((S, A), np.nan)
     out[e.owner, e.action] = q
     return out
 

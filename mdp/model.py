@@ -43,6 +43,7 @@ class Expected:
     owner     (K,) state of each pair
     action    (K,) action of each pair.  Default: its place among the pairs of its state, which it is where every action exists
     zero      (K,) bool: no outcome has a reward
+    given     {field: value} of what was not left to its default
 
     What is left to its default is computed when it is first asked for: sweeps over a million states never ask.
     """
@@ -50,13 +51,13 @@ class Expected:
     def __init__(self, P, r, gamma, pair_ptr, **given):
         self.P, self.r, self.gamma, self.pair_ptr = P, r, gamma, pair_ptr
         self.__dict__.update(given)
-        self._given = {"P": P, "r": r, "gamma": gamma, "pair_ptr": pair_ptr, **given}
+        self.given = {"P": P, "r": r, "gamma": gamma, "pair_ptr": pair_ptr, **given}
 
     def _replace(self, **changes):
         """The same with other fields; defaults follow them."""
-        e = Expected(**{**self._given, **changes})
-        if e.P is self.P:
-            e.__dict__.update({name: self.__dict__[name] for name in ("sums", "full", "most") if name in self.__dict__})
+        e = Expected(**{**self.given, **changes})
+        if e.P is self.P and e.pair_ptr is self.pair_ptr:
+            e.__dict__.update({name: self.__dict__[name] for name in ("sums", "full", "most", "rows", "choices") if name in self.__dict__ and name not in changes})
         return e
 
     @cached_property
@@ -74,6 +75,17 @@ class Expected:
     @cached_property
     def action(self):
         return np.arange(self.r.size) - self.pair_ptr[self.owner]
+
+    @cached_property
+    def choices(self):
+        """The number of pairs of each state where it is the same for all; else 0."""
+        counts = np.diff(self.pair_ptr)
+        return int(counts[0]) if counts.size and (counts == counts[0]).all() else 0
+
+    @cached_property
+    def rows(self):
+        """(row, column, p): P for compiled loops. An index that may be negative costs a comparison at each access, which doubles the time of a sweep."""
+        return self.P.indptr.view(f"u{self.P.indptr.itemsize}"), self.P.indices.view(f"u{self.P.indices.itemsize}"), self.P.data
 
     @cached_property
     def zero(self):
@@ -439,6 +451,7 @@ class MDP:
         if not self.available.all():
             given["action"] = self.pair_action
         e = Expected(P, r, self.gamma, self.pair_ptr, **given)
+        e.sums, e.full                                                         # every solver asks for them
         if self.pair_gamma is None or self.gamma == 0:
             return e
         P = P.copy()                                                           # gamma(s, a) P = gamma (gamma(s, a) / gamma) P

@@ -52,6 +52,14 @@ def pair_q(draw, rng, dtype=np.float64):
     return first, last, v, row, column, p, r, gamma, np.zeros(r.size)
 
 
+def take(draw, rng, dtype=np.float64):
+    """Arguments of the kernel mdp.bellman._take."""
+    _, row, column, p, r, _, _ = sweep(draw, rng, dtype)
+    pairs = rng.integers(0, r.size, draw(st.integers(0, 5)) if r.size else 0)
+    ptr = np.concatenate(([0], np.cumsum(row[pairs + 1] - row[pairs]))).astype(np.int32)
+    return pairs, row, column, p, ptr, np.zeros(ptr[-1], np.int32), np.zeros(ptr[-1], dtype)
+
+
 @st.composite
 def transitions(draw, most_states=5, most_actions=3, terminal=None):
     """A random process in the form of `MDP.from_dict`, states 0..S-1: dead ends, ties, self-loops, duplicate outcomes and thirds among them."""
@@ -251,6 +259,23 @@ def kernel_arguments(name, draw, rng):
                     p[j] = 0.0
     if name == "gauss_seidel._sweep":
         return v, pair_ptr, row, column, p, r, gamma
+    if name == "gauss_seidel._breadth_first":
+        return rng.permutation(S)[:draw(st.integers(0, S))].astype(np.int32), pair_ptr, row, column
+    if name == "choose._steps_to_half":
+        return pair_ptr, row, column, draw(st.integers(0, 4)), 1
+    if name.startswith("modified_gauss_seidel."):
+        visit = rng.permutation(S).astype(np.int32)
+        pairs = np.array([rng.integers(*ends) if ends[0] < ends[1] else -1 for ends in zip(pair_ptr[:-1], pair_ptr[1:])], np.int32)
+        entries = int((row[pairs + 1] - row[pairs])[pairs >= 0].sum())
+        chain = np.zeros(S + 1, np.int32), np.zeros(entries, np.int32), np.zeros(entries), np.zeros(S)
+        if name.endswith("_sweep"):
+            return v, visit, pair_ptr, row, column, p, r, gamma, np.zeros(S, np.int32)
+        if name.endswith("_size"):
+            return pairs, row
+        if name.endswith("_close"):
+            return visit, np.argsort(visit).astype(np.int32), pairs, row, column, p, r, gamma, *chain
+        first = np.sort(rng.integers(0, column.size + 1, S + 1))
+        return v, first, column, p, v / 2, 2, 0.125
     if name == "topological._components":
         cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)
         return v, cuts, pair_ptr, row, column, p, r, gamma, 0.25, 3

@@ -12,12 +12,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mdp
-from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, sweep, transitions
+from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, transitions
 from mdp.planning import bounds
 from mdp.planning.policy_iteration import evaluate_pairs
 from mdp.planning.policy_iteration_total import _upper
 from mdp.planning.total import collapse
-from mdp.planning.value_iteration import _sweep, _sweep_numpy
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
 
@@ -236,17 +235,46 @@ def test_history_shows_the_bounds_closing_in():
     assert len(s.history) == s.iterations and s.history[-1] <= 1e-6 and (np.diff(s.history) <= 1e-9).all()
 
 
-@given(st.data(), st.integers(0, 2**32 - 1))
+@given(transitions(), gammas, st.integers(0, 999))
 @settings(deadline=None, max_examples=60)
-def test_the_compiled_sweep_equals_its_definition_to_the_last_bit(data, seed):
-    arguments = sweep(data.draw, np.random.default_rng(seed))
-    np.testing.assert_array_equal(_sweep(*arguments), _sweep_numpy(*arguments))
+def test_a_backup_is_the_bellman_operator_and_a_followed_policy_its_own(process, gamma, seed):
+    m = mdp.MDP.from_dict(process, gamma)
+    e, v = m.expected, np.random.default_rng(seed).normal(size=m.num_states)
+    v[m.terminal] = 0
+    Tv, pairs = mdp.bellman.backup(e, v)
+    q = mdp.bellman.q(m, v)
+    best = np.where(m.terminal, 0, np.where(np.isnan(q), -np.inf, q).max(1))
+    np.testing.assert_allclose(Tv, best, rtol=1e-13, atol=1e-13)
+    assert mdp.bellman.actions(e, pairs).tolist() == np.where(m.terminal, -1, np.where(np.isnan(q), -np.inf, q).argmax(1)).tolist()
+    np.testing.assert_array_equal(mdp.bellman.backup(mdp.bellman.follow(e, pairs), v)[0], Tv)
 
 
-def test_a_sweep_is_the_bellman_operator():
-    m = garnet(12, 3, 4, 0, 0.9)
-    e, v = m.expected, np.arange(12.0)
-    np.testing.assert_allclose(_sweep(v, e.P.indptr, e.P.indices, e.P.data, e.r, e.pair_ptr, e.gamma), mdp.bellman.T(m, v), rtol=1e-14)
+@pytest.mark.parametrize("zeros", [0.0, 0.3])
+def test_a_full_matrix_is_solved_as_the_same_one_in_rows(zeros):
+    """BLAS products and compiled loops: the same values; the bounds of each hold for the other."""
+    rng = np.random.default_rng(0)
+    P = rng.random((60, 3, 60)) * (rng.random((60, 3, 60)) >= zeros)
+    m = mdp.MDP(P / P.sum(-1, keepdims=True), rng.normal(size=(60, 3)), 0.95)
+    full, rows = m.expected, m.expected._replace(full=None)
+    assert full.full is not None and rows.full is None and np.array_equal(full.full, full.P.toarray())
+    v = rng.normal(size=60)
+    np.testing.assert_allclose(mdp.bellman.backup(full, v)[0], mdp.bellman.backup(rows, v)[0], rtol=1e-13)
+    np.testing.assert_allclose(mdp.bellman.pair_q(full, v), mdp.bellman.pair_q(rows, v), rtol=1e-13)
+    for one, other in ((full, rows), (rows, full)):
+        a, b = bounds.discounted(one, v)[:2], bounds.discounted(other, v)[:2]
+        assert (a[0] <= b[1]).all() and (np.abs(np.subtract(a, b)) < 1e-10).all()
+
+
+def test_no_bit_of_a_sweep_depends_on_the_number_of_threads(monkeypatch):
+    m = grid(130, 0.99)
+    v = np.random.default_rng(0).normal(size=m.num_states)
+    assert m.expected.P.nnz > mdp.bellman.SMALL
+    found = []
+    for threads in ("1", "2"):
+        monkeypatch.setenv("NPIXEL_THREADS", threads)
+        found.append((*mdp.bellman.backup(m.expected, v), mdp.bellman.pair_q(m.expected, v)))
+    for one, two in zip(*found):
+        np.testing.assert_array_equal(one, two)
 
 
 # finite horizon

@@ -14,7 +14,6 @@ Read first: value_iteration.py, iterate.py.
 
 import numpy as np
 
-from .. import bellman
 from . import iterate
 
 MEMORY = 5
@@ -25,22 +24,20 @@ def anderson(m, e, *, tol, max_iterations=1_000_000):
     images, residuals = [], []
     plain, size = [None], [np.inf]                                       # the plain step to fall back to, and the residual to beat
 
-    def sweep(v):
-        Tv = bellman.pair_max(e, bellman.pair_q(e, v))
+    def step(v, Tv, pairs, width):
         f = Tv - v
         change = float(np.abs(f).max(initial=0.0))
-        if plain[0] is not None and not change <= 2 * size[0]:          # the extrapolation made things worse: forget it
+        if plain[0] is not None and not change <= size[0]:              # the extrapolation made things worse: forget it
             images.clear(), residuals.clear()
-            Tv = bellman.pair_max(e, bellman.pair_q(e, plain[0]))
-            f, v = Tv - plain[0], plain[0]
-            change = float(np.abs(f).max(initial=0.0))
+            back, plain[0] = plain[0], None
+            return back
         plain[0], size[0] = Tv, change
         images.append(Tv), residuals.append(f)
         del images[:-MEMORY - 1], residuals[:-MEMORY - 1]
         if len(residuals) < 2 or change == 0:
-            return Tv, change
+            return Tv
         differences = np.stack([f - g for g in residuals[:-1]], axis=1)   # (S, m)
         beta = np.linalg.lstsq(differences, f, rcond=1e-12)[0]
         mixed = Tv - sum(b * (Tv - image) for b, image in zip(beta, images[:-1]))
-        return (mixed if np.isfinite(mixed).all() else Tv), change
-    return iterate.close_in(m, e, sweep, tol=tol, method="anderson", limit=max_iterations)
+        return mixed if np.isfinite(mixed).all() else Tv
+    return iterate.from_backups(m, e, step, tol=tol, method="anderson", limit=max_iterations)

@@ -27,21 +27,43 @@ def discounted(e, v, pairs=None):
     pairs    (S,) the policy, as pairs, that `lower` is about; default: the greedy one
     returns  lower <= v of that policy <= v* <= upper, each (S,); infinite where gamma times a row sum reaches 1
     """
-    q, rounding = bellman.pair_q(e, v), bellman.pair_rounding(e, v)
+    high, best = bellman.backup(e, v)
+    low = high if pairs is None else bellman.backup(bellman.follow(e, pairs), v)[0]
+    return *around(e, v, low, high), best if pairs is None else pairs
+
+
+def around(e, v, low, high):
+    """(lower, upper) from v, the computed low = T_pi v and high = T v."""
     terminal = np.diff(e.pair_ptr) == 0
-    if pairs is None:
-        pairs = bellman.pair_argmax(e, q)
-    low = np.where(terminal, 0.0, (q - rounding)[pairs] if q.size else 0.0)            # T_pi v is at least this
-    high = bellman.pair_max(e, q + rounding)                                           # T v is at most this
-    sums = np.asarray(e.P.sum(axis=1)).ravel()
-    rounded = spread(e.count.max(initial=0))
-    gain = e.gamma * (max(1.0, sums.max(initial=1)) + rounded)                          # a shift of v by one moves T v by between these
-    loss = e.gamma * max(0.0, min(1.0, sums.min(initial=1)) - rounded)
+    below, above, slack, _ = _shifts(e, v, low, high)
+    lower, upper = low + below, high + above
+    lower -= 8 * UNIT * np.abs(lower) + slack
+    upper += 8 * UNIT * np.abs(upper) + slack
+    lower[terminal] = upper[terminal] = 0.0
+    return lower, upper
+
+
+def width(e, v, Tv):
+    """How far apart `around` of a greedy step are, about: a number, from min and max alone; and the largest |T v - v|."""
+    below, above, slack, change = _shifts(e, v, Tv, Tv)
+    return above - below + 2 * slack, change
+
+
+def _shifts(e, v, low, high):
+    """(how far below T_pi v, how far above T v the bounds lie, what these two numbers may be rounded, the largest change)."""
+    error = rounding(e, v)
+    gain = e.gamma * (max(1.0, e.sums[1]) + spread(e.most))                             # a shift of v by one moves T v by between these
+    loss = e.gamma * max(0.0, min(1.0, e.sums[0]) - spread(e.most))
     if not gain < 1:
-        infinite = np.where(terminal, 0.0, np.inf)
-        return -infinite, infinite, pairs
-    c, d = (low - v).min(), (high - v).max()                                            # terminal states contribute 0
-    lower = low + (gain * c / (1 - gain) if c < 0 else loss * c / (1 - loss))
-    upper = high + (gain * d / (1 - gain) if d > 0 else loss * d / (1 - loss))
-    lower, upper = lower - 8 * UNIT * (np.abs(lower) + np.abs(c / (1 - gain))), upper + 8 * UNIT * (np.abs(upper) + np.abs(d / (1 - gain)))
-    return np.where(terminal, 0.0, lower), np.where(terminal, 0.0, upper), pairs
+        return -np.inf, np.inf, 0.0, np.inf
+    change = low - v                                                                    # 0 in terminal states
+    c = float(change.min()) - error
+    d = float((change if high is low else high - v).max()) + error
+    below = gain * c / (1 - gain) if c < 0 else loss * c / (1 - loss)
+    above = gain * d / (1 - gain) if d > 0 else loss * d / (1 - loss)
+    return below - error, above + error, 8 * UNIT * (abs(c) + abs(d)) / (1 - gain), max(-c, d)
+
+
+def rounding(e, v):
+    """Bound on the error of every computed q at v: that of bellman.pair_rounding with the largest value of each of its parts, and no pass over P."""
+    return spread(e.most + 2) * (e.scale + e.gamma * e.sums[1] * float(np.abs(v).max(initial=0.0)))

@@ -9,16 +9,16 @@ one sweep, and memory is read in sequence.
 Puterman 1994, section 6.3.3; Wingate and Seppi, "Prioritization methods for accelerating MDP solvers", JMLR 6, 2005 (orderings).
 Differs from value_iteration.py in that the sweep works in place.
 
-Read first: iterate.py.
+Read first: iterate.py.  Read next: modified_gauss_seidel.py.
 """
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import breadth_first_order
 
 from npixel.kernels import kernel
 
 from .. import bellman
+from ..model import Expected
 from . import iterate
 
 
@@ -38,18 +38,11 @@ def gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
 
 def outward(e, v):
     """The states in order of their distance from those that gain most in one sweep from v: (S,) a permutation."""
-    S = e.P.shape[1]
-    gain = bellman.pair_max(e, bellman.pair_q(e, v), terminal=np.inf) - v
-    gain[np.isinf(gain)] = gain[np.isfinite(gain)].max(initial=0.0)     # terminal states are where things end well
-    sources = np.flatnonzero(gain >= gain.max(initial=0.0) - 1e-9 * np.abs(gain).max(initial=0.0))
-    rows = np.repeat(e.owner, np.diff(e.P.indptr))
-    # an extra node S points at the sources; arrows are reversed
-    arrows = sp.csr_matrix((np.ones(rows.size + sources.size, np.int8),
-                            (np.concatenate((e.P.indices, np.full(sources.size, S))), np.concatenate((rows, sources)))), shape=(S + 1, S + 1))
-    found = breadth_first_order(arrows, S, directed=True, return_predecessors=False)[1:]
-    rest = np.ones(S, bool)
-    rest[found] = False
-    return np.concatenate((found, np.flatnonzero(rest))).astype(np.int64)
+    gain = np.where(np.diff(e.pair_ptr) > 0, bellman.backup(e, v)[0] - v, -np.inf)
+    most = gain.max()
+    gain[np.isinf(gain)] = most                                         # terminal states are where things end well
+    sources = np.flatnonzero(gain >= most - 1e-9 * abs(most)) if np.isfinite(most) else np.arange(v.size)
+    return _breadth_first(sources.astype(np.int32), e.pair_ptr, *e.rows[:2])
 
 
 def renumbered(e, order):
@@ -60,7 +53,57 @@ def renumbered(e, order):
     ptr = np.concatenate(([0], np.cumsum(counts)))
     pairs = np.repeat(e.pair_ptr[order] - ptr[:-1], counts) + np.arange(e.r.size)
     P = e.P[pairs]
-    return ptr, P.indptr.astype(np.int64), place[P.indices], P.data, e.r[pairs]
+    P.indices = place[P.indices]
+    row, column, p = Expected(P, e.r, e.gamma, ptr).rows
+    return ptr, row, column, p, e.r[pairs]
+
+
+def _breadth_first_numpy(sources, pair_ptr, row, column):
+    """The states in the order in which a breadth-first search backwards along the arrows finds them, then those it does not find: (S,) int32.
+
+    sources  a list of states, none twice      predecessors of a state are found in their own order
+    """
+    S = pair_ptr.size - 1
+    arrows = sp.csr_matrix((np.ones(column.size), column, row[pair_ptr]), shape=(S, S)).T.tocsr()      # the pairs of a state lie together
+    order, seen = list(sources), np.isin(np.arange(S), sources)
+    for s in order:                                                     # grows as we go
+        for t in sorted(set(arrows.indices[arrows.indptr[s]:arrows.indptr[s + 1]])):
+            if not seen[t]:
+                seen[t] = True
+                order.append(t)
+    return np.array([*order, *np.flatnonzero(~seen)], np.int32)
+
+
+@kernel(defined_by=_breadth_first_numpy)
+def _breadth_first(sources, pair_ptr, row, column):
+    S = pair_ptr.size - 1
+    before_ptr, before = np.zeros(S + 2, np.int64), np.empty(column.size, np.int32)         # the arrows turned round, sorted by counting
+    for j in range(row[0], row[row.size - 1]):
+        before_ptr[column[j] + 2] += 1
+    for s in range(S):
+        before_ptr[s + 2] += before_ptr[s + 1]
+    for s in range(S):
+        for j in range(row[pair_ptr[s]], row[pair_ptr[s + 1]]):
+            before[before_ptr[column[j] + 1]] = s
+            before_ptr[column[j] + 1] += 1
+    seen, order = np.zeros(S, np.bool_), np.empty(S, np.int32)
+    count = sources.size
+    for i in range(count):
+        order[i] = sources[i]
+        seen[sources[i]] = True
+    at = 0
+    while at < count:
+        for i in range(before_ptr[order[at]], before_ptr[order[at] + 1]):
+            if not seen[before[i]]:
+                seen[before[i]] = True
+                order[count] = before[i]
+                count += 1
+        at += 1
+    for s in range(S):
+        if not seen[s]:
+            order[count] = s
+            count += 1
+    return order
 
 
 def _sweep_numpy(v, pair_ptr, row, column, p, r, gamma):

@@ -1,12 +1,14 @@
-"""What the methods that improve a vector v sweep by sweep share: where they start, and when they stop.
+"""What the methods that improve a vector v step by step share: where they start, and when they stop.
 
 They start from below: v = min over s of max over a of r(s, a), divided by 1 - gamma, so that v <= T v and rewards flow in from where they are.
 (From v = 0 with negative rewards a grid of 1e5 states took a hundred times longer.)
 
-They stop when bounds.discounted of the current v, which hold for any v however it was found, are tol apart. A sweep's largest change only
-tells when it is worth computing them.
+They stop when bounds.discounted of the current v, which hold for any v however it was found, are tol apart. Methods whose step begins with T v
+have these bounds in each step for nothing (`from_backups`). For methods that sweep in place they cost one more sweep, and the largest change of a
+sweep only tells when they are worth it (`close_in`).
 
-Read first: bounds.py.  Read next: gauss_seidel.py, modified_policy_iteration.py, anderson.py, prioritized_sweeping.py, topological.py.
+Read first: bounds.py.  Read next: value_iteration.py, modified_policy_iteration.py, anderson.py; gauss_seidel.py, modified_gauss_seidel.py,
+prioritized_sweeping.py, topological.py.
 """
 
 import numpy as np
@@ -15,19 +17,42 @@ from .. import bellman
 from . import bounds
 from .solution import finish
 
-PATIENCE = 50                                # sweeps without a smaller change: rounding, or an oscillation; look at the bounds
+PATIENCE = 50                                # sweeps without a smaller change, or steps without closer bounds: rounding, or an oscillation
 
 
 def start(e):
     """A v with v <= T v (in exact arithmetic): (S,), zero in terminal states."""
     alive = np.diff(e.pair_ptr) > 0
     least = bellman.pair_max(e, e.r)[alive].min(initial=np.inf)
-    sums = np.asarray(e.P.sum(axis=1)).ravel()
-    if not alive.any() or not np.isfinite(least) or least > 0 and (not alive.all() or (sums < 1 - 1e-9).any()):
+    if not alive.any() or not np.isfinite(least) or least > 0 and (not alive.all() or e.sums[0] < 1 - 1e-9):
         return np.zeros(alive.size)                                     # where something ends, a constant gain does not last
     with np.errstate(over="ignore"):
         v = np.where(alive, least / (1 - e.gamma), 0.0)
     return v if np.isfinite(v).all() else np.zeros(alive.size)
+
+
+def from_backups(m, e, step, *, tol, method, v=None, limit=1_000_000):
+    """Step until the bounds are tol apart, or come no closer.
+
+    step     (v, T v, pairs greedy for v, width of the bounds at v) -> the next v; all (S,), and v[s] = 0 stays so in terminal states
+    limit    steps at most; a limit reached is `converged=False` with valid bounds
+    """
+    v = start(e) if v is None else v
+    history, since, closest, smallest = [], 0, (np.inf, None), np.inf
+    while True:
+        Tv, pairs = bellman.backup(e, v)
+        width, change = bounds.width(e, v, Tv)
+        history.append(width)
+        since = 0 if width < closest[0] or change < smallest else since + 1
+        smallest = min(smallest, change)
+        if width < closest[0] or closest[1] is None:
+            closest = (width, (v, Tv, pairs))
+        if closest[0] <= tol or since >= PATIENCE or len(history) >= limit or not np.isfinite(width):
+            break
+        v = step(v, Tv, pairs, width)
+    v, Tv, pairs = closest[1]
+    lower, upper = bounds.around(e, v, Tv, Tv)
+    return _finish(m, e, lower, upper, pairs, tol, history, len(history), method)
 
 
 def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
@@ -55,6 +80,9 @@ def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
             if closest[0] <= tol or stalled >= checks or iterations >= limit or not np.isfinite(change):
                 break
             worth, since = (change / 2 if change > 0 else 0.0), 0
-    lower, upper, pairs = closest[1]
+    return _finish(m, e, *closest[1], tol, history, iterations, method)
+
+
+def _finish(m, e, lower, upper, pairs, tol, history, iterations, method):
     return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
                   criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)

@@ -1,7 +1,9 @@
 """What every planner returns."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Callable
 
 import numpy as np
 
@@ -16,7 +18,7 @@ class Solution:
 
     v            (S,) (criterion "total": inf or -inf where the sum is infinite; bounds alike) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
-    q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A)
+    q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
     policy       (S,) actions, -1 in terminal states;   (T, S)
     converged    True if upper - lower <= tol everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
@@ -29,7 +31,7 @@ class Solution:
     v: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
-    q: np.ndarray
+    q_of: Callable = field(repr=False, compare=False)                  # v -> q
     policy: np.ndarray
     converged: bool
     iterations: int
@@ -39,6 +41,14 @@ class Solution:
     history: np.ndarray | None = None
     gain: np.ndarray | None = None
     bias: np.ndarray | None = None
+
+    @cached_property
+    def q(self):
+        with np.errstate(invalid="ignore"):
+            return self.q_of(self.v)
+
+    def __getstate__(self):                                            # to be pickled: with q instead of the way to it
+        return {**{name: value for name, value in self.__dict__.items() if name != "q_of"}, "q": self.q}
 
     @property
     def width(self):
@@ -51,19 +61,19 @@ def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, hi
     """Midpoint, convergence, and the warning that goes with its absence.   q_of: v -> q"""
     with np.errstate(invalid="ignore"):
         # where a number overflowed, nothing is known
-        lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
-        # the subtractions and additions that made the bounds rounded once more
-        lower, upper = np.where(lower < upper, np.nextafter(lower, -np.inf), lower), np.where(lower < upper, np.nextafter(upper, np.inf), upper)
-        known = lower == upper                                         # both may be the same infinity: that is an answer
-        v = np.where(known, lower, lower + (upper - lower) / 2)
+        for bound, nothing in ((lower, -np.inf), (upper, np.inf)):
+            if np.isnan(bound).any():
+                bound[np.isnan(bound)] = nothing
+        # the subtractions and additions that made the bounds rounded once more; where both are the same infinity, or proved equal, that is an answer
+        known = lower == upper
+        lower, upper = np.where(known, lower, np.nextafter(lower, -np.inf)), np.where(known, upper, np.nextafter(upper, np.inf))
         width = np.where(known, 0.0, upper - lower)
-    v = np.where(np.isfinite(v) | known, v, 0.0)                       # one of the bounds is infinite
+        v = np.where(known, lower, lower + width / 2)
+    v[~(np.isfinite(v) | known)] = 0.0                                 # one of the bounds is infinite
     widest = float(np.max(width, initial=0.0))
     converged = bool(widest <= tol)
     if not converged:
         warnings.warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, tol is {tol:.3g}; the bounds are valid",
                       ConvergenceWarning, stacklevel=4)
-    with np.errstate(invalid="ignore"):
-        q = q_of(v)
-    return Solution(v, lower, upper, q, policy, converged, int(iterations), method, criterion, tol,
+    return Solution(v, lower, upper, q_of, policy, converged, int(iterations), method, criterion, tol,
                     None if history is None else np.asarray(history, dtype=float))

@@ -7,17 +7,17 @@ import inspect
 from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
 
-from .. import graph
 from ..evaluation import check_terminal_values
 from ..model import _state_set, check_model
 from .anderson import anderson
 from .backward_induction import backward_induction
+from .choose import choose
 from .enumerate_policies import enumerate_policies
 from .gauss_seidel import gauss_seidel
 from .linear_programming import linear_programming
 from .linear_programming_dual import linear_programming_dual
+from .modified_gauss_seidel import modified_gauss_seidel
 from .modified_policy_iteration import modified_policy_iteration
 from .policy_iteration import policy_iteration
 from .policy_iteration_dense import policy_iteration_dense
@@ -29,19 +29,16 @@ from .prioritized_sweeping import prioritized_sweeping
 from .topological import topological
 from .value_iteration import value_iteration
 
-METHODS = {                                  # criterion -> method -> planner; the first method is what "auto" takes
+METHODS = {                                  # criterion -> method -> planner; the first method is what "auto" takes; discounted: choose.py
     "discounted": {"policy_iteration": policy_iteration, "policy_iteration_dense": policy_iteration_dense, "policy_iteration_sparse": policy_iteration_sparse,
                    "policy_iteration_krylov": policy_iteration_krylov, "modified_policy_iteration": modified_policy_iteration,
-                   "value_iteration": value_iteration, "gauss_seidel": gauss_seidel, "prioritized_sweeping": prioritized_sweeping,
+                   "value_iteration": value_iteration, "gauss_seidel": gauss_seidel, "modified_gauss_seidel": modified_gauss_seidel, "prioritized_sweeping": prioritized_sweeping,
                    "topological": topological, "anderson": anderson, "linear_programming": linear_programming,
                    "linear_programming_dual": linear_programming_dual, "enumerate_policies": enumerate_policies},
     "total": {"policy_iteration": policy_iteration_total, "value_iteration": value_iteration, "enumerate_policies": enumerate_policies},
     "finite_horizon": {"backward_induction": backward_induction},
     "average": {"policy_iteration": policy_iteration_multichain},
 }
-POLICY_ITERATION_UP_TO = 2000                # states: below, LU factors cost less than sweeps
-DENSE = 400                                  # states: up to here a dense LU is cheaper than looking
-FAR = 8                                      # a process is far across if its breadth-first depth exceeds this many times log2 S
 
 
 def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=False, method="auto", tol=1e-8, max_iterations=None):
@@ -108,32 +105,8 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     if not minimize:
         return methods[method](m, e, **options)
     s = methods[method](m, e._replace(r=-e.r), **options)               # min of costs = -max of rewards
-    mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "q", "gain", "bias")}
-    return replace(s, lower=0 - s.upper, upper=0 - s.lower, **mirrored)
-
-
-def choose(e):
-    """The method that "auto" takes for the discounted criterion, by probing the process; each case is a row of `python -m benchmarks mdp`.
-
-    few states                         policy_iteration, unless the matrix is full
-    far across (grids, queues)         gauss_seidel: ordered sweeps carry news through in one go
-    everything near everything         modified_policy_iteration: a random process mixes in a few steps
-    """
-    S = e.pair_ptr.size - 1
-    if S > DENSE and 20 * e.P.nnz > e.r.size * S:
-        return "modified_policy_iteration"                              # a full matrix mixes in a few steps, and its LU factors cost S**3
-    if S <= POLICY_ITERATION_UP_TO:
-        return "policy_iteration"
-    return "gauss_seidel" if depth(e) > FAR * np.log2(S) else "modified_policy_iteration"
-
-
-def depth(e):
-    """The number of breadth-first layers, backwards along the arrows, from the state that most arrows enter."""
-    S = e.pair_ptr.size - 1
-    source = np.zeros(S, bool)
-    source[np.bincount(e.P.indices, minlength=S).argmax()] = True
-    chain = sp.csr_matrix((np.ones(e.P.nnz, np.int8), e.P.indices, e.P.indptr[e.pair_ptr]), shape=(S, S))      # the pairs of a state lie together
-    return graph.layers(chain, source)
+    mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "gain", "bias")}
+    return replace(s, lower=0 - s.upper, upper=0 - s.lower, q_of=lambda _: 0 - s.q, **mirrored)
 
 
 def check_goal(m, goal):
