@@ -166,6 +166,40 @@ def _spatial_scan_backward():
     return (gemm, scratch, *back, x, gates, c, states, _normal(*y.shape), *filled.values()), lambda _: filled
 
 
+K, SCALES, P = 32, 4, 512                              # components, scales and rows of a block of the MCGSM
+
+
+def _mcgsm_mix():
+    """Log weights of every component and scale."""
+    joint, gate = np.empty((2, K, SCALES, P), np.float32)
+    return (_normal(K, SCALES), np.exp(_normal(K, SCALES)), _normal(K, SCALES), _normal(K, P)**2, _normal(K, P)**2, joint, gate), lambda _: {"joint": joint, "gate": gate}
+
+
+def _mcgsm_shares():
+    """Made to sum to one; called again on shares, which takes the same time."""
+    shares, log_sum = _normal(K, SCALES, P), np.empty(P, np.float32)
+    return (shares, log_sum), lambda _: {"shares": shares, "log sum": log_sum}
+
+
+def _mcgsm_backward():
+    """And back; called again, it adds."""
+    shares, sums, energies = np.abs(_normal(2, K, SCALES, P)) / 100, np.zeros((3, K, SCALES), np.float32), np.zeros((2, K, P), np.float32)
+    return (_normal(P), np.exp(_normal(K, SCALES)), _normal(K, P)**2, _normal(K, P)**2, *shares, *sums, *energies), lambda _: {"sums": sums, "energies": energies}
+
+
+def _mcgsm_sum():
+    return (_normal(P),), lambda result: {"sum": np.array([result])}
+
+
+def _leaves():
+    """256 leaves on an image of 64 x 64; called again, all but the first call find the pixels taken, and still go over every disc."""
+    from npixel.data import dead_leaves
+
+    rng = np.random.default_rng(0)
+    image, bare = np.zeros((64, 64, 1), np.uint8), np.ones((64, 64), bool)
+    return (image, bare, *dead_leaves.discs(256, 64, 64, rng, 2.0, 16.0), rng.integers(0, 200, (256, 1), dtype=np.uint8)), lambda _: {"image": image.astype(np.float32)}
+
+
 def _normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
 
@@ -175,7 +209,8 @@ SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 
 
 CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
          "spatial cell": _spatial_cell, "spatial cell backward": _spatial_cell_backward,
-         "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward, "gate": _gate, "gate backward": _gate_backward, "elus": _elus, "elus backward": _elus_backward,
+         "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward, "gate": _gate, "gate backward": _gate_backward,
+         "mcgsm mix": _mcgsm_mix, "mcgsm shares": _mcgsm_shares, "mcgsm backward": _mcgsm_backward, "mcgsm sum": _mcgsm_sum, "leaves": _leaves, "elus": _elus, "elus backward": _elus_backward,
          **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
          **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
 
@@ -251,6 +286,10 @@ ROWS = (
       for way in ("", " backward")),
     *(_alone(f"npixel.layers.spatial_lstm._scan{way.replace(' ', '_')}", f"spatial_lstm scan{way}", f"2 x {H} x {W} x 12 -> {D}", tolerance=1e-4, environment=OFF)
       for way in ("", " backward")),
+    *(_alone(f"npixel.losses.mcgsm.{name}", case, f"{K} x {SCALES} x {P}", tolerance=1e-4, environment={})
+      for name, case in (("_mix", "mcgsm mix"), ("_to_shares", "mcgsm shares"), ("_mix_backward", "mcgsm backward"))),
+    _alone("npixel.losses.mcgsm._sum", "mcgsm sum", f"{P}", tolerance=1e-4, environment={}),
+    _alone("npixel.data.dead_leaves._lay", "leaves", "256 discs on 64 x 64", environment={}),
     _alone("mdp.planning.value_iteration._sweep", "sweep", f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
            quick=True),
 )
