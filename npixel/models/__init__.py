@@ -17,6 +17,9 @@ and, where a model needs them,
     init_images(n)                                      which of n images that batch is; without it all
     encode(images, levels, dtype)                       levels as the numbers the network sees, in place of model.encode
 
+ride is a density of real numbers, for density.py: its networks take a canvas, an image and its border, and in place of `loss` it has log_density,
+log_density_backward and draw, which take the params, since the mixture at its end has weights.
+
 x is an encoded image (N, H, W, C); outputs are logits, (N, H, W, C) for two levels and (N, H, W, C, L) for more, or what
 the model's own loss reads: (N, H, W, numbers) for all colours of a pixel together, and then draws(C) is [slice(None)].
 """
