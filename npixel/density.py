@@ -18,12 +18,11 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.optimize import minimize
 
 from . import sampling
-from .losses import mcgsm
 from .model import Model, _array, _is_count
 from .models import ride
+from .optimizers import lbfgs
 
 DENSITIES = {"ride": ride}
 CHUNK = 2**15                                          # pixels whose mixtures are computed at a time
@@ -124,39 +123,24 @@ class Density(Model):
         return f"{nats:.4g} nats/pixel, {-nats / math.log(2):.4g} bits/pixel of density at scale [0, 1)"
 
     def refine(self, images, evaluations):
-        """The MCGSM alone, fitted to images by L-BFGS (Liu and Nocedal 1989, SciPy's) from where it is; a new dict of params, the LSTMs' as they are.
+        """The MCGSM alone, fitted to images by L-BFGS from where it is; a new dict of params, the LSTMs' as they are.
 
         images        (N, H, W, C) floats
         evaluations   most evaluations of the likelihood and its gradient
-
-        What L-BFGS went through last may be worse in float32 by a little; the best point is returned.
         """
         canvas = self.canvas(self.check_images(images))
         outputs = np.concatenate([self.module.forward(self.params, canvas[n:n + 64], self.config, keep=False)[0] for n in range(0, len(canvas), 64)])
         rows, pixels = outputs.reshape(-1, outputs.shape[-1]), self.inside(canvas).reshape(-1, canvas.shape[-1])
-        old, made = self.params["mcgsm"], []
 
-        def unpack(vector):
-            parts = np.split(vector, np.cumsum([array.size for array in old])[:-1])
-            return mcgsm.Weights(*(part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, old)))
-
-        def objective(vector):
-            weights, total, gradient = unpack(vector), 0.0, 0.0
+        def nll_and_grads(weights):
+            nll, grads, params = 0.0, None, self.params | {"mcgsm": weights}
             for p in range(0, len(rows), CHUNK):
-                log_p, cache = self.module.log_density(self.params | {"mcgsm": weights}, rows[p:p + CHUNK], pixels[p:p + CHUNK])
-                dw = self.module.log_density_backward(np.full(len(log_p), -1 / len(rows)), cache)[1]
-                total, gradient = total - log_p.sum() / len(rows), gradient + np.concatenate([d.reshape(-1).astype(np.float64) for d in dw])
-            value = total if np.isfinite(total) and np.isfinite(gradient).all() else np.inf
-            if not made or value < min(made):
-                best[:] = [vector.copy()]
-            made.append(value)
-            return (value, gradient) if np.isfinite(value) else (1e10, np.zeros_like(vector))
+                log_p, cache = self.module.log_density(params, rows[p:p + CHUNK], pixels[p:p + CHUNK])
+                _, dw = self.module.log_density_backward(np.full(len(log_p), -1 / len(rows)), cache)
+                nll, grads = nll - log_p.sum() / len(rows), [g + d for g, d in zip(grads, dw)] if p else dw
+            return nll, grads
 
-        best = []
-        first = np.concatenate([array.reshape(-1).astype(np.float64) for array in old])
-        # SciPy looks at maxfun between iterations only
-        minimize(objective, first, jac=True, method="L-BFGS-B", options={"maxfun": evaluations, "maxiter": evaluations, "maxcor": 20})
-        return self.params | {"mcgsm": unpack(best[0])}
+        return self.params | {"mcgsm": lbfgs.fit(nll_and_grads, self.params["mcgsm"], evaluations=evaluations)}
 
     # generation
 

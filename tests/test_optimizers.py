@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from npixel.optimizers import adam, averaging, clipping, rmsprop, schedules, sgd, walk
+from npixel.optimizers import adam, averaging, clipping, lbfgs, rmsprop, schedules, sgd, walk
 
 
 class Weights(NamedTuple):
@@ -381,3 +381,42 @@ def test_examples_in_docstrings(module):
 def test_rules_share_one_form(module):
     names = list(inspect.signature(module.update).parameters)
     assert names[:5] == ["params", "grads", "state", "step", "lr"] and list(inspect.signature(module.init).parameters) == ["params"]
+
+
+class Pair(NamedTuple):
+    a: np.ndarray
+    b: np.ndarray
+
+
+def quadratic(weights):
+    """Σ (a - 2)² + 10 Σ (b + 1)², and its gradients."""
+    return ((weights.a - 2)**2).sum() + 10 * ((weights.b + 1)**2).sum(), (2 * (weights.a - 2), 20 * (weights.b + 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lbfgs_finds_the_minimum_and_keeps_shapes_and_dtypes(dtype):
+    start = Pair(np.zeros((2, 3), dtype), np.zeros(4, dtype))
+    found = lbfgs.fit(quadratic, start, evaluations=50)
+    assert isinstance(found, Pair) and all(new.dtype == dtype and new.shape == old.shape for new, old in zip(found, start))
+    assert np.abs(found.a - 2).max() < 1e-3 and np.abs(found.b + 1).max() < 1e-3 and not start.a.any()
+
+
+@pytest.mark.parametrize("evaluations", [1, 2, 3])
+def test_lbfgs_asks_no_more_often_than_it_may_and_returns_the_best_it_saw(evaluations):
+    seen = []
+
+    def bumpy(weights):
+        value, gradients = quadratic(weights)
+        seen.append((value if len(seen) % 2 == 0 else math.nan, weights))
+        return seen[-1][0], gradients
+
+    start = Pair(np.zeros((2, 3)), np.zeros(4))
+    found = lbfgs.fit(bumpy, start, evaluations=evaluations)
+    assert len(seen) <= evaluations
+    best = min((value for value, _ in seen if not math.isnan(value)))
+    assert quadratic(found)[0] == best
+
+
+def test_lbfgs_leaves_weights_alone_where_nothing_is_finite():
+    start = Pair(np.ones((2, 3)), np.ones(4))
+    assert lbfgs.fit(lambda weights: (math.nan, weights), start, evaluations=3) is start

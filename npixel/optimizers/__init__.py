@@ -9,6 +9,7 @@
     clipping.py    gradients that are too long, or not finite
     averaging.py   a running mean of the weights, for evaluation
     schedules.py   the learning rate, a function of the step alone
+    lbfgs.py       no rule of this form: a whole minimisation of one function, for a layer alone
 
 `step` counts from 0: the number of updates already made. A rule has no memory but params, state and step, so a run that is
 saved with them goes on as if it had never stopped. `walk.py` is what all of them use to go through the arrays.
