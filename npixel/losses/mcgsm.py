@@ -124,18 +124,18 @@ def draw(h, eta, alpha, w, b, A, L, mu, /, *, uniforms):
     other uniforms become normal numbers z, and y = A_k h + μ_k + exp(-α_ks / 2) L_k⁻ᵀ z. One uniform per number, and no search.
     """
     K, D, M = A.shape
-    share = _gate(h, eta, alpha, w, b).reshape(*h.shape[:-1], -1).astype(np.float64)                         # (..., K S)
-    above = np.cumsum(share, axis=-1)
-    above /= above[..., -1:]
-    chosen = (above <= uniforms[..., :1]).sum(axis=-1)                                                       # (...)
-    pick = lambda table: np.take_along_axis(table, chosen[..., None], axis=-1)
-    inside = uniforms.astype(np.float64)
-    inside[..., :1] = 1 - (pick(above) - uniforms[..., :1]) / (pick(above) - np.where(chosen[..., None], pick(np.roll(above, 1, axis=-1)), 0))
-    z = ndtri(np.clip(inside, 2.0**-54, 1 - 2.0**-53))                                                       # (..., D)
+    rows, u = h.reshape(-1, M), uniforms.reshape(-1, D).astype(np.float64)
+    above = np.zeros((len(rows), 1 + eta.size))                            # (P, 1 + K S): where each share begins, and the end
+    np.cumsum(_gate(rows, eta, alpha, w, b).reshape(len(rows), -1), axis=1, out=above[:, 1:])
+    above /= above[:, -1:]
+    row, chosen = np.arange(len(rows)), (above[:, 1:] <= u[:, :1]).sum(axis=1)
+    u[:, 0] = (u[:, 0] - above[row, chosen]) / (above[row, chosen + 1] - above[row, chosen])
+    z = ndtri(np.clip(u, 2.0**-54, 1 - 2.0**-53))                          # (P, D)
     k, scale = np.divmod(chosen, eta.shape[1])
-    noise = np.linalg.solve(lower(L, D).astype(np.float64).swapaxes(1, 2)[k], z[..., None])[..., 0]         # L_k⁻ᵀ z
-    y = np.einsum("...dm,...m->...d", A[k], h) + np.exp(-0.5 * alpha[k, scale].astype(np.float64))[..., None] * noise
-    return y + mu[k] if len(mu) else y
+    if D > 1:
+        z = np.linalg.solve(lower(L, D).astype(np.float64).swapaxes(1, 2)[k], z[:, :, None])[:, :, 0]       # L_k⁻ᵀ z
+    y = np.einsum("pdm,pm->pd", A[k], rows) + np.exp(-0.5 * alpha[k, scale].astype(np.float64))[:, None] * z
+    return (y + mu[k] if len(mu) else y).reshape(uniforms.shape)
 
 
 # L
