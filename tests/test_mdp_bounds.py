@@ -98,6 +98,19 @@ def test_a_thousand_millionths_beside_the_truth_would_be_seen():
                     check(m, criterion, tol=1e-10, limit=10_000, solve=faulty, **options)
 
 
+@pytest.mark.parametrize("method", METHODS["discounted"])
+def test_a_sweep_that_comes_within_tol_by_a_hair_is_not_where_it_stops(method):
+    """Values of thousands beside zero: the last rounding outwards, an ulp of the largest, must not push the bounds beyond tol again."""
+    m = mdp.MDP.from_dict({0: {0: [("3/8", 0, 2), ("3/16", 0, 5), ("7/16", 0, 4)]}, 1: {}, 2: {0: [("5/12", 3, -4), ("7/12", 1, 1)], 1: [(1, 0, -4)]},
+                           3: {0: [(1, 0, 0)], 1: [("5/14", 0, -6), ("3/14", 4, 2), ("3/7", 3, -2)]}, 4: {0: [(1, 4, 0)], 1: [("9/16", 2, 1), ("7/16", 0, "3/2")]}}, "999/1000")
+    exact = mdp.solve_exact(m, minimize=True).v
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", mdp.ConvergenceWarning)
+        for tol in (9.9e-8, 1e-7, 1.02e-7):                              # the second is how it was found: 1.0000000004e-7
+            f = mdp.solve(m, method=method, tol=tol, minimize=True)
+            assert f.converged and not lies(f, exact, tol)
+
+
 @pytest.mark.parametrize("N", [20, 60])
 def test_haddad_and_monmege_are_bracketed_by_every_method_that_answers(N):
     """3 * 2**(N-1) - 2 steps; at 60 other solvers return -2e16. Bounds so far apart are no answer, and say so."""

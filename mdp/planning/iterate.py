@@ -47,7 +47,7 @@ def from_backups(m, e, step, *, tol, method, v=None, limit=1_000_000):
         smallest = min(smallest, change)
         if width < closest[0] or closest[1] is None:
             closest = (width, (v, Tv, pairs))
-        if closest[0] <= tol or since >= PATIENCE or len(history) >= limit or not np.isfinite(width):
+        if _within(closest[0], tol, Tv) or since >= PATIENCE or len(history) >= limit or not np.isfinite(width):
             break
         v = step(v, Tv, pairs, width)
     v, Tv, pairs = closest[1]
@@ -77,10 +77,15 @@ def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
             stalled = stalled + 1 if not width < closest[0] else 0
             if width < closest[0] or closest[1] is None:
                 closest = (width, found)
-            if closest[0] <= tol or stalled >= checks or iterations >= limit or not np.isfinite(change):
+            if _within(closest[0], tol, v) or stalled >= checks or iterations >= limit or not np.isfinite(change):
                 break
             worth, since = (change / 2 if change > 0 else 0.0), 0
     return _finish(m, e, *closest[1], tol, history, iterations, method)
+
+
+def _within(width, tol, v):
+    """True if bounds near v, about `width` apart, are no more than tol apart when bounds.around and finish have rounded them outwards."""
+    return width <= tol and bool(width + 24 * np.spacing(np.abs(v).max(initial=0.0)) <= tol)
 
 
 def _finish(m, e, lower, upper, pairs, tol, history, iterations, method):
