@@ -177,6 +177,8 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
                 minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
                 data=data.digest(), valid_data=valid and valid.digest(),
                 refine=_refinement(refine))
+    if make["refine"] and not (hasattr(model, "refine") and hasattr(data, "for_refining")):
+        raise ValueError(f"refine is for densities that train on patches.Patches, not for {model.name} on {type(images).__name__}")
     if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
         make["refine"]["evaluations"] = saved[0].refine["evaluations"]     # derived from the time, as the steps were
     if evaluate_every is not None:

@@ -379,6 +379,15 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, monkeypatch,
     assert all(np.array_equal(arrays[0][key], arrays[1][key]) for key in arrays[0] if not key.endswith("seconds"))
 
 
+@pytest.mark.parametrize("refine, words", [({"share": 1.5}, r"share of refine must be in \(0, 1\)"), ({"often": 3}, "refine has times"),
+                                           ({"times": 0}, "times of refine must be an integer")])
+def test_a_refinement_that_makes_no_sense_is_refused(refine, words):
+    with pytest.raises(ValueError, match=words):
+        fit(refine=refine)
+    with pytest.raises(ValueError, match="refine is for densities"):
+        training.fit(npixel.build("fvbn", image_shape=(2, 3, 1)), np.zeros((40, 2, 3, 1), int), steps=2, refine={}, progress=False)
+
+
 def test_minutes_are_steps_and_evaluations_that_are_stored(tmp_path):
     model, result = fit(tmp_path / "m.npz", steps=None, minutes=0.05)
     plan = result.plan
