@@ -391,7 +391,7 @@ def test_whatever_the_checker_accepts_is_true(process, minimize, goal, other, ch
     except ValueError:
         return
     action = lambda x: chance.choice([a for a in range(m.num_actions) if m.available[x, a]] or [-1])          # noqa: E731
-    for _ in range(30):
+    for _ in range(15):
         c = copy.deepcopy(s.certificate)
         for _ in range(chance.randint(1, 5)):
             x, name = chance.randrange(S), chance.choice(["infinite", "num", "rank", "tight", "layer", "return", "policy", "slack", "question"])
