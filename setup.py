@@ -9,7 +9,7 @@ EXTRAS = {
     "interop": ["safetensors", "onnx"],
     "bench": ["threadpoolctl"],
     "test": ["pytest", "hypothesis", "matplotlib", "tqdm", "pillow"],
-    "oracles": ["torch", "gymnasium"],
+    "oracles": ["torch", "gymnasium", "quantecon"],
 }
 
 setup(

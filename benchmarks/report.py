@@ -58,7 +58,7 @@ def _cells(row, measured, ceilings, verdict):
     ratio = measured.ratio
     target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}{'?' if measured.disturbed else ''}" if verdict else ""
     return (measured.name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
-            f"{measured.memory / 1e6:.0f} MB", f"{extrapolated}{ratio.median:.2f}" if ratio else "",
+            f"{measured.memory / 1e6:.0f} MB" + (f", {measured.memory / row.storage:.2f} x" if row.storage else ""), f"{extrapolated}{ratio.median:.2f}" if ratio else "",
             f"[{ratio.lower:.2f}, {ratio.upper:.2f}]{'!' if measured.disturbed else ' '}" if ratio else "", target)
 
 
@@ -132,7 +132,7 @@ def _plain_row(family, result):
     row = result.row
     return {
         "family": family.NAME, "row": row.name, "call": row.call, "shapes": row.shapes, "dtype": row.dtype, "arguments": row.arguments,
-        "flops": row.flops, "bytes": row.bytes, "images": row.images, "tolerance": row.tolerance, "note": row.note,
+        "flops": row.flops, "bytes": row.bytes, "storage": row.storage, "images": row.images, "tolerance": row.tolerance, "note": row.note,
         "failed": result.failed, "error": result.error,
         "targets": [{"against": target.against, "ratio": target.ratio, "met": met if measured else None}
                     for target, measured, met in result.verdicts()],

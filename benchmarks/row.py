@@ -61,6 +61,8 @@ class Row:
     flops: float = 0.0                                 # useful floating-point operations of one call; 0: not counted
     bytes: float = 0.0                                 # memory one call must move at least; 0: not counted
     images: int = 0                                    # images per call, where milliseconds per image mean something
+    storage: float = 0.0                               # bytes of what the call is given; 0: of no interest. Memory is then shown as a multiple of it
+    rounds: int = 0                                    # rounds A B B A, where that is fewer than usual, whatever they take; 0: as many as usual
     targets: tuple = ()
     kernels: tuple = ()                                # what this row times beside its definition: module.function, or a module for all of its kernels
     quick: bool = False                                # also part of a --quick run

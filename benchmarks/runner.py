@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from statistics import median
 
@@ -284,6 +284,8 @@ def _run(row, chosen, result, workers, effort, directory, progress):
     for measured, worker in ready:
         measured.memory = worker.memory()
         measured.calls = calibrate(worker)
+    if 0 < row.rounds < effort.rounds:
+        effort = replace(effort, rounds=row.rounds, fewest=min(row.rounds, effort.fewest))
     (ours, our_worker), *others = ready
     for measured, worker in others:
         progress(f"{row.name}: {measured.name}")

@@ -3,7 +3,7 @@
     lower <= v of the greedy policy <= v* <= upper                          bounds.py: MacQueen and Porteus, rounding included
     r(s, a) + gamma sum of P(s' | s, a) upper(s') < lower(s)                then a is not optimal in s, whatever the exact values are
 
-Where solve_exact takes fractions, this takes three sweeps, and leaves the near-ties undecided.
+Where solve_exact takes fractions, this takes two sweeps, and leaves the near-ties undecided.
 
 MacQueen, "A test for suboptimal actions in Markovian decision problems", Operations Research 15, 1967; Puterman 1994, section 6.7.
 
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import bellman
-from ..linear import spread
 from ..model import check_model
 from . import bounds
 
@@ -45,11 +44,8 @@ def certify(m, v, *, minimize=False):
     e = e._replace(r=-e.r) if minimize else e
     v = np.where(m.terminal, 0.0, -v if minimize else v)
     lower, upper, pairs = bounds.discounted(e, v)
+    table = bellman.table(e, bellman.pair_q(e, upper), m.num_actions)
     with np.errstate(invalid="ignore"):
-        most = bellman.pair_q(e, upper)
-        most += spread(e.count) * (e.size + e.gamma * (e.P @ np.abs(upper)))
-        worse = most < lower[e.owner]
-    table = np.zeros((m.num_states, m.num_actions), bool)
-    table[e.owner, e.action] = worse
+        table = table < (lower - bounds.rounding(e, upper))[:, None]
     policy = bellman.actions(e, pairs)
     return Proof(0 - upper, 0 - lower, policy, table) if minimize else Proof(lower, upper, policy, table)
