@@ -172,7 +172,8 @@ K, SCALES, P = 32, 4, 512                              # components, scales and 
 def _mcgsm_mix():
     """Log weights of every component and scale."""
     joint, gate = np.empty((2, K, SCALES, P), np.float32)
-    return (_normal(K, SCALES), np.exp(_normal(K, SCALES)), _normal(K, SCALES), _normal(K, P)**2, _normal(K, P)**2, joint, gate), lambda _: {"joint": joint, "gate": gate}
+    constants, energies = (_normal(K, SCALES), np.exp(_normal(K, SCALES)), _normal(K, SCALES)), (_normal(K, P)**2, _normal(K, P)**2)
+    return (*constants, *energies, joint, gate), lambda _: {"joint": joint, "gate": gate}
 
 
 def _mcgsm_shares():
@@ -184,7 +185,8 @@ def _mcgsm_shares():
 def _mcgsm_backward():
     """And back; called again, it adds."""
     shares, sums, energies = np.abs(_normal(2, K, SCALES, P)) / 100, np.zeros((3, K, SCALES), np.float32), np.zeros((2, K, P), np.float32)
-    return (_normal(P), np.exp(_normal(K, SCALES)), _normal(K, P)**2, _normal(K, P)**2, *shares, *sums, *energies), lambda _: {"sums": sums, "energies": energies}
+    given = _normal(P), np.exp(_normal(K, SCALES)), _normal(K, P)**2, _normal(K, P)**2
+    return (*given, *shares, *sums, *energies), lambda _: {"sums": sums, "energies": energies}
 
 
 def _mcgsm_sum():
@@ -197,7 +199,8 @@ def _leaves():
 
     rng = np.random.default_rng(0)
     image, bare = np.zeros((64, 64, 1), np.uint8), np.ones((64, 64), bool)
-    return (image, bare, *dead_leaves.discs(256, 64, 64, rng, 2.0, 16.0), rng.integers(0, 200, (256, 1), dtype=np.uint8)), lambda _: {"image": image.astype(np.float32)}
+    discs = dead_leaves.discs(256, 64, 64, rng, 2.0, 16.0)
+    return (image, bare, *discs, rng.integers(0, 200, (256, 1), dtype=np.uint8)), lambda _: {"image": image.astype(np.float32)}
 
 
 def _normal(*shape):

@@ -77,6 +77,12 @@ class Density(Model):
         terms = [self.module.log_density(self.params, h[p:p + CHUNK], y[p:p + CHUNK])[0] for p in range(0, len(h), CHUNK)]
         return np.concatenate(terms).reshape(outputs.shape[:3])
 
+    def _beside_grey(self, shape):
+        """A canvas for images of this shape, all of it mean grey."""
+        N, H, W, C = shape
+        m = self.config.margin
+        return np.broadcast_to(self.params["whitening"].mean_y, (N, H + m, W + 2 * m, C)).astype(self.dtype)
+
     def scored(self, shape):
         """(H', W'): the pixels of images of this (H, W) whose density is computed."""
         m = self.config.margin if self.config.border == "given" else 0
@@ -84,14 +90,10 @@ class Density(Model):
 
     def canvas(self, images):
         """Images with the border that their neighbourhoods need, in the weights' dtype."""
-        images = images.astype(self.dtype)
         if self.config.border == "given":
-            return images
-        N, H, W, C = images.shape
-        m = self.config.margin
-        canvas = np.empty((N, H + m, W + 2 * m, C), self.dtype)
-        canvas[...] = self.params["whitening"].mean_y
-        canvas[:, m:, m:m + W] = images
+            return images.astype(self.dtype)
+        canvas = self._beside_grey(images.shape)
+        self.inside(canvas)[...] = images
         return canvas
 
     def inside(self, canvas):
@@ -176,12 +178,6 @@ class Density(Model):
         if uniforms.shape != shape or uniforms.dtype != np.float64 or not ((uniforms >= 0) & (uniforms < 1)).all():
             raise ValueError(f"uniforms must be float64 {shape} in [0, 1), are {uniforms.dtype} {uniforms.shape}")
         return uniforms
-
-    def _beside_grey(self, shape):
-        """A canvas for images of this shape, all of it mean grey."""
-        N, H, W, C = shape
-        m = self.config.margin
-        return np.broadcast_to(self.params["whitening"].mean_y, (N, H + m, W + 2 * m, C)).astype(self.dtype)
 
     def of_size(self, H, W):
         """The same weights for images of another size."""

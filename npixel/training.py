@@ -23,8 +23,8 @@ lowest negative log-likelihood of the validation images (early stopping, except 
 
 npixel.load opens the checkpoint of a run, finished or not, as a model.
 
-Densities (density.py) are trained by the same loop. Their images come from patches.py, which cuts other and larger ones as the run goes on; their loss is in nats per
-pixel; and between the parts of a run they refine some of their weights themselves (`refine`), as a step that is a function of the seed and the step like the others.
+Densities (density.py) are trained by the same loop. Their images come from patches.py, which cuts other and larger ones as the run goes on; their loss is
+in nats per pixel; and after a part of the run they refine some of their weights themselves (`refine`), which belongs to the step that ends the part.
 
 Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
 """

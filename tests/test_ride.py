@@ -99,8 +99,8 @@ def measured(model, seed=0):
     """(H, W, rows, columns) bool: did changing a number of the canvas change any bit of what a prediction is made of?"""
     rng = np.random.default_rng(seed)
     H, W, C = model.image_shape
-    canvas = model.canvas(pictures(model, 1, seed)) if model.config.border == "given" else 0.4 + 0.1 * rng.standard_normal((1, H + model.config.margin, W + 2 * model.config.margin, C))
-    rows, columns = canvas.shape[1:3]
+    rows, columns = H + model.config.margin, W + 2 * model.config.margin
+    canvas = 0.4 + 0.1 * rng.standard_normal((1, rows, columns, C))
     seen = np.zeros((H, W, rows, columns), bool)
     before = np.repeat(canvas, rows * columns, axis=0)
     for colour in range(C):
@@ -328,8 +328,9 @@ def fit(path=None, resume=False, model=None, **changes):
     model = npixel.build("ride", image_shape=d.image_shape, dtype="float64", **SMALL) if model is None else model
     if not resume:
         model.init_from_data(d.train, np.random.default_rng(0))
-    options = recipes.of("ride", steps=12) | {"batch": 6, "valid_size": 5, "evaluate_every": 3, "keep": "best", "refine": {"times": 4, "pixels": 2000, "evaluations": 4}}
-    result = training.fit(model, Patches(d.train, 256), valid_images=Patches(d.valid, 256), checkpoint=path, resume=resume, progress=False, **(options | changes))
+    options = recipes.of("ride", steps=12) | {"batch": 6, "valid_size": 5, "evaluate_every": 3, "keep": "best", "checkpoint": path, "resume": resume,
+                                              "progress": False, "refine": {"times": 4, "pixels": 2000, "evaluations": 4}}
+    result = training.fit(model, Patches(d.train, 256), valid_images=Patches(d.valid, 256), **(options | changes))
     return model, result
 
 
@@ -452,7 +453,8 @@ def test_the_life_of_a_density_on_the_command_line(tmp_path, call):
     assert found["log_density_bits_per_pixel"] == pytest.approx(log_p.mean() / (22 * 24) / math.log(2), rel=1e-12)
     assert found["bits_per_dim"] == pytest.approx(8 - found["log_density_bits_per_pixel"], rel=1e-12)
     status, out, _ = call("evaluate", path, "--data", TEXT, "--ensemble", "--json")
-    assert status == 0 and json.loads(out)["scored"] == 20 * 24 and json.loads(out)["nats"] == pytest.approx(evaluation.evaluate_density(model, d, ensemble=True)["nats"])
+    assert status == 0 and json.loads(out)["scored"] == 20 * 24
+    assert json.loads(out)["nats"] == pytest.approx(evaluation.evaluate_density(model, d, ensemble=True)["nats"])
     assert "bits per pixel of log-density at scale [0, 1)" in call("evaluate", path, "--data", TEXT)[1]
     assert call("sample", path, "-n", 2, "--size", "6x7", "--seed", 3, "--out", tmp_path / "s.npz")[0] == 0
     with np.load(tmp_path / "s.npz") as arrays:

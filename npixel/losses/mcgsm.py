@@ -4,15 +4,15 @@
     expert_ks = ½ D α_ks + log |det L_k| - ½ D log 2π - ½ exp(α_ks) e_k    e_k = |L_kᵀ (y - A_k h - μ_k)|²
     log p(y | h) = log Σ_ks exp(gate_ks + expert_ks) - log Σ_ks exp(gate_ks)
 
-A component k has a linear prediction A_k h and one shape of noise, L_k L_kᵀ; its S scales exp(α_ks) make heavy tails. Which one it is depends on h through
-F squared features, which all components share. Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, section 2.2; Theis, Hosseini, Bethge,
-"Mixtures of Conditional Gaussian Scale Mixtures Applied to Multiscale Image Representations", 2012. The authors' program can also add exp(α_ks) l_kᵀ h
-to the gates, zero by default: left out here.
+A component k has a linear prediction A_k h and one shape of noise, L_k L_kᵀ; its S scales exp(α_ks) make heavy tails. Which one it is depends on h
+through F squared features, which all components share. Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, section 2.2; Theis,
+Hosseini, Bethge, "Mixtures of Conditional Gaussian Scale Mixtures Applied to Multiscale Image Representations", 2012. The authors' program can also add
+exp(α_ks) l_kᵀ h to the gates, zero by default: left out here.
 
-L_k is lower triangular with 1 in its first place, since α holds the scale: L stores what is left, row by row. μ is optional, an array without rows if there is none
-(the authors keep it at zero). Numbers: 2 K S + K F + M F + K D M + K (D (D + 1) / 2 - 1), and K D more with μ.
+L_k is lower triangular with 1 in its first place, since α holds the scale: L stores what is left, row by row. μ is optional, an array without rows
+if there is none (the authors keep it at zero). Numbers: 2 K S + K F + M F + K D M + K (D (D + 1) / 2 - 1), and K D more with μ.
 
-log p is in nats, a density: in other units of y it differs by the logarithm of the ratio. What is wrong in many programs, and what tests plant here: w not squared,
+log p is in nats, a density: in other units of y it differs by the logarithm of the ratio. What goes wrong, and what tests plant here: w not squared,
 exp(α) missing in the gate, the determinant forgotten.
 
 Read first: discretized_logistic_mixture.py.  Read next: npixel/whitening.py, models/ride.py.
@@ -256,7 +256,7 @@ def _mix(eta, beta, constant, q, e, joint, gate):
 
 
 def _mix_backward_numpy(g, beta, q, e, joint, gate, deta, total, energy, dq, de):
-    """Under a cotangent g (P,) of log Σ joint - log Σ gate: sums over rows added to deta, total and energy (K, S), and what q and e (K, P) get, added to dq and de."""
+    """Under a cotangent g (P,) of log Σ joint - log Σ gate: sums over rows are added to deta, total and energy (K, S), gradients to dq and de (K, P)."""
     more = g * (joint - gate)                                              # (K, S, P)
     shares = g * joint
     deta += more.sum(axis=2)

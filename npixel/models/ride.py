@@ -4,21 +4,21 @@
     h_rc  = spatial LSTM layers over x                                             without a layer h = x: the MCGSM alone
     log p(image) = Σ_rc log p(y_rc | h_rc) + log |det dy / d pixel|                the whitened pixel y under an MCGSM
 
-Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, sections 2.3 and 3; sizes as in the authors' program: 64 hidden, 32 components,
-4 scales, 32 features. All colours of a pixel are predicted together, from neighbourhoods without the pixel itself.
+Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, sections 2.3 and 3; sizes as in the authors' program: 64 hidden,
+32 components, 4 scales, 32 features. All colours of a pixel are predicted together, from neighbourhoods without the pixel itself.
 
-Units. Pixels are real numbers of scale [0, 1): an integer image of L levels becomes (v + u) / L, u uniform in [0, 1). A density in nats of that scale; at the scale [0, L)
-it is less by log L for each colour of each pixel, and its mean is then a lower bound of the log-probability of the integer image.
+Units. Pixels are real numbers of scale [0, 1): an integer image of L levels becomes (v + u) / L, u uniform in [0, 1). The density is in nats at that
+scale; at the scale [0, L) it is less by log L for each colour of each pixel, and its mean is then a lower bound of the integer image's log-probability.
 
 The border. What is left of, right of and above an image the neighbourhoods see too. Two choices, `border`:
-    "given"     the first K // 2 rows, and as many columns on the left and on the right, are given: the density of what is inside, given them. For patches of
-                larger pictures, as the authors train and test on photographs                                          (the default)
+    "given"     the first K // 2 rows, and as many columns on the left and on the right, are given: the density of what is inside, given them.
+                For patches of larger pictures, as the authors train and test on photographs                           (the default)
     "padded"    the mean grey stands there: the density of the whole image
 So networks here take a *canvas* (N, H + m, W + 2m, C), m = K // 2, and predict its H x W inside. Outside the inside the LSTM's states are zero.
 
 What a prediction at (r, c) sees of the canvas: the rows above, columns <= c + m, and the pixels to its left in its own row; without a layer, its neighbourhood alone.
 
-With one component, one scale and no layer it is the linear-Gaussian predictor, which whitening has found already: `init_from_data` leaves nothing to train.
+With one component, one scale and no layer it is the linear-Gaussian predictor, which whitening has found already: nothing is left to train.
 
 Read first: layers/spatial_lstm.py, losses/mcgsm.py, whitening.py.  Read next: density.py, patches.py.
 """
