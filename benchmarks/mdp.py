@@ -323,7 +323,7 @@ ROWS = (
     _against_quantecon("garnet 1e5 gamma 0.99", "garnet", (100_000, 4, 5, 0.99), 1.0, quick=True),
     _against_quantecon("garnet 1e5 gamma 0.999", "garnet", (100_000, 4, 5, 0.999), 1.0),
     _against_quantecon("queues 1e5 gamma 0.99", "queues", (4, 17, 0.99), 1.0),
-    _against_quantecon("queues 1e5 gamma 0.999", "queues", (4, 17, 0.999), 1.0, rounds=3),
+    _against_quantecon("queues 1e5 gamma 0.999", "queues", (4, 17, 0.999), 1.0, rounds=3, note="policies mix slowly here: hundreds of sweeps of each"),
     _against_quantecon("dense 2000 gamma 0.99", "dense", (2000, 10, 0.99), 1 / 1.2, note="both multiply a full matrix of 320 MB a few times"),
     Row(name="policy iteration, grid 100", call="mdp.solve(method=\"policy_iteration\")", shapes="grid(100, 0.99)", dtype="float64", tolerance=1e-5,
         arguments={"model": "grid", "arguments": (100, 0.99)},
