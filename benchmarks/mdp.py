@@ -245,7 +245,8 @@ def kernel_call(name, arguments, which):
     importlib.import_module(name.rsplit(".", 1)[0])
     pair = next(pair for pair in PAIRS if pair.name == name)
     e = grid(*arguments).expected
-    v, S, K = iterate.start(e), e.P.shape[1], e.r.size
+    S, K = e.P.shape[1], e.r.size
+    v = iterate.start(e) + np.random.default_rng(0).standard_normal(S)           # so that no two actions tie but equal ones
     ptr, row, column, p, r = e.pair_ptr, *e.rows, e.r
     owner = np.repeat(e.owner, np.diff(e.P.indptr))
     before = sp.csr_matrix((np.ones(owner.size), (e.P.indices, owner)), shape=(S, S))
