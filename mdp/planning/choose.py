@@ -2,11 +2,9 @@
 
     few states                        policy_iteration: LU factors cost less than sweeps; unless the matrix is full
     everything near everything        modified_policy_iteration: a random process mixes in a few steps
-    news from everywhere (queues)     modified_policy_iteration: no order of the states serves all of it
-    far across, news from few (grids) modified_gauss_seidel: ordered sweeps carry news through in one go
+    far across (grids, queues)        modified_gauss_seidel: ordered sweeps carry news through in one go
 
-Far or near is told by the number of steps in which half of the states are reached from a few of them; news is a reward better than the least that every
-state can have, with which the pessimistic v begins. The choice is never wrong, only slow: every method has the same bounds. Each case is a row of
+Far or near is told by the number of steps in which half of the states are reached from a few of them. The choice is never wrong, only slow: every method has the same bounds. Each case is a row of
 `python -m benchmarks mdp`.
 
 Read first: solve.py.
@@ -16,12 +14,9 @@ import numpy as np
 
 from npixel.kernels import kernel
 
-from .. import bellman
-
 POLICY_ITERATION_UP_TO = 2000                # states
 DENSE = 400                                  # states: up to here a dense LU is cheaper than looking
 FULL = 1 / 20                                # of the entries: the LU factors will be full
-FEW = 0.5                                    # of the states
 FAR = 2                                      # times log2 S steps; a process with two successors for each state needs one
 
 
@@ -34,10 +29,8 @@ def choose(e):
         return "modified_policy_iteration"
     limit = int(FAR * np.log2(S))
     stride = next(j for j in range(int(0.618 * S), S + 1) if np.gcd(j, S) == 1)
-    if _steps_to_half(e.pair_ptr, *e.rows[:2], limit, stride) < limit:
-        return "modified_policy_iteration"
-    best = bellman.pair_max(e, e.r, terminal=np.inf)
-    return "modified_gauss_seidel" if np.count_nonzero(best > best.min()) <= FEW * S else "modified_policy_iteration"
+    near = _steps_to_half(e.pair_ptr, *e.rows[:2], limit, stride) < limit
+    return "modified_policy_iteration" if near else "modified_gauss_seidel"
 
 
 def _steps_to_half_numpy(pair_ptr, row, column, limit, stride):

@@ -1,13 +1,17 @@
 """Gauss-Seidel sweeps, most of them of one policy only: what modified policy iteration is to value iteration.
 
+    v <- T v, and the bounds; where T v - v is nearly the same everywhere, the rest of the series is added, were every later change alike
     one sweep over all actions, in place, in the order of gauss_seidel.py; it leaves the policy that it took
     then sweeps of that policy,   v(s) <- (r_pi(s) + gamma sum over s' != s of P_pi(s' | s) v(s')) / (1 - gamma P_pi(s | s)),   in place, in the same order
+
+The first line matters where nothing ends, as in queues: sweeps in place wear away what differs between states, but a constant that is missing everywhere
+only by the factor gamma. (Five times faster on 1e5 states of queues at gamma = .999.)
 
 A sweep of the policy reads one row for each state, and reads it in sequence: its rows are copied in the order of the sweep, loops closed, discount
 multiplied in. The process itself is copied in that order too where it is small; where it is large, the few sweeps over all actions read it
 where it lies, which costs three times as much for each, and no memory.
 
-Puterman and Shin 1978; Wingate and Seppi 2005. Differs from gauss_seidel.py in the sweeps of the policy, and from modified_policy_iteration.py in that
+Puterman and Shin 1978; MacQueen 1966; Wingate and Seppi 2005. Differs from gauss_seidel.py in the sweeps of the policy, and from modified_policy_iteration.py in that
 they work in place, in an order.
 
 Read first: gauss_seidel.py, modified_policy_iteration.py.
@@ -22,6 +26,7 @@ from .gauss_seidel import outward, renumbered
 
 SWEEPS = 50                                  # of one policy, at most
 ENOUGH = 0.03                                # of the largest change in the sweep over all actions
+ALIKE = 0.5                                  # changes: their mean distance from their mean, as a part of it
 COPIED = 4_000_000                           # entries of P: above, no copy is made
 
 
@@ -35,11 +40,17 @@ def modified_gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
         arrays, visit = renumbered(e, order), np.arange(v.size, dtype=np.int32)
     place = np.empty(v.size, np.int32)
     place[visit] = np.arange(v.size, dtype=np.int32)
-    x = v[order] if copied else v                                        # numbered as `arrays` are
+    x = np.empty_like(v)                                                 # numbered as `arrays` are
     pairs = np.empty(v.size, np.int32 if e.r.size < 2**31 else np.int64)
     chain = []                                                           # its arrays, used again by every policy that fits
+    lasts = iterate.lasts(e)
 
-    def sweep(v):
+    def step(v, Tv, greedy, width):
+        change = Tv - v
+        mean = float(change.mean())
+        if lasts and np.abs(change - mean).mean() < ALIKE * abs(mean):
+            Tv = Tv + e.gamma / (1 - e.gamma) * mean
+        x[:] = Tv[order] if copied else Tv
         change = _sweep(x, visit, *arrays, e.gamma, pairs)
         size = _size(pairs, arrays[1])
         if not chain or chain[1].size < size:
@@ -47,12 +58,10 @@ def modified_gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
         _close(visit, place, pairs, *arrays[1:], e.gamma, *chain)
         y = x if copied else x[visit]                                    # numbered as visited
         _settle(y, *chain, SWEEPS, ENOUGH * change)
-        if copied:
-            v[order] = y
-        else:
-            x[visit] = y
-        return v, change
-    return iterate.close_in(m, e, sweep, v=v, tol=tol, method="modified_gauss_seidel", limit=max_iterations)
+        v = np.empty_like(v)
+        v[order] = y                                                     # `order` is what was visited, whichever way it is numbered
+        return v
+    return iterate.from_backups(m, e, step, v=v, tol=tol, method="modified_gauss_seidel", limit=max_iterations)
 
 
 def _sweep_numpy(v, visit, pair_ptr, row, column, p, r, gamma, pairs):

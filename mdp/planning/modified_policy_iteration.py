@@ -25,7 +25,7 @@ ENOUGH = 0.3                                 # of the span at the first sweep, a
 
 def modified_policy_iteration(m, e, *, tol, max_iterations=1_000_000):
     """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
-    lasts = bool((e.pair_ptr[1:] > e.pair_ptr[:-1]).all()) and e.sums[0] > 1 - 1e-9         # nothing ends: a shift of v stays a shift
+    lasts = iterate.lasts(e)
 
     def evaluate(v, chain, enough):
         """Sweep v by the chain of a policy until the span of the change is `enough` times that of the first one."""
