@@ -26,7 +26,7 @@ from .optimizers import lbfgs
 
 DENSITIES = {"ride": ride}
 CHUNK = 2**15                                          # pixels whose mixtures are computed at a time
-MARGIN = 16                                            # pixels drawn around a sample and thrown away, where the border is not part of the model
+MARGIN = 40                                            # pixels drawn around a sample and thrown away, where the border is not part of the model
 
 
 def dequantise(images, levels, rng):
@@ -150,10 +150,11 @@ class Density(Model):
         """n images (n, H, W, C), float64 of scale [0, 1), which may lie outside it: nothing is clipped. One uniform per number.
 
         size      (H, W), by default those of image_shape
-        uniforms  float64 in [0, 1), in place of rng; (n, H, W, C), and with border="given" 16 rows more above and 16 columns on either side, (n, H + 16, W + 32, C)
+        uniforms  float64 in [0, 1), in place of rng; (n, H, W, C), with border="given" (n, H + 40, W + 80, C), for what is drawn around the image
         naive     a whole forward pass per pixel, the definition; else one step per pixel
 
-        With border="given" the model does not say what a border looks like: drawing begins 16 pixels outside of the image, beside mean grey, and these are dropped.
+        With border="given" the model does not say what a border looks like: drawing begins 40 pixels outside of the image, beside mean grey, and these
+        are dropped. After photographs even that may not be enough: what begins beside smooth grey stays smooth for a while, as skies do.
         """
         if not _is_count(n):
             raise ValueError(f"n must be a positive integer, not {n!r}")
