@@ -265,6 +265,7 @@ def _add_sample(verbs):
     _add_file(parser)
     parser.add_argument("-n", type=int, default=25, help="number of images (default 25)")
     parser.add_argument("--size", type=_image_shape, metavar="HxW", help="of a density: height and width (default: those of the images it was trained on)")
+    parser.add_argument("--clip", action="store_true", help="of a density: bring every number into [0, 1] as soon as it is drawn, for models that run away from there")
     _add_class(parser, "each in turn")
     _add_drawing(parser, "samples")
     parser.set_defaults(call=_sample)
@@ -276,8 +277,8 @@ def _sample(arguments):
     labels = _class(model, arguments, arguments.n, np.arange(arguments.n) % classes if classes else None)
     if model.name in npixel.DENSITIES:
         return _sample_density(model, arguments, rng, out)
-    if arguments.size is not None:
-        raise ValueError(f"--size is for densities ({', '.join(npixel.DENSITIES)}); this {model.name} draws {_shape(model.image_shape)} images")
+    if arguments.size is not None or arguments.clip:
+        raise ValueError(f"--size and --clip are for densities ({', '.join(npixel.DENSITIES)}); this {model.name} draws {_shape(model.image_shape)} images")
     began = time.perf_counter()
     images = model.sample(arguments.n, rng, naive=arguments.naive, condition=labels)
     seconds = time.perf_counter() - began
@@ -291,7 +292,7 @@ def _sample_density(model, arguments, rng, out):
     """Real-valued images: whole in an .npz, of scale [0, 1) and not clipped; a picture shows what is below 0 as black and above 1 as white."""
     size = model.image_shape[:2] if arguments.size is None else arguments.size[:2]
     began = time.perf_counter()
-    images = model.sample(arguments.n, rng, size=size, naive=arguments.naive)
+    images = model.sample(arguments.n, rng, size=size, naive=arguments.naive, limits=(0, 1) if arguments.clip else None)
     seconds = time.perf_counter() - began
     if out.suffix.lower() == ".png":
         shown = np.clip(images * 256, 0, 255).astype(np.uint8)

@@ -146,12 +146,14 @@ class Density(Model):
 
     # generation
 
-    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False):
+    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False, limits=None):
         """n images (n, H, W, C), float64 of scale [0, 1), which may lie outside it: nothing is clipped. One uniform per number.
 
         size      (H, W), by default those of image_shape
         uniforms  float64 in [0, 1), in place of rng; (n, H, W, C), with border="given" (n, H + 40, W + 80, C), for what is drawn around the image
         naive     a whole forward pass per pixel, the definition; else one step per pixel
+        limits    (low, high): every number is brought between them as soon as it is drawn, as the authors' program can. Then it is no longer a sample of
+                  the density; but one that has left the range of the data may never come back
 
         With border="given" the model does not say what a border looks like: drawing begins 40 pixels outside of the image, beside mean grey, and these
         are dropped. After photographs even that may not be enough: what begins beside smooth grey stays smooth for a while, as skies do.
@@ -168,6 +170,10 @@ class Density(Model):
         drawn, model = np.zeros(shape), self.of_size(*shape[1:3])
         for where, outputs in sampling.walk(model, drawn, naive=naive):
             drawn[where] = self.module.draw(self.params, outputs, uniforms[where])
+            if limits is not None:
+                drawn[where] = np.clip(drawn[where], *limits)
+        if not np.isfinite(drawn).all():
+            raise ValueError(f"what was drawn left the range of the data and ran away to infinity: limits=(0, 1) keeps this {self.name} within it")
         return drawn[:, around:, around:around + W]
 
     def _uniforms(self, shape, rng, uniforms):

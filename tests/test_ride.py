@@ -303,6 +303,17 @@ def test_samples_follow_the_density():
         assert stats.kstest(u, "uniform").pvalue > 1e-4
 
 
+def test_limits_hold_every_number_as_it_is_drawn_and_a_model_that_runs_away_is_told_of():
+    model = small((6, 6, 1), border="padded")
+    free, held = (model.sample(3, np.random.default_rng(0), limits=limits) for limits in (None, (0.3, 0.5)))
+    assert free.min() < 0.3 and free.max() > 0.5 and held.min() == 0.3 and held.max() == 0.5
+    np.testing.assert_array_equal(held[:, 0, 0], np.clip(free[:, 0, 0], 0.3, 0.5))
+    assert not np.array_equal(held, np.clip(free, 0.3, 0.5))               # what follows has seen the limits
+    model.params["whitening"].p[...] = 1e30
+    with pytest.raises(ValueError, match=r"limits=\(0, 1\)"), np.errstate(all="ignore"):
+        model.sample(3, np.random.default_rng(0))
+
+
 def test_a_step_that_sees_a_pixel_too_late_is_caught(monkeypatch):
     see = ride.see
     monkeypatch.setattr(ride, "see", lambda x_t, state, /, *, at: see(x_t, state, at=at) if at[1].start % 2 else None)
@@ -476,7 +487,7 @@ def test_bad_input_to_a_density_is_one_line_and_status_2(tmp_path, call):
             (("train", "ride", "--data", "dead_leaves:8x8,rmax=x", "--steps", 1), "rmax is 'x'"),
             (("evaluate", path, "--data", "dead_leaves:24x28,colour=1,train=1,valid=1,test=1"), "the model in"),
             (("evaluate", tmp_path / "f.npz", "--data", "noisy_rule:4x5", "--ensemble"), "--ensemble is for densities"),
-            (("sample", tmp_path / "f.npz", "--size", "8x8", "--out", tmp_path / "s.npz"), "--size is for densities"),
+            (("sample", tmp_path / "f.npz", "--size", "8x8", "--out", tmp_path / "s.npz"), "--size and --clip are for densities"),
             (("sample", path, "-n", 0, "--out", tmp_path / "s.npz"), "n must be a positive integer"),
             (("complete", path, "--data", TEXT, "--out", tmp_path / "c.npz"), "is a density")):
         status, out, err = call(*argv, *(["--quiet"] if argv[0] == "train" and "--refine" in argv else []))
