@@ -168,10 +168,11 @@ class Density(Model):
         shape = (n, H + around, W + 2 * around, self.image_shape[2])
         uniforms = self._uniforms(shape, rng, uniforms)
         drawn, model = np.zeros(shape), self.of_size(*shape[1:3])
-        for where, outputs in sampling.walk(model, drawn, naive=naive):
-            drawn[where] = self.module.draw(self.params, outputs, uniforms[where])
-            if limits is not None:
-                drawn[where] = np.clip(drawn[where], *limits)
+        with np.errstate(over="ignore", invalid="ignore"):                 # said in words below
+            for where, outputs in sampling.walk(model, drawn, naive=naive):
+                drawn[where] = self.module.draw(self.params, outputs, uniforms[where])
+                if limits is not None:
+                    drawn[where] = np.clip(drawn[where], *limits)
         if not np.isfinite(drawn).all():
             raise ValueError(f"what was drawn left the range of the data and ran away to infinity: limits=(0, 1) keeps this {self.name} within it")
         return drawn[:, around:, around:around + W]
