@@ -138,9 +138,14 @@ def mdpsolver(model, arguments):
     e, S, A = m.expected, m.num_states, m.num_actions
     ptr = e.P.indptr
     rows = lambda x: [[x[ptr[k]:ptr[k + 1]].tolist() for k in range(s * A, (s + 1) * A)] for s in range(S)]      # noqa: E731
-    problem = peer.model()
-    problem.mdp(discount=m.gamma, rewards=e.r.reshape(S, A).tolist(), tranMatProbs=rows(e.P.data), tranMatColumns=rows(e.P.indices))
-    return Call(lambda: problem.solve(algorithm="mpi", update="gs", tolerance=1e-6), lambda _: {"v": np.array(problem.getValueVector())})
+    lists = {"discount": m.gamma, "rewards": e.r.reshape(S, A).tolist(), "tranMatProbs": rows(e.P.data), "tranMatColumns": rows(e.P.indices)}
+
+    def solve():
+        problem = peer.model()                                          # a new one: an old one begins with its last solution
+        problem.mdp(**lists)
+        problem.solve(algorithm="mpi", update="gs", tolerance=1e-6)
+        return problem
+    return Call(solve, lambda problem: {"v": np.array(problem.getValueVector())})
 
 
 def from_arrays(arguments):
