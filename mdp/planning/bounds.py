@@ -34,12 +34,13 @@ def discounted(e, v, pairs=None):
 
 def around(e, v, low, high):
     """(lower, upper) from v, the computed low = T_pi v and high = T v."""
-    terminal = np.diff(e.pair_ptr) == 0
     below, above, slack, _ = _shifts(e, v, low, high)
     largest = max(-float(low.min()), float(high.max())) + max(-below, above)            # of all |lower| and |upper|
     slack += 8 * UNIT * largest
     lower, upper = low + (below - slack), high + (above + slack)
-    lower[terminal] = upper[terminal] = 0.0
+    if not e.choices:                                                                   # else every state has pairs
+        terminal = np.diff(e.pair_ptr) == 0
+        lower[terminal] = upper[terminal] = 0.0
     return lower, upper
 
 

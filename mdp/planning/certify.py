@@ -42,7 +42,8 @@ def certify(m, v, *, minimize=False):
     if v.shape != (m.num_states,) or not np.isfinite(v).all():
         raise ValueError(f"v expects finite numbers of shape {(m.num_states,)}, got shape {v.shape}")
     e = e._replace(r=-e.r) if minimize else e
-    v = np.where(m.terminal, 0.0, -v if minimize else v)
+    v = -v if minimize else v
+    v = v if e.choices else np.where(m.terminal, 0.0, v)
     lower, upper, pairs = bounds.discounted(e, v)
     table = bellman.table(e, bellman.pair_q(e, upper), m.num_actions)
     with np.errstate(invalid="ignore"):
