@@ -111,6 +111,19 @@ def down_right_shifted(KH, KW):
     return Taps(tuple((dr, dc) for dr in range(1 - KH, 1) for dc in range(1 - KW, 1)))
 
 
+def above_and_left(seen):
+    """What states reach that are handed on downwards and to the right: seen (H, W, D) bool, and wherever such a state may come from, in every colour.
+
+    >>> above_and_left(np.array([[[0, 0], [0, 0]], [[0, 0], [0, 1]]], bool)).astype(int).tolist()
+    [[[1, 1], [1, 1]], [[1, 1], [0, 1]]]
+    """
+    reached = np.maximum.accumulate(np.maximum.accumulate(seen.any(axis=2)[::-1, ::-1], axis=0), axis=1)[::-1, ::-1]            # (H, W), the places of `seen` too
+    before = np.zeros_like(reached)
+    before[:-1] |= reached[1:]
+    before[:, :-1] |= reached[:, 1:]
+    return seen | before[..., None]
+
+
 def _causal(offsets, centre):
     """Past taps see everything, the centre what `centre` (C, D) says, the future nothing."""
     mask = np.zeros((len(offsets), *centre.shape), bool)

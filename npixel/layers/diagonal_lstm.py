@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas
+from .. import blas, masks
 from ..blas import add_product
 from ..kernels import kernel, plain
 from . import conv2d
@@ -128,16 +128,7 @@ def step(x_t, state, /, *, at):
 
 def reach(seen, /, *, shape, taps, padding="start"):
     """Which inputs (H, W, C) the states in `seen` (H, W, D) can depend on: everything above and to the left, in every colour; at the place itself K_is."""
-    H, W, D = seen.shape
-    needed = seen.copy()
-    for row in range(H - 1, -1, -1):
-        for column in range(W - 1, -1, -1):
-            if needed[row, column].any():
-                if row:
-                    needed[row - 1, column] = True
-                if column:
-                    needed[row, column - 1] = True
-    return conv2d.reach(np.tile(needed, 4), shape=shape, taps=taps)
+    return conv2d.reach(np.tile(masks.above_and_left(seen), 4), shape=shape, taps=taps)
 
 
 def check(w_is, w_ss, h0, c0, padding):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas, elementary
+from .. import blas, elementary, masks
 from ..blas import add_product
 from ..elementary import sigmoid, tanh
 from ..kernels import kernel, plain
@@ -127,16 +127,7 @@ def step(x_t, state, /, *, at):
 
 def reach(seen, /, *, shape, taps):
     """Which inputs (H, W, C) the states in `seen` (H, W, D) can depend on: what K_is sees of every place above and to the left, in every colour."""
-    H, W, D = seen.shape
-    needed = seen.copy()
-    for row in range(H - 1, -1, -1):
-        for column in range(W - 1, -1, -1):
-            if needed[row, column].any():
-                if row:
-                    needed[row - 1, column] = True
-                if column:
-                    needed[row, column - 1] = True
-    return conv2d.reach(np.tile(needed, 5), shape=shape, taps=taps)
+    return conv2d.reach(np.tile(masks.above_and_left(seen), 5), shape=shape, taps=taps)
 
 
 def check(w_is, b, w_ss):

@@ -185,9 +185,8 @@ def reach(seen, config):
     """Which pixels of the canvas (H + m, W + 2m) the predictions in `seen` (H, W) bool can depend on."""
     H, W = seen.shape
     taps = masks.mask_a(config.first_kernel, np.zeros(1), np.zeros(1))
-    seen = seen.copy()
     if config.layers:                                                      # states above and to the left
-        seen = np.maximum.accumulate(np.maximum.accumulate(seen[::-1, ::-1], axis=0), axis=1)[::-1, ::-1]
+        seen = masks.above_and_left(seen[..., None])[..., 0]
     m = config.margin
     needed = np.zeros((H + 2 * m, W + 2 * m), bool)
     for (dr, dc), alive in zip(taps.offsets, taps.mask[:, 0, 0]):
