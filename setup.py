@@ -7,7 +7,7 @@ EXTRAS = {
     "images": ["pillow"],
     "rl": ["gymnasium"],
     "interop": ["safetensors", "onnx"],
-    "bench": ["threadpoolctl"],
+    "bench": ["threadpoolctl", "torch", "quantecon", "mdpsolver", "stormpy"],
     "test": ["pytest", "hypothesis", "matplotlib", "tqdm", "pillow"],
     "oracles": ["torch", "gymnasium", "quantecon"],
 }
