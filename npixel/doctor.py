@@ -129,7 +129,7 @@ def _kernels():
         if stats is None:
             state, place = "its NumPy definition", None
         else:
-            hits, misses, place = sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), stats.cache_path
+            hits, place = sum(stats.cache_hits.values()), stats.cache_path
             compiled = len(pair.compiled.signatures) - hits
             state = f"{compiled} compiled now, {hits} from the cache" if pair.compiled.signatures else "not called yet"
             state += f", kept in {place}" if place else ", not kept: no directory is writable"

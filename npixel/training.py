@@ -298,7 +298,7 @@ class _Run:
         return self.running() if self.best is None else self.best
 
     def evaluate(self):
-        """Mean negative log-likelihood of the chosen validation images under the average, nats per image."""
+        """Mean negative log-likelihood of the chosen validation images under the average, nats per image (of a density, per pixel: model.mean_nll)."""
         if self.valid is None:
             return None
         weights = averaging.init(self.model.params)

@@ -1,10 +1,12 @@
-"""Hypothesis without deadlines (the first call of a kernel compiles it), and derandomised where CI says so; Ctrl-C as it is on a terminal."""
+"""Hypothesis without deadlines (the first call of a kernel compiles it), and derandomised where CI says so; Ctrl-C as it is on a terminal;
+the command line as a fixture."""
 
 import os
 import signal
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))         # properties, cases, oracles
@@ -15,3 +17,18 @@ settings.load_profile("npixel")
 # A shell gives a job in the background an ignored SIGINT, which would be handed on to every process that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def call(capsys):
+    """npixel's command line: call("models", "--json") -> (exit status, standard output, standard error)"""
+    from npixel import cli
+
+    def run(*argv):
+        try:
+            status = cli.main([str(argument) for argument in argv])
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+    return run

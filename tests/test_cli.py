@@ -18,19 +18,6 @@ SMALL = ["--hidden", "4", "--layers", "1", "--first-kernel", "3", "--head", "4"]
 
 
 @pytest.fixture
-def call(capsys):
-    """call("models", "--json") -> (exit status, standard output, standard error)"""
-    def run(*argv):
-        try:
-            status = cli.main([str(argument) for argument in argv])
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-    return run
-
-
-@pytest.fixture
 def trained(tmp_path, call):
     """A pixelcnn after four steps."""
     path = tmp_path / "run.npz"

@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 import npixel
-from npixel import checkpoint, cli, data, density, evaluation, recipes, training, whitening
+from npixel import checkpoint, data, density, evaluation, recipes, training, whitening
 from npixel.models import ride
 from npixel.patches import Patches
 from test_mcgsm import mixture_of_normals
@@ -432,18 +432,6 @@ def test_patches_grow_are_cut_from_the_pictures_and_decided_by_the_step():
 
 
 # the command line, and bad input
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*argv):
-        try:
-            status = cli.main([str(argument) for argument in argv])
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-    return run
 
 
 FIELDS = ["--hidden", "4", "--mixtures", "2", "--scales", "2", "--features", "2"]

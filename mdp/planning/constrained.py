@@ -123,7 +123,6 @@ def solve_constrained(m, constraints, *, goal=None, minimize=False, criterion=No
         columns = [c for c, within in zip(columns, inside) if not within]
         stays = [(int(np.flatnonzero(label == c)[0]), {}, Fraction(0), [Fraction(0)] * len(constraints), -1) for c in range(label.max(initial=-1) + 1)]
         columns += stays
-    N = int(node.max(initial=-1)) + 1
     alive = sorted({int(node[c[0]]) for c in columns})
     place = {n: i for i, n in enumerate(alive)}
     rows = []                                                            # columns of the program: {row: number}

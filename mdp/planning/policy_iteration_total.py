@@ -45,7 +45,6 @@ def policy_iteration_total(m, e, *, tol, goal=None, miss=-np.inf):
 
 def solve_proper(total):
     """(lower, upper, pairs, iterations), (N,) each: the nodes that total.py left, and the infinities it found."""
-    N = total.ends.size
     lower = np.where(total.plus, np.inf, np.where(total.minus, -np.inf, 0.0))
     upper, pairs = lower.copy(), total.pairs.copy()
     nodes = np.flatnonzero(~total.plus & ~total.minus)

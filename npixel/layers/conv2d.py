@@ -29,7 +29,6 @@ from ..blas import BLOCK, TILE, add_product
 from ..kernels import kernel, plain
 from ..masks import Taps, as_taps
 
-BLOCK = 64                                             # channels in one product; more are added up block by block
 THIN = 8                                               # gather the taps of inputs with fewer channels than this
 
 
