@@ -8,7 +8,6 @@ import pytest
 
 import npixel
 from npixel import data, evaluation
-from test_cli import call  # noqa: F401
 
 TINY = ("--data", "digits", "--quiet", "--hidden", 3, "--layers", 1, "--first-kernel", 3, "--head", 3, "--head-layers", 1, "--batch", 8)
 
