@@ -8,7 +8,7 @@ Reading order:
   worker.py        the process in which one implementation is set up, compared and timed
   runner.py        the parent: outputs first, then timings in the order A B B A
   others.py        how busy other programs keep the machine meanwhile
-  statistics.py    medians, and the interval around a ratio
+  intervals.py     medians, and the interval around a ratio
   ceilings.py      the rates of this machine, measured in the same run
   environment.py   what the figures depend on
   report.py plots.py cli.py      tables, the JSON file, bars, the command

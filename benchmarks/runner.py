@@ -5,10 +5,10 @@
 
 One timing repeats the call until it lasts LEAST seconds (the number is found beforehand); compilation and first touches are over by then.
 A round gives one ratio, the sum of B's two times over the sum of A's; the figure is the median ratio of all rounds, with the
-interval of statistics.py. Rounds during which other programs kept the machine busy are repeated (others.py).
+interval of intervals.py. Rounds during which other programs kept the machine busy are repeated (others.py).
 Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
 
-Read first: row.py, worker.py, others.py.  Read next: statistics.py, report.py.
+Read first: row.py, worker.py, others.py.  Read next: intervals.py, report.py.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ import numpy as np
 
 from .others import BUSY, Watch
 from .row import relative_difference
-from .statistics import median_interval, paired_ratios, spread
+from .intervals import median_interval, paired_ratios, spread
 
 LEAST = 0.02                                           # seconds that one timing lasts at least
 LONG = 0.3                                             # a call of so many seconds is not preceded by an untimed one

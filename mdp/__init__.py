@@ -9,12 +9,12 @@
 Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators), evaluation (one policy), planning/ (the best
 policy: enumerate_policies is the definition), exact/ (the same in fractions; rational and lifting below it), certificate and verify (the checker, which
 uses no solver), transforms, pomdp (seen through observations), formats/, simulation, problems/ (textbook examples with their published answers),
-policy_evaluation (a layer with gradients). numbers, graph and linear are the tools below them.
+policy_evaluation (a layer with gradients). given_numbers, graph and linear are the tools below them.
 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
 
-from . import bellman, problems, transforms
+from . import bellman, policy_evaluation, problems, transforms
 from .chains import MarkovChain, MarkovRewardProcess
 from .evaluation import ConvergenceWarning, Evaluation, evaluate
 from .exact import ExactSolution, solve_exact
@@ -30,5 +30,5 @@ from .simulation import Trajectory, log_prob, returns, simulate
 from .verify import verify
 
 __all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "ExactSolution", "Proof", "Trajectory", "ConvergenceWarning",
-           "bellman", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save", "read", "write",
+           "bellman", "policy_evaluation", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save", "read", "write",
            "POMDP", "from_cassandra", "from_gymnasium", "from_mdptoolbox", "from_quantecon", "to_mdptoolbox", "to_quantecon"]

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from . import graph
 from .linear import Resolvent
 from .model import ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set
-from .numbers import parse_array
+from .given_numbers import parse_array
 
 
 class MarkovChain:

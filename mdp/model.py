@@ -15,7 +15,7 @@ exactly as well.
 A state without pairs is terminal: its value is zero, the process ends there. An absorbing state with reward zero has the same
 value, but the process goes on.
 
-Read first: numbers.py.  Read next: chains.py, bellman.py, evaluation.py, planning/.
+Read first: given_numbers.py.  Read next: chains.py, bellman.py, evaluation.py, planning/.
 """
 
 from fractions import Fraction
@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .numbers import parse, parse_array
+from .given_numbers import parse, parse_array
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
 CHUNK = 256                                  # rows of a full matrix that are searched for zeros at a time

@@ -8,7 +8,7 @@ Numbers given exactly (integers, Fractions, strings) are taken as they are. Floa
 
 Then every row must sum to exactly 1.
 
-Read first: numbers.py, model.py.  Read next: exact/, certificate.py, verify.py.
+Read first: given_numbers.py, model.py.  Read next: exact/, certificate.py, verify.py.
 """
 
 import hashlib

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from .model import MDP, _state_set, check_model
-from .numbers import parse_array
+from .given_numbers import parse_array
 
 
 def reachability(m, goal, *, stay=None):

@@ -16,7 +16,7 @@ for folder in (ROOT, ROOT / "tests"):                  # benchmarks is no instal
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from benchmarks import convolution, families, others, plots, recurrent, report, runner, statistics  # noqa: E402    light: workers import this
+from benchmarks import convolution, families, intervals, others, plots, recurrent, report, runner  # noqa: E402    light: workers import this
 from benchmarks.row import Call, Implementation, Row, Target, relative_difference  # noqa: E402
 
 EFFORT = runner.Effort(threads=1, rounds=2, fewest=2, seconds=1.0, patience=60.0)
@@ -260,25 +260,25 @@ def test_own_work_is_not_counted_as_that_of_others(monkeypatch):
 # figures
 
 def test_the_interval_is_that_of_order_statistics():
-    interval = statistics.median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5])
+    interval = intervals.median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5])
     assert interval == (5, 2, 8, 1 - 20 / 512)         # k = 2: 1 - 2 (1 + 9) / 2^9 = 0.961; k = 3 would be 0.82
-    assert statistics.median_interval([3.0]) == (3.0, 3.0, 3.0, 0.0)
-    assert statistics.median_interval([1, 2, 3, 4, 5]).coverage == 0.9375
+    assert intervals.median_interval([3.0]) == (3.0, 3.0, 3.0, 0.0)
+    assert intervals.median_interval([1, 2, 3, 4, 5]).coverage == 0.9375
     with pytest.raises(ValueError, match="at least one"):
-        statistics.median_interval([])
+        intervals.median_interval([])
 
 
 def test_the_interval_covers_the_true_median_as_often_as_it_says():
     rng = np.random.default_rng(0)
     draws = rng.exponential(size=(4000, 9))            # skewed, like timings; median log 2
-    intervals = [statistics.median_interval(list(draw)) for draw in draws]
+    intervals = [intervals.median_interval(list(draw)) for draw in draws]
     covered = np.mean([one.lower <= np.log(2) <= one.upper for one in intervals])
     assert abs(covered - intervals[0].coverage) < 0.012                # four standard errors
 
 
 def test_a_linear_drift_cancels_in_paired_ratios():
     times = [1.0, 2.0 * 1.1, 2.0 * 1.2, 1.0 * 1.3]     # A B B A on a machine that slows down by a tenth per leg
-    assert statistics.paired_ratios([(times[0], times[3])], [(times[1], times[2])]) == [pytest.approx(2.0)]
+    assert intervals.paired_ratios([(times[0], times[3])], [(times[1], times[2])]) == [pytest.approx(2.0)]
 
 
 def test_relative_difference_is_infinite_for_anything_that_is_not_a_number():

@@ -5,6 +5,8 @@ import doctest
 import io
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,21 @@ def test_every_module_has_a_header_and_speaks_of_no_machine():
     for path in [*paths, ROOT / "README.md", ROOT / ".ci/run"]:
         if path.name != "test_docs.py":
             assert not re.search(r"/work/|/root/|/opt/np", path.read_text()), path
+
+
+def test_no_file_hides_a_module_of_the_standard_library():
+    """Python puts the folder of the program that it starts first on its path: a numbers.py there would be taken for the standard one, and NumPy could not start."""
+    paths = [path for package in ("npixel", "mdp", "benchmarks", "tests") for path in (ROOT / package).rglob("*") if path.suffix == ".py" or (path / "__init__.py").exists()]
+    assert len(paths) > 100
+    assert [path for path in paths if path.stem in sys.stdlib_module_names] == []
+
+
+def test_every_name_that_the_readme_gives_with_its_package_is_there():
+    """`mdp.transforms` and its like are reached as they are written, after `import mdp, npixel` alone."""
+    named = set(re.findall(r"`((?:mdp|npixel)(?:\.[a-zA-Z_]\w*)+)", README)) - {"mdp.py"}
+    program = "import mdp, npixel\n" + "\n".join(f"{name}" for name in sorted(named))
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT).stderr == ""
+    modules = {path.stem for path in (ROOT / "mdp").glob("*.py")} & set(re.findall(r"`mdp/(\w+)\.py`", README))
+    assert len(modules) > 5
+    program = "import mdp\n" + "\n".join(f"mdp.{name}" for name in sorted(modules))
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT).stderr == ""

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..certificate import vector, write
-from ..numbers import parse_array
+from ..given_numbers import parse_array
 from .process import process_of
 from .solution import ExactSolution, actions, array, ties
 

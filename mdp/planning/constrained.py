@@ -27,7 +27,7 @@ from scipy.optimize import linprog
 
 from .. import graph
 from ..model import _state_set, check_model
-from ..numbers import parse, parse_array
+from ..given_numbers import parse, parse_array
 from ..rational import rational
 
 
