@@ -1,0 +1,150 @@
+"""Reading .npz files that somebody else may have written: sizes first, then the numbers.
+
+An .npz file is a zip of .npy arrays. The zip's list of contents says how large each array will be,
+and the header of each array says its dtype and shape. Both are read and compared before anything is
+inflated, so that a small file cannot fill the memory. Nothing is ever unpickled, and every byte is
+checked against its checksum.
+
+    arrays = read(path)                      every array
+    arrays = read(path, names={"images"})    these, where they are there; others are never inflated
+
+`digest` sums up arrays in one line of text. A writer that keeps it in the file lets its reader find
+contradictions that the checksums of the zip cannot show: an array that is missing, renamed, or from
+another file.
+
+Read next: checkpoint.py, data/arrays.py, ../mdp/formats/npz_file.py.
+"""
+
+import hashlib
+import math
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+VARIABLE = "NPIXEL_NPZ_LIMIT"                # bytes; of the environment
+LIMIT = 2 ** 30                              # bytes that any file may hold
+RATIO = 10                                   # a larger file may hold so many times its own size
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read(path, *, names=None, limit=None):
+    """The arrays of an .npz file: dict name -> array, in the order of the file.
+
+    names    the names that are wanted; default all. Other members are never inflated
+    limit    how many bytes the wanted arrays may take. Default: the environment's NPIXEL_NPZ_LIMIT;
+             without it 1 GiB, or ten times the size of the file where that is more
+
+    FileNotFoundError if there is no such file. ValueError in one line that names the file if it is
+    no .npz file, is damaged or too large, has two arrays of one name, or an array that holds
+    anything but numbers, bools and text.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found")
+    if not path.is_file():                             # a pipe would block for ever
+        raise ValueError(f"{path} is not a file")
+    with open(path, "rb") as file:
+        start = file.read(6)
+        if start == np.lib.format.MAGIC_PREFIX:
+            raise ValueError(f"{path}: not an .npz file (it is one array without a name, .npy)")
+        if start[:2] != b"PK":                         # every zip file begins with these
+            raise ValueError(f"{path}: not an .npz file (it starts with {start!r})")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = _members(archive, names)
+                _check_size(path, sum(info.file_size for info in members.values()), limit)
+                for name, info in members.items():     # all headers before the first array
+                    _check_header(archive, name, info)
+                return {name: _array(archive, name, info) for name, info in members.items()}
+        except _TooLarge as error:
+            raise ValueError(str(error)) from None
+        except MemoryError:
+            raise
+        except Exception as error:                     # damage makes zipfile stumble in many ways
+            raise ValueError(f"{path}: damaged .npz file ({_one_line(error)})") from None
+
+
+def digest(arrays):
+    """SHA-256 over names, dtypes, shapes and bytes: 64 hexadecimal digits, in whatever order they come.
+
+    >>> digest({"a": np.arange(3)}) == digest({"a": np.arange(3)}) != digest({"a": np.arange(3.0)})
+    True
+    """
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
+        for part in (name, array.dtype.str, str(array.shape)):
+            total.update(f"{len(part)} {part}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _members(archive, names):
+    """{name: entry of the zip's list of contents} of the wanted arrays."""
+    members = {}
+    for info in archive.infolist():
+        if not info.filename.endswith(".npy"):
+            if names is None:
+                raise ValueError(f"{info.filename!r} is no array")
+            continue
+        name = info.filename.removesuffix(".npy")
+        if names is not None and name not in names:
+            continue
+        if name in members:
+            raise ValueError(f"two arrays are called {name!r}")
+        if info.compress_type not in METHODS or info.flag_bits & 1:
+            raise ValueError(f"{name!r} is encrypted, or packed in a way that NumPy does not write")
+        members[name] = info
+    return members
+
+
+def _check_size(path, total, limit):
+    if limit is None:
+        given = os.environ.get(VARIABLE, "").strip()
+        if given and not (given.isascii() and given.isdigit()):
+            raise _TooLarge(f"{VARIABLE} expects a number of bytes, got {given!r}")
+        limit = int(given) if given else max(LIMIT, RATIO * path.stat().st_size)
+    if total > limit:
+        raise _TooLarge(f"{path}: its arrays would take {total:,} bytes, more than the limit of "
+                        f"{limit:,}; to allow it, set the environment variable {VARIABLE}")
+
+
+def _header(member, name):
+    """A .npy header -> (shape, dtype, bytes of the numbers).   ValueError for objects"""
+    version = np.lib.format.read_magic(member)
+    if version not in HEADERS:
+        raise ValueError(f"{name!r} has a header of version {version}")
+    shape, _, dtype = HEADERS[version](member)
+    if dtype.kind not in "biufcUS":
+        raise ValueError(f"{name!r} holds neither numbers nor text, its dtype is {dtype}")
+    if any(type(n) is not int or n < 0 for n in shape):
+        raise ValueError(f"{name!r} has shape {shape}")
+    return shape, dtype, math.prod(shape) * dtype.itemsize
+
+
+def _check_header(archive, name, info):
+    with archive.open(info) as member:
+        shape, dtype, size = _header(member, name)
+        if member.tell() + size != info.file_size:
+            raise ValueError(f"{name!r} should hold {size:,} bytes as {dtype} of shape {shape}, "
+                             f"and holds {info.file_size - member.tell():,}")
+
+
+def _array(archive, name, info):
+    with archive.open(info) as member:
+        array = np.lib.format.read_array(member, allow_pickle=False)
+        if member.read(1):                             # the end: here the checksum is compared
+            raise ValueError(f"{name!r} is longer than its header says")
+        return array
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
