@@ -24,5 +24,5 @@ setup(
     package_data={"npixel.data": ["*.npz"]},
     install_requires=["numpy", "numba", "scipy"],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["npixel = npixel.cli:main", "mdp = mdp.cli:main"]},
+    entry_points={"console_scripts": ["npixel = npixel.cli:main", "mdp = mdp.__main__:main"]},
 )

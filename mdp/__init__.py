@@ -14,21 +14,20 @@ policy_evaluation (a layer with gradients). given_numbers, graph and linear are 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
 
-from . import bellman, policy_evaluation, problems, transforms
-from .chains import MarkovChain, MarkovRewardProcess
-from .evaluation import ConvergenceWarning, Evaluation, evaluate
-from .exact import ExactSolution, solve_exact
-from .formats.arrays import from_mdptoolbox, from_quantecon, to_mdptoolbox, to_quantecon
-from .formats.cassandra import from_cassandra
-from .formats.files import read, write
-from .formats.gymnasium_env import from_gymnasium
-from .formats.json_file import load, save
-from .model import MDP
-from .planning import Constrained, Proof, Solution, certify, solve, solve_constrained
-from .pomdp import POMDP
-from .simulation import Trajectory, log_prob, returns, simulate
-from .verify import verify
+from npixel import lazy
 
-__all__ = ["MDP", "MarkovChain", "MarkovRewardProcess", "Evaluation", "Solution", "Constrained", "ExactSolution", "Proof", "Trajectory", "ConvergenceWarning",
-           "bellman", "policy_evaluation", "problems", "transforms", "evaluate", "solve", "solve_exact", "solve_constrained", "verify", "certify", "simulate", "log_prob", "returns", "load", "save", "read", "write",
-           "POMDP", "from_cassandra", "from_gymnasium", "from_mdptoolbox", "from_quantecon", "to_mdptoolbox", "to_quantecon"]
+HOMES = {
+    "MDP": "model", "MarkovChain": "chains", "MarkovRewardProcess": "chains",
+    "Evaluation": "evaluation", "ConvergenceWarning": "evaluation", "evaluate": "evaluation",
+    "Solution": "planning", "Constrained": "planning", "Proof": "planning", "certify": "planning",
+    "solve": "planning", "solve_constrained": "planning",
+    "ExactSolution": "exact", "solve_exact": "exact", "verify": "verify",
+    "Trajectory": "simulation", "simulate": "simulation", "log_prob": "simulation", "returns": "simulation",
+    "POMDP": "pomdp", "bellman": "", "policy_evaluation": "", "problems": "", "transforms": "",
+    "load": "formats.json_file", "save": "formats.json_file", "read": "formats.files", "write": "formats.files",
+    "from_cassandra": "formats.cassandra", "from_gymnasium": "formats.gymnasium_env",
+    "from_mdptoolbox": "formats.arrays", "from_quantecon": "formats.arrays",
+    "to_mdptoolbox": "formats.arrays", "to_quantecon": "formats.arrays",
+}
+__all__ = list(HOMES)
+lazy.names(__name__, HOMES)

@@ -1,8 +1,20 @@
-"""python -m mdp"""
+"""The command mdp, and python -m mdp. What it does is in cli.py, which this imports when it runs."""
 
 import sys
 
-from .cli import main
+from npixel.command import start
+
+
+def main(argv=None):
+    """Run one command; the exit status."""
+    return start("mdp", _parser, argv)
+
+
+def _parser():
+    from .cli import parser                            # NumPy, SciPy and numba: `main` is ready before
+
+    return parser()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.command import Parser, add_json, print_json, run
+from npixel.command import Parser, add_json, print_json, start
 from npixel.whole_file import write_text
 
 from . import tables
@@ -30,7 +30,7 @@ from .verify import verify
 
 def main(argv=None):
     """The command `mdp`; returns the exit status."""
-    return run(parser(), argv)
+    return start("mdp", parser, argv)
 
 
 def parser():

@@ -16,7 +16,9 @@ Arrays are (N, H, W, C): flattening an image in memory order is the order in whi
 Public names: build, load, MODELS, DENSITIES, bits_per_dim, training.fit, data.load.
 """
 
-from .density import DENSITIES
-from .model import MODELS, Model, bits_per_dim, build, load
+from . import lazy
 
-__all__ = ["DENSITIES", "MODELS", "Model", "bits_per_dim", "build", "load"]
+HOMES = {"DENSITIES": "density", "MODELS": "model", "Model": "model", "bits_per_dim": "model",
+         "build": "model", "load": "model"}
+__all__ = list(HOMES)
+lazy.names(__name__, HOMES)

@@ -1,38 +1,260 @@
-"""What the command lines of both packages share: one line for bad input and exit status 2, and --json.
+"""What the command lines of both packages share: how a command begins and ends, its outputs, --json.
 
-    main(argv) = run(parser(), argv)
+    main(argv) = start("npixel", parser, argv)
 
-A subcommand is a function of the parsed arguments. It raises ValueError, OSError or ImportError for bad input, a missing file
-or a missing extra; `run` prints that as one line on standard error and returns 2. It returns the exit status, None meaning 0.
+A subcommand is a function of the parsed arguments. It returns the exit status, None meaning 0. It
+raises ValueError, OSError or ImportError for bad input, a missing file or a missing extra. `run`
+prints that as one line on standard error and returns 2. Sizes that do not fit (MemoryError,
+OverflowError) and nesting that is too deep (RecursionError) end in the same way.
+
+    2      bad input, or standard output cannot be written
+    130    Ctrl-C
+    141    the reader of standard output went away, as in `npixel models | head -1`; nothing is said
+
+An output is checked before any work with `check_output`: what exists is replaced only with --force,
+only by a file of the same kind, and never where it is an input of the command.
+
+This file imports nothing heavy, so that `start` is there before NumPy and numba are.
 """
 
 import argparse
+import errno
 import json
+import os
 import sys
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+INTERRUPTED, READER_GONE = 130, 141                    # as a shell counts signals: 128 + SIGINT, SIGPIPE
+WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF}          # a stream refuses
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        _complain(self.prog, f"{message} (see {self.prog} --help)")
+        self.exit(2)
+
+    def print_help(self, file=None):
+        print(self.format_help(), end="", file=file)   # argparse's own hides that a disk is full
+
+
+def start(prog, make, argv=None):
+    """The `main` of a package: parse `argv` with the parser that make() returns, and run.
+
+    make() imports what the commands need. Ctrl-C and errors on the way are one line, too. Standard
+    streams that were closed are opened again, on nothing, so that no file of ours gets their numbers.
+    What an encoding cannot say is printed with backslashes: a finished run is never lost for a name.
+    """
+    _open_streams()
+    return _in_one_line(prog, lambda: _call(make(), argv))
 
 
 def run(parser, argv=None):
-    """Parse `argv`, call the chosen subcommand, return the exit status (0, what it returned, or 2 for bad input)."""
+    """Parse `argv`, call the chosen subcommand, return the exit status: see the header."""
+    return _in_one_line(parser.prog, lambda: _call(parser, argv))
+
+
+def _call(parser, argv):
     arguments = parser.parse_args(argv)
     if not hasattr(arguments, "call"):
         parser.print_help()
         return 2
+    return arguments.call(arguments) or 0
+
+
+def _in_one_line(prog, call):
+    """call()'s exit status; what it raises becomes one line and a status. Standard output is flushed."""
     try:
-        return arguments.call(arguments) or 0
-    except (ValueError, OSError, ImportError) as error:
-        print(f"{parser.prog}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        try:
+            return call()
+        finally:                                       # also before argparse's SystemExit
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon(sys.stdout)
+        return READER_GONE
+    except (ValueError, OSError, ImportError, MemoryError, OverflowError, RecursionError) as error:
+        _abandon(sys.stdout)
+        _complain(prog, _words(error))
         return 2
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
-        return 130
+        _complain(prog, "interrupted")
+        return INTERRUPTED
+    finally:
+        _abandon(sys.stderr)
 
+
+def _words(error):
+    """An error as words for people, which its text alone may not be."""
+    text = str(error).strip()
+    if isinstance(error, OSError) and error.filename is None and error.errno in WRITING:
+        return f"standard output: {error.strerror}"    # of a file, write_whole says which
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {text}" if text else "not enough memory"
+    if isinstance(error, RecursionError):
+        return f"nested too deeply ({text})"
+    return text or type(error).__name__
+
+
+def _complain(prog, text):
+    """One line on standard error, whatever stands in `text`; nothing where there is no standard error."""
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)           # terminal escapes
+    try:
+        print(f"{prog}: {text}", file=sys.stderr or open(os.devnull, "w"), flush=True)
+    except OSError:
+        pass
+
+
+def _abandon(stream):
+    """True if a standard stream cannot be written. Then it leads nowhere, so that Python's end is quiet."""
+    try:
+        if stream is not None:
+            stream.flush()
+        return False
+    except (OSError, ValueError):                      # ValueError: it was closed
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            pass
+        return True
+
+
+def _open_streams():
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # a standard output that was closed refuses what is printed, as other tools find it to
+            flags = os.O_WRONLY if name == "stderr" else os.O_RDONLY
+            descriptor = os.open(os.devnull, flags)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+# --- outputs ---
+
+class Kind(NamedTuple):
+    """A kind of file: its name, with an article, and what tells it from others."""
+    name: str
+    is_one: Callable[[Path], bool]
+
+
+def npz_of(name, *arrays, **texts):
+    """The Kind of .npz files that have these arrays, and texts of these values: npz_of("samples", kind="samples").
+
+    `meta` of a checkpoint is JSON; npz_of("a checkpoint", "meta") does not look into it.
+    """
+    def is_one(path):
+        import zipfile
+
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                return all(array + ".npy" in names for array in arrays) and all(
+                    _text_in(archive, key) == value for key, value in texts.items())
+        except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile):
+            return False
+    return Kind(name, is_one)
+
+
+def _text_in(archive, key):
+    """The text that a member of an .npz holds, or None."""
+    import numpy as np
+
+    if archive.getinfo(key + ".npy").file_size > 2**20:
+        return None
+    with archive.open(key + ".npy") as member:
+        return str(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def json_of(name, **fields):
+    """The Kind of JSON files that are an object with these fields: json_of("a process", format="mdp")."""
+    def is_one(path):
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(content, dict) and fields.items() <= content.items()
+    return Kind(name, is_one)
+
+
+def beginning_with(name, *starts):
+    """The Kind of files that begin with one of these bytes: beginning_with("a PNG picture", b"\\x89PNG")."""
+    def is_one(path):
+        with open(path, "rb") as file:
+            return file.read(max(map(len, starts))).startswith(starts)
+    return Kind(name, is_one)
+
+
+def _is_text(path):
+    with open(path, "rb") as file:
+        start = file.read(4096)
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3:               # a letter may be cut at the end
+            return False
+    return b"\0" not in start
+
+
+PICTURE = beginning_with("a PNG picture", b"\x89PNG\r\n\x1a\n")
+TEXT = Kind("a text file", _is_text)
+
+
+def add_force(parser, what="the file named by --out"):
+    """Give a subcommand the option --force."""
+    parser.add_argument("--force", action="store_true",
+                        help=f"replace {what} if it exists and is of the same kind")
+
+
+def check_output(path, kind, *, inputs=(), force=False):
+    """Find an output wrong before any work is done for it; the Path.
+
+    path      where a command is about to write; a symbolic link stands for what it leads to
+    kind      the Kind that will be written: PICTURE, TEXT, or one of npz_of, json_of, beginning_with
+    inputs    files and folders that the command reads; None, and what is no file, is left out
+    force     True: a file of that kind, or an empty one, may be replaced
+
+    FileNotFoundError if its folder does not exist. ValueError if it is a folder or a device; if it is
+    an input, or a file in a folder that is one, with --force too; if it exists, without --force; if it
+    is of another kind.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder {path.parent} does not exist")
+    if not os.path.lexists(path):
+        return path
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} exists and is not a file")
+    for given in inputs:
+        if given is not None and _reads(given, path):
+            raise ValueError(f"{path} is read by this command ({given}): it is never written over")
+    if not force:
+        raise ValueError(f"{path} exists: --force replaces it, another name keeps it")
+    if path.exists() and path.stat().st_size and not kind.is_one(path):
+        raise ValueError(f"{path} exists and is not {kind.name}: not even --force replaces it")
+    return path
+
+
+def _reads(given, path):
+    """True if the file `path` is `given`, or lies in the folder `given`."""
+    try:
+        if os.path.isdir(given):
+            return Path(os.path.realpath(given)) in Path(os.path.realpath(path)).parents
+        return os.path.exists(path) and os.path.samefile(given, path)
+    except (OSError, ValueError):                      # no such file: a name, such as noisy_rule:8x8
+        return False
+
+
+# --- JSON ---
 
 def add_json(parser):
     """Give a subcommand the option --json."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import cli, data, doctor, plots, recipes, training
+from npixel import commands as cli, data, doctor, plots, recipes, training
 
 SOURCE = "noisy_rule:4x5,train=64,valid=20,test=30"
 TINY = ["--data", SOURCE, "--batch", "16", "--quiet"]
