@@ -394,6 +394,10 @@ def _json(rng, raw):
     walk(tree)
     for _ in range(int(rng.integers(1, 3))):
         node, key = places[int(rng.integers(len(places)))]
+        while isinstance(node, (dict, list)) and rng.random() < 0.7:      # mostly the leaves, which are the numbers
+            node, key = places[int(rng.integers(len(places)))]
+            if (isinstance(node, dict) or key < len(node)) and not isinstance(node.get(key) if isinstance(node, dict) else node[key], (dict, list)):
+                break
         other = places[int(rng.integers(len(places)))]
         kind = rng.integers(5)
         if isinstance(node, list) and key >= len(node) or isinstance(node, dict) and key not in node:
