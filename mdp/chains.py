@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from . import graph
 from .linear import Resolvent
-from .model import ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set
+from .model import ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set, wrong_sum
 from .given_numbers import parse_array
 
 
@@ -57,7 +57,7 @@ class MarkovChain:
             sums = self.exact_P.sum(axis=1)
             wrong = sums != 1
         for s in np.flatnonzero(wrong)[:1]:
-            raise ValueError(f"P: the probabilities of {self.state_label(s)} sum to {sums[s]}, not to 1 (off by {float(sums[s] - 1):.3g})")
+            raise ValueError(wrong_sum(f"P: the probabilities of {self.state_label(s)} sum", sums[s], self.P.data[self.P.indptr[s]:self.P.indptr[s + 1]]))
         self.initial = None if initial is None else _distribution("initial", initial, S)
 
     def state_label(self, s):
@@ -90,8 +90,8 @@ class MarkovChain:
 
     def period(self, state):
         """Greatest common divisor of the lengths of all ways from `state` back to itself; 0 if there is none."""
-        if not 0 <= state < self.num_states:
-            raise ValueError(f"state is {state}, outside [0, {self.num_states})")
+        if not isinstance(state, (int, np.integer)) or not 0 <= state < self.num_states:
+            raise ValueError(f"state is {state!r}, outside [0, {self.num_states})")
         members = next(states for states in self.classes if state in states)
         inside = np.isin(np.arange(self.num_states), members)
         depth, frontier, period = {int(state): 0}, [int(state)], 0
@@ -162,6 +162,8 @@ class MarkovChain:
         """Law of the state after `steps` steps from `initial`: (S,)."""
         if self.initial is None:
             raise ValueError("distribution needs an initial distribution: give the chain initial=")
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+            raise ValueError(f"steps expects an integer >= 0, got {steps!r}")
         mu = self.initial
         for _ in range(steps):
             mu = self.P.T @ mu
@@ -178,7 +180,7 @@ class MarkovRewardProcess(MarkovChain):
 
     def __init__(self, P, R, gamma, initial=None, *, names=None):
         super().__init__(P, initial, names=names)
-        R = R.toarray() if sp.issparse(R) else R
+        R = _canonical(R, "R").toarray() if sp.issparse(R) else R
         R, self.exact_R = parse_array("R", R)
         self.gamma, self.exact_gamma = _discount(gamma)
         S = self.num_states

@@ -22,6 +22,7 @@ import scipy.sparse as sp
 from . import bellman
 from .chains import refuse_rewards_for_ever
 from .linear import Resolvent, spread
+from .given_numbers import parse_array
 from .model import check_model, mix
 
 RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
@@ -148,10 +149,7 @@ def check_terminal_values(m, terminal_values):
     """None or (S,) finite numbers -> (S,) float64."""
     if terminal_values is None:
         return np.zeros(m.num_states)
-    try:
-        values = np.asarray(terminal_values, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"terminal_values expects numbers of shape {(m.num_states,)}") from None
+    values = parse_array("terminal_values", terminal_values)[0]
     if values.shape != (m.num_states,):
         raise ValueError(f"terminal_values expects shape {(m.num_states,)}, got {values.shape}")
     for s in np.flatnonzero(~np.isfinite(values))[:1]:

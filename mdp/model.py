@@ -24,9 +24,10 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .given_numbers import parse, parse_array
+from .given_numbers import as_float, indices, parse, parse_array, pointers, short
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
+MOST = 2 ** 31                               # states, or actions: an index of either has 32 bits
 CHUNK = 256                                  # rows of a full matrix that are searched for zeros at a time
 FULL = 1 / 3                                 # of the entries not zero: a full matrix takes less memory, and BLAS is faster
 
@@ -189,7 +190,7 @@ class MDP:
         gamma           a number, or (K,): one per pair
         A state that has no pair is terminal.
         """
-        state, action = _indices("state", state), _indices("action", action)
+        state, action = np.asarray(state), np.asarray(action)
         exact_rows = None
         if sp.issparse(P):
             P = _canonical(P)
@@ -198,12 +199,13 @@ class MDP:
         if P.ndim != 2 or state.shape != action.shape or P.shape[0] != state.size or 0 in P.shape:
             raise ValueError(f"from_pairs expects state (K,), action (K,) and P (K, S) with K >= 1; got {state.shape}, {action.shape} and {P.shape}")
         S = P.shape[1]
-        A = int(action.max()) + 1 if num_actions is None else int(num_actions)
         if num_states not in (None, S):
             raise ValueError(f"num_states is {num_states}, but P has {S} columns")
-        for name, index, size in (("state", state, S), ("action", action, A)):
-            for k in np.flatnonzero((index < 0) | (index >= size)):
-                raise ValueError(f"{name}[{k}] is {index[k]}, outside [0, {size})")
+        if num_actions is not None and (isinstance(num_actions, bool) or not isinstance(num_actions, (int, np.integer)) or num_actions < 1):
+            raise ValueError(f"num_actions expects an integer >= 1, got {num_actions!r}")
+        state = indices("state", state, S)
+        action = indices("action", action, MOST if num_actions is None else num_actions)
+        A = int(action.max()) + 1 if num_actions is None else int(num_actions)
         order = np.lexsort((action, state))
         twice = np.flatnonzero((np.diff(state[order]) == 0) & (np.diff(action[order]) == 0))
         for first, second in zip(order[twice], order[twice + 1]):
@@ -212,7 +214,7 @@ class MDP:
         P = None
         exact_probability = None if exact_rows is None else exact_rows[order[_pairs(ptr)], column]
         if sp.issparse(R):
-            R, exact_R = _canonical(R).toarray() if R.shape == (state.size, S) else R.toarray(), None
+            R, exact_R = _canonical(R, "R").toarray(), None
         else:
             R, exact_R = parse_array("R", R)
         if R.shape == state.shape:
@@ -281,8 +283,8 @@ class MDP:
                     if key in merged:                                          # same next and same reward: one outcome
                         before, fraction_before = merged[key][:2]
                         p, fraction_p = before + p, None if None in (fraction_before, fraction_p) else fraction_before + fraction_p
-                        p = p if fraction_p is None else float(fraction_p)
-                    if p != 0:
+                        p = p if fraction_p is None else as_float("P", fraction_p)
+                    if p != 0:                                                 # an exact number that is not zero has a float that is not
                         merged[key] = (p, fraction_p, r, fraction_r)
                 for (t, _), (p, fraction_p, r, fraction_r) in merged.items():
                     pair.append(len(state_of)), column.append(t)
@@ -311,21 +313,40 @@ class MDP:
 
     def _assemble(self, S, A, state, action, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial):
         """Check everything and store it.   state, action (K,), sorted   pair, column, probability, reward (J,), sorted by pair"""
+        state, action = indices("state", state, S), indices("action", action, A)
+        pair = indices("pair", pair, len(state))
+        for name, index in (("action", action), ("P", probability), ("next", column)):
+            rows = state if name == "action" else pair
+            if len(index) != len(rows):
+                raise ValueError(f"{name} has {len(index)} entries where {len(rows)} are expected")
+        rank = state.astype(np.int64) * A + action
+        for k in np.flatnonzero(np.diff(rank) <= 0)[:1]:
+            raise ValueError(f"state and action must be sorted, no pair twice: pair {k + 1} is {(int(state[k + 1]), int(action[k + 1]))}, after {(int(state[k]), int(action[k]))}")
+        for j in np.flatnonzero(pair[1:] < pair[:-1])[:1]:
+            raise ValueError(f"pair falls from {pair[j]} to {pair[j + 1]} at {j + 1}")
         available = np.zeros((int(S), int(A)), bool)
         available[state, action] = True
         ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=len(state)))))
         self._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
 
     def _store(self, available, outcome_ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial):
-        """Check everything and store it, without a copy of what fits as it is.
+        """Check everything and store it, without a copy of what fits as it is.   Every form and every reader passes here.
 
         available (S, A)   outcome_ptr (K+1,)   column, probability, exact_probability, exact_reward (J,)   reward (J,), or (K,): the same for all outcomes of a pair
         """
         S, A = available.shape
-        K, J = outcome_ptr.size - 1, len(column)
+        K, J = int(np.count_nonzero(available)), len(probability)
+        if S >= MOST:
+            raise ValueError(f"{S} states are too many: an index has 32 bits")
+        column = indices("next", column, S)                                    # before they are cast, and before anything follows them
+        outcome_ptr = pointers("outcome_ptr", outcome_ptr, J)
+        for name, x, sizes in (("outcome_ptr", outcome_ptr, (K + 1,)), ("next", column, (J,)), ("reward", reward, (J, K)),
+                               ("exact_probability", exact_probability, (J,)), ("exact_reward", exact_reward, (J,))):
+            if x is not None and (len(x) not in sizes or np.ndim(x) != 1):
+                raise ValueError(f"{name} has {len(x)} entries where {sizes[0]} are expected: {K} pairs, {J} outcomes")
         self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
-        self._set_discount(gamma)
         self.available, self.terminal = available, ~available.any(axis=1)
+        self._set_discount(gamma)
         self.pair_ptr = np.concatenate(([0], np.cumsum(available.sum(axis=1)))).astype(np.int64)
         self.outcome_ptr = outcome_ptr.astype(np.int32 if J < 2**31 else np.int64, copy=False)
         self.next, self.probability = column.astype(np.int32, copy=False), probability
@@ -353,8 +374,7 @@ class MDP:
             np.add.at(sums, self.outcome_pair, exact_probability)
             wrong = sums != 1
         for k in np.flatnonzero(wrong)[:1]:
-            off = float(sums[k] - 1)
-            raise ValueError(f"P: the probabilities of {self.pair_label(k)} sum to {sums[k]}, not to 1 (off by {off:.3g})")
+            raise ValueError(wrong_sum(f"P: the probabilities of {self.pair_label(k)} sum", sums[k], probability[outcome_ptr[k]:outcome_ptr[k + 1]]))
         self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
 
     @cached_property
@@ -389,8 +409,13 @@ class MDP:
             self.gamma, self.exact_gamma = _discount(gamma)
             return
         numbers, exact = parse_array("gamma", gamma)
-        for k in np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))[:1]:
-            raise ValueError(f"gamma is {numbers[k]:g} for pair {k}, outside [0, 1]")
+        if numbers.shape == self.available.shape and numbers.ndim == 2:
+            numbers, exact = numbers[self.available], None if exact is None else exact[self.available]
+        if numbers.shape != (self.num_pairs,):
+            raise ValueError(f"gamma expects a number, one for each pair ({self.num_pairs},), or shape {self.available.shape}; got shape {numbers.shape}")
+        given = numbers if exact is None else exact
+        for k in np.flatnonzero(~((given >= 0) & (given <= 1)))[:1]:
+            raise ValueError(f"gamma is {f'{given[k]:g}' if exact is None else short(given[k])} for pair {k}, outside [0, 1]")
         self.gamma, self.exact_gamma = float(numbers.max(initial=0.0)), None if exact is None else max(exact, default=Fraction(0))
         if (numbers != self.gamma).any() or exact is not None and (exact != self.exact_gamma).any():
             for k in np.flatnonzero(numbers == 1)[:1]:
@@ -440,7 +465,7 @@ class MDP:
         if self.exact_probability is not None and self.exact_reward is not None:
             exact = np.full(K, Fraction(0), object)
             np.add.at(exact, self.outcome_pair, self.exact_probability * self.exact_reward)
-            r = exact.astype(float)                                            # rounded once
+            r = np.array([as_float("R", x) for x in exact])                    # rounded once
         elif self._reward_per_pair is not None:
             r = P @ np.ones(S)
             r = self._reward_per_pair if (r == 1).all() else r * self._reward_per_pair
@@ -448,6 +473,7 @@ class MDP:
             r = np.bincount(self.outcome_pair, self.probability * self.reward, minlength=K)
         if self._reward_per_pair is None:
             given["size"] = np.bincount(self.outcome_pair, self.probability * np.abs(self.reward), minlength=K)
+            given["zero"] = np.bincount(self.outcome_pair, self.reward != 0, minlength=K) == 0      # a product may vanish where no factor does
         if not self.available.all():
             given["action"] = self.pair_action
         e = Expected(P, r, self.gamma, self.pair_ptr, **given)
@@ -488,7 +514,10 @@ class MDP:
         return out
 
     def replace(self, *, gamma=None, initial=None):
-        """The same process with another discount or another initial distribution."""
+        """The same process with another discount or another initial distribution.
+
+        gamma   a number, (K,) one for each pair, or (S, A), of which only the pairs are read
+        """
         m = MDP.__new__(MDP)
         m.__dict__.update({name: value for name, value in self.__dict__.items() if name != "expected"})
         if gamma is not None:
@@ -517,7 +546,7 @@ class MDP:
             out_of_range = ~self.terminal & ((policy < 0) | (policy >= A))
             for at in np.argwhere(out_of_range)[:1]:
                 raise ValueError(f"policy: action {policy[tuple(at)]} in {self.state_label(at[-1])} is outside [0, {A})")
-            clipped = np.clip(policy, 0, A - 1)
+            clipped = np.clip(policy.astype(np.int64), 0, A - 1)               # what a terminal state names is not read
             missing = ~self.terminal & ~self.available[np.arange(S), clipped]
             for at in np.argwhere(missing)[:1]:
                 raise ValueError(f"policy: action {policy[tuple(at)]} is not available in {self.state_label(at[-1])}")
@@ -599,14 +628,37 @@ def _stack(matrices, S, A):
     return sp.csr_matrix(sp.vstack(matrices, format="csr"))[rows]
 
 
-def _canonical(P):
-    """A copy as CSR, sorted, duplicates added up, without stored zeros."""
+def _canonical(P, name="P"):
+    """A copy as CSR, sorted, duplicates added up, without stored zeros, its index arrays checked."""
     if P.ndim != 2 or P.dtype.kind not in "fiu":
-        raise ValueError(f"P expects sparse matrices of real numbers, got {P.dtype} of shape {P.shape}")
+        raise ValueError(f"{name} expects sparse matrices of real numbers, "
+                         f"got {P.dtype} of shape {P.shape}")
+    _check_sparse(name, P)                                             # SciPy follows them without a look
     P = sp.csr_matrix(P, dtype=np.float64, copy=True)
+    _check_sparse(name, P)                                             # of other formats, what came of them
     P.sum_duplicates()
     P.eliminate_zeros()
     return P
+
+
+def _check_sparse(name, P):
+    """ValueError if the index arrays of a sparse matrix do not fit its shape."""
+    if P.format == "coo":
+        count = len(P.data)
+        places = {"row": (P.row, P.shape[0]), "col": (P.col, P.shape[1])}
+    elif P.format in ("csr", "csc", "bsr"):
+        size = np.array(P.shape) // (P.blocksize if P.format == "bsr" else 1)
+        rows, columns = size[::-1] if P.format == "csc" else size
+        count = int(P.indptr[-1]) if len(P.indptr) == rows + 1 else -1
+        places = {"indices": (P.indices[:max(count, 0)], columns)}
+    else:
+        return
+    if count < 0 or count > len(P.data) or any(len(index) != count for index, _ in places.values()):
+        raise ValueError(f"{name}: the index arrays do not fit the numbers or shape {P.shape}")
+    if P.format != "coo":
+        pointers(f"{name}.indptr", P.indptr, count)
+    for field, (index, most) in places.items():
+        indices(f"{name}.{field}", index, most)
 
 
 def _nonzeros(rows):
@@ -636,10 +688,10 @@ def _rewards(R, layout, available, ptr, column):
     if isinstance(R, (list, tuple)) and len(R) and all(sp.issparse(r) for r in R):
         if len(R) != A or any(r.shape != (S, S) for r in R):
             raise ValueError(f"R expects {A} sparse matrices of shape {(S, S)}, got {[r.shape for r in R]}")
-        stacked, (s, a) = _stack([_canonical(r) for r in R], S, A), outcomes()
+        stacked, (s, a) = _stack([_canonical(r, "R") for r in R], S, A), outcomes()
         return np.asarray(stacked[s * A + a, column], float).ravel(), None
     if sp.issparse(R):
-        R = R.toarray()
+        R = _canonical(R, "R").toarray()
     R, exact = parse_array("R", R)
     if R.shape == (S,):
         return np.repeat(R, available.sum(axis=1)), None if exact is None else exact[outcomes()[0]]
@@ -660,10 +712,20 @@ def _not_finite(x):
     return np.zeros(0, int) if fine else np.flatnonzero(~np.isfinite(x))[:1]
 
 
+def wrong_sum(what, total, row):
+    """The message for probabilities `row` that add up to `total`, a float or a Fraction.   what  "..., sum" """
+    off = total - 1
+    message = f"{what} to {short(total)}, not to 1 (off by {short(off) if isinstance(off, Fraction) else f'{off:.3g}'})"
+    if not isinstance(total, Fraction) and abs(off) < 1e-5 and (np.asarray(row, np.float32) == row).all():
+        return message + "; these are float32 numbers: convert them to float64 and divide each row by its sum"
+    return message
+
+
 def _discount(gamma):
     value, exact = parse("gamma", gamma)
-    if not 0 <= value <= 1:
-        raise ValueError(f"gamma is {value:g}, outside [0, 1]")
+    number = value if exact is None else exact                                 # 1 + 1e-20 is 1.0 as a float
+    if not 0 <= number <= 1:
+        raise ValueError(f"gamma is {f'{value:g}' if exact is None else short(exact)}, outside [0, 1]")
     return value, exact
 
 
@@ -676,21 +738,9 @@ def _state_set(name, states, S):
         if states.shape != (S,):
             raise ValueError(f"{name} expects bools of shape {(S,)}, got {states.shape}")
         return states.copy()
-    states = _indices(name, np.atleast_1d(states))
-    for s in states[(states < 0) | (states >= S)]:
-        raise ValueError(f"{name} names state {s}, outside [0, {S})")
     out = np.zeros(S, bool)
-    out[states] = True
+    out[indices(name, np.atleast_1d(states), S)] = True
     return out
-
-
-def _indices(name, x):
-    x = np.asarray(x)
-    if x.size == 0:
-        return x.astype(np.int64)
-    if x.dtype.kind not in "iu" or x.ndim != 1:
-        raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
-    return x.astype(np.int64)
 
 
 def _distribution(name, x, S, exactly=False):
@@ -706,7 +756,7 @@ def _distribution(name, x, S, exactly=False):
         raise ValueError(f"{name}[{s}] is {p[s]:.6g}: probabilities must be finite and not negative")
     total = p.sum() if exact is None else sum(exact)
     if abs(total - 1) > (ROW_SUM_TOLERANCE * S if exact is None else 0):
-        raise ValueError(f"{name} sums to {total}, not to 1 (off by {float(total - 1):.3g})")
+        raise ValueError(wrong_sum(f"{name} sums", total, p))
     return (p, exact) if exactly else p
 
 

@@ -19,7 +19,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from .model import MDP
+from .given_numbers import exact, indices
+from .model import MDP, _distribution
 from .planning.constrained import linear_program
 
 
@@ -45,8 +46,18 @@ class POMDP:
     start: tuple
     observation_names: tuple
 
+    def __post_init__(self):
+        S, A, Z = self.mdp.num_states, self.mdp.num_actions, len(self.observation_names)
+        given = {"O": (self.O, (A, S, Z)), "r": (self.r, (S, A)), "start": (self.start, (S,))}
+        for name, (table, shape) in given.items():
+            object.__setattr__(self, name, _exact_table(name, table, shape))
+
     def update(self, belief, action, observation):
         """(new belief, probability of the observation), exactly.   ValueError if it cannot be observed"""
+        Z = len(self.observation_names)
+        indices("action", [action], self.mdp.num_actions), indices("observation", [observation], Z)
+        numbers, exact = _distribution("belief", belief, self.mdp.num_states, exactly=True)
+        belief = numbers.tolist() if exact is None else list(exact)
         after = [Fraction(0)] * self.mdp.num_states
         for s, b in enumerate(belief):
             for t, p in self._row(s, action):
@@ -88,6 +99,15 @@ class POMDP:
         m = self.mdp
         k = int(m.pair_ptr[s]) + int(m.available[s, :a].sum())
         return [(int(m.next[j]), m.exact_probability[j]) for j in range(m.outcome_ptr[k], m.outcome_ptr[k + 1])]
+
+
+def _exact_table(name, table, shape):
+    """Nested sequences of this shape -> nested tuples of Fractions."""
+    if not isinstance(table, (tuple, list, np.ndarray)) or len(table) != shape[0]:
+        raise ValueError(f"{name} expects nested tuples of shape {shape}")
+    if len(shape) == 1:
+        return tuple(exact(name, x) for x in table)
+    return tuple(_exact_table(name, row, shape[1:]) for row in table)
 
 
 def prune(vectors):

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from .model import MDP, _state_set, check_model
-from .given_numbers import parse_array
+from .given_numbers import given, parse, parse_array, short
 
 
 def reachability(m, goal, *, stay=None):
@@ -101,7 +101,12 @@ def semi_markov(P, R, time, *, step=None, **options):
         P, R, time = exact_P, exact_R, exact_time
     S, A = P.shape[:2]
     R = np.repeat(R[:, None], A, axis=1) if R.ndim == 1 else R
-    step = min(time.ravel()) / 2 if step is None else Fraction(step) if exactly and not isinstance(step, float) else step
+    if step is None:
+        step = min(time.ravel()) / 2
+    else:
+        step = given("step", step) if exactly else parse("step", step)[0]
+        if not 0 < step < np.inf:
+            raise ValueError(f"step is {short(step)}: it must be positive and finite")
     ratio = step / time                                                  # (S, A)
     new = P * ratio[:, :, None]
     for s in range(S):

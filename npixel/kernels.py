@@ -14,6 +14,17 @@ Kernels are serial and release the interpreter lock, so they may run in several 
 meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
 compiled without fast-math: a sum is added up in the order written, and a division by zero is what it is in NumPy.
 
+Loops check no index: one outside its array reads or overwrites foreign memory. So every number that a
+user can set and that becomes an index is checked before a kernel sees it, in these places:
+
+    mdp       states, actions, rows and columns of P: MDP._store, which every form and every reader
+              passes, and MarkovChain.__init__ (given_numbers.py: indices, pointers; before 32 bits)
+    npixel    levels and targets: losses/levels.py;   classes: Model.check_condition and
+              layers/conditional_bias.py;   taps, strides and shapes: conv2d.check, and conv2d.read
+              for the place of a strip
+
+All others are made here: by counting, by argmax over a row, or from the shapes of arrays.
+
 Read next: blas.py, layers/conv2d.py.
 """
 

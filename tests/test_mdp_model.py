@@ -1,5 +1,6 @@
 """The process itself: its forms, its checks, chains and reward processes."""
 
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import mdp
 from cases_mdp import exact_policy_value, solve_exactly, transitions
+from mdp.given_numbers import parse
 from mdp.problems.student import PUBLISHED_REWARD_PROCESS, STATES
 
 P = np.array([[[0.5, 0.5], [0.8, 0.2]], [[0.0, 1.0], [0.1, 0.9]]])         # (S, A, S)
@@ -119,7 +121,7 @@ BAD = {
     "shape of R": (lambda: mdp.MDP(P, np.zeros(3), 0.9), "R expects shape (2,), (2, 2) or (2, 2, 2), got (3,)"),
     "initial sum": (lambda: mdp.MDP(P, R, 0.9, initial=[0.5, 0.4]), "initial sums to 0.9, not to 1"),
     "initial state": (lambda: mdp.MDP(P, R, 0.9, initial=2), "initial is state 2, outside [0, 2)"),
-    "terminal state": (lambda: mdp.MDP(P, R, 0.9, terminal=[5]), "terminal names state 5, outside [0, 2)"),
+    "terminal state": (lambda: mdp.MDP(P, R, 0.9, terminal=[5]), "terminal[0] is 5, outside [0, 2)"),
     "available": (lambda: mdp.MDP(P, R, 0.9, available=np.ones((2, 3), bool)), "available expects bools of shape (2, 2)"),
     "sparse shapes": (lambda: mdp.MDP([sp.eye(2), sp.eye(3)], R, 0.9), "P[1] is (3, 3)"),
     "unknown successor": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "b", 0)]}}, 1), "state 'a', action 'go' leads to 'b', which is not a state"),
@@ -135,7 +137,7 @@ BAD = {
     "chain negative": (lambda: mdp.MarkovChain([[1.5, -0.5], [0, 1]]), "P is -0.5 for state 0 -> state 1"),
     "reward process": (lambda: mdp.MarkovRewardProcess([[1.0]], [1, 2], 0.5), "R expects shape (1,) or (1, 1), got (2,)"),
     "nothing": (lambda: mdp.MDP(None, R, 0.9), "P expects a number, got NoneType"),
-    "too large": (lambda: mdp.MDP(P, [10**400, 0], 0.9), "R[0] is too large for a float: 10**400 or more"),
+    "too large": (lambda: mdp.MDP(P, [10**400, 0], 0.9), "R[0] is too large for a float: 1e400"),
     "float32": (lambda: mdp.MDP(P.astype(np.float32), R, 0.9), "state 0, action 1 sum to 1.0000000149011612"),
     "initial text": (lambda: mdp.MDP(P, R, 0.9, initial="x"), "initial expects a number such as 0.5 or \"1/3\", got 'x'"),
     "period": (lambda: mdp.MarkovChain([[1.0]]).period(9), "state is 9, outside [0, 1)"),
@@ -293,3 +295,235 @@ def test_the_induced_reward_process_has_the_value_of_the_policy(process, gamma):
 def test_the_elimination_of_the_tests_is_itself_right():
     assert solve_exactly([[Fraction(2), Fraction(1)], [Fraction(1), Fraction(3)]], [Fraction(3), Fraction(5)]) == [Fraction(4, 5), Fraction(7, 5)]
     assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]], [Fraction(1), Fraction(1)]) is None
+
+
+# indices: nothing that is outside its array reaches compiled loops
+
+THREE = mdp.MDP([[[0.5, 0.5, 0]], [[0, 0, 1]], [[0, 1, 0]]], [1, 2, 3], 0.5)
+
+
+def arrays_of_choices():
+    return {"choice_start": np.arange(4), "trans_start": np.array([0, 2, 3, 4]),
+            "col": np.array([0, 1, 2, 1]), "num": np.ones(4, int), "den": np.array([2, 2, 1, 1]),
+            "r_num": np.ones(3, int), "r_den": np.ones(3, int), "initial": np.array(0)}
+
+
+@pytest.mark.parametrize("name, value, message", [
+    ("col", [0, -1, 2, 1], "col[1] is -1, outside [0, 3)"),
+    ("col", [0, 10 ** 8, 2, 1], "col[1] is 100000000, outside [0, 3)"),
+    ("col", [0, 2 ** 32 + 1, 2, 1], "col[1] is 4294967297, outside [0, 3)"),
+    ("col", [0, 1.0, 2, 1], "col expects a list of integers, got float64"),
+    ("trans_start", [0, 2, 10 ** 9, 4], "trans_start falls from 1000000000 to 4 at 3"),
+    ("trans_start", [0, 2, 3, 10 ** 12], "trans_start goes from 0 to 1000000000000"),
+    ("choice_start", [0, 2, 1, 3], "choice_start falls from 2 to 1 at 2"),
+    ("choice_start", [0, 1, 2, 2 ** 40], "choice_start goes from 0 to 1099511627776"),
+    ("initial", 3, "initial is state 3, outside [0, 3)")])
+def test_an_index_outside_its_array_is_named_when_choice_arrays_are_read(
+        tmp_path, name, value, message):
+    np.savez(tmp_path / "m.npz", **{**arrays_of_choices(), name: np.array(value)})
+    with pytest.raises(ValueError) as error:
+        mdp.read(tmp_path / "m.npz", reward="r", gamma=0.5)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name, value, message", [
+    ("next", [0, 10 ** 8, 2, 1], "next[1] is 100000000, outside [0, 3)"),
+    ("next", [0, 2 ** 32 + 1, 2, 1], "next[1] is 4294967297, outside [0, 3)"),
+    ("outcome_ptr", [0, 5, 3, 4], "outcome_ptr falls from 5 to 3 at 2"),
+    ("pair_state", [0, 2, 1], "sorted, no pair twice: pair 2 is (1, 0), after (2, 0)"),
+    ("pair_state", [0, 1, -1], "state[2] is -1, outside [0, 3)"),
+    ("pair_action", [0, 0, 1], "action[2] is 1, outside [0, 1)"),
+    ("pair_action", [0, 0], "action has 2 entries where 3 are expected"),
+    ("gamma", [0.5, 0.5], "gamma expects a number, one for each pair (3,), or shape (3, 1)")])
+def test_an_index_outside_its_array_is_named_when_our_own_file_is_read(
+        tmp_path, name, value, message):
+    mdp.write(THREE, tmp_path / "m.npz")
+    arrays = dict(np.load(tmp_path / "m.npz"))
+    np.savez(tmp_path / "n.npz", **{**arrays, name: np.array(value)})
+    with pytest.raises(ValueError) as error:
+        mdp.read(tmp_path / "n.npz")
+    assert message in str(error.value)
+
+
+WILD = [-1, 3, 7, 10 ** 8, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 63 - 1, -2 ** 63]
+
+
+@given(st.sampled_from(["csr", "csc", "coo", "bsr", "pairs", "dict", "chain", "policy", "terminal",
+                        "goal", "initial", "rewards", "choices"]),
+       st.sampled_from(WILD), st.integers(0, 3), st.sampled_from([np.int64, np.uint64, object]))
+@settings(deadline=None, max_examples=300)
+def test_no_constructor_hands_on_an_index_that_is_outside(kind, wild, at, dtype):
+    """Each of these would be followed into foreign memory; -1 into the last entry."""
+    def spoilt(good):
+        good = [int(x) for x in np.atleast_1d(good)]
+        good[at % len(good)] = wild
+        return np.array(good, np.int64 if dtype is np.uint64 and wild < 0 else dtype)
+
+    def broken(format):
+        P = sp.csr_matrix(np.array([[0.5, 0.5, 0], [0, 0, 1], [0, 1, 0]])).asformat(format)
+        names = ("row", "col") if format == "coo" else ("indices", "indptr")
+        name = names[at % 2]
+        index = spoilt(getattr(P, name)).astype(np.int64)
+        index[index == 3] = 9 if name == "indptr" else 3                 # up to 4 a pointer may fit
+        if format == "coo":
+            P.coords = (index, P.col) if name == "row" else (P.row, index)
+        else:
+            setattr(P, name, index)
+        return P
+    make = {
+        "pairs": lambda: mdp.MDP.from_pairs(spoilt([0, 1, 2]), [0, 0, 0], np.eye(3), [0] * 3, 0.5),
+        "dict": lambda: mdp.MDP.from_dict({"a": {"x": [(1, "a", 0)]}}, 0.5, initial=wild),
+        "chain": lambda: mdp.MarkovChain(broken("csr")),
+        "policy": lambda: mdp.evaluate(THREE, spoilt([0, 0, 0])),
+        "terminal": lambda: mdp.MDP(np.eye(3)[:, None], [0] * 3, 0.5, terminal=spoilt([0, 1])),
+        "goal": lambda: mdp.solve(THREE, goal=spoilt([1])),
+        "initial": lambda: mdp.MDP(np.eye(3)[:, None], [0] * 3, 0.5, initial=wild),
+        "rewards": lambda: mdp.MDP([sp.csr_matrix(np.eye(3))], [broken("csr")], 0.5),
+        "choices": lambda: mdp.formats.arrays.from_choices(
+            {**arrays_of_choices(), "col": spoilt([0, 1, 2, 1])})}
+    with pytest.raises(ValueError):
+        make.get(kind, lambda: mdp.MDP([broken(kind)], [1, 2, 3], 0.5))()
+
+
+# exact numbers
+
+def test_counts_divided_by_totals_are_the_same_fractions_for_numpy_integers():
+    """NumPy's integers wrap around at 2**31: this process was worth 0.0077 instead of 0.4178."""
+    def value(i):
+        p = [Fraction(i(12446), i(17200)), Fraction(i(4754), i(17200))]
+        r = [Fraction(i(10855), i(37955)), Fraction(i(29071), i(38105))]
+        m = mdp.MDP([[p], [p[::-1]]], [[r], [r[::-1]]], Fraction(i(1), i(2)))
+        s = mdp.solve_exact(m, horizon=1)
+        assert mdp.verify(m, s.certificate)
+        return s.v[0][0]
+    # by hand: p0 r0 + p1 r1
+    right = Fraction(12446 * 10855, 17200 * 37955) + Fraction(4754 * 29071, 17200 * 38105)
+    assert value(int) == value(np.int32) == value(np.int64) == right
+
+
+@given(st.integers(1, 30_000), st.integers(1, 30_000), st.integers(-30_000, 30_000),
+       st.sampled_from([np.int32, np.int64, np.uint32]))
+@settings(deadline=None, max_examples=40)
+def test_every_entry_turns_numpy_integers_into_pythons(a, b, r, kind):
+    """Fractions made of NumPy's integers and of Python's give the same numbers everywhere."""
+    p, reward = Fraction(a, a + b), Fraction(r, a + b)
+
+    def everything(one):
+        P, R = [[[one(p), one(1 - p)]], [[one(1 - p), one(p)]]], [[one(reward)], [one(p)]]
+        m = mdp.MDP(P, R, one(p / 2), initial=[one(p), one(1 - p)])
+        outcomes = {"a": {"x": [(one(p), "a", one(reward)), (one(1 - p), "b", 0)]},
+                    "b": {"x": [(1, "b", one(p))]}}
+        found = [m.replace(gamma=np.array([[one(p)], [one(p / 2)]], object)),
+                 mdp.MDP.from_dict(outcomes, one(p), initial={"a": one(p), "b": one(1 - p)}),
+                 mdp.MDP.from_pairs([0, 1], [0, 0], np.array(P, object)[:, 0], [one(p), 0], one(p)),
+                 mdp.transforms.follow(m, [[one(Fraction(1))]] * 2),
+                 mdp.transforms.semi_markov(P, R, [[one(1 + p)]] * 2, step=one(p / 2))[0],
+                 mdp.MarkovRewardProcess([row[0] for row in P], [one(reward), one(p)],
+                                         one(p / 2)).to_mdp()]
+        numbers = [x for n in [m, *found] for name in ("probability", "reward", "initial")
+                   if getattr(n, f"exact_{name}") is not None
+                   for x in getattr(n, f"exact_{name}")]
+        numbers += [x for n in [m, *found] for x in ([n.exact_gamma] if n.exact_pair_gamma is None
+                                                     else n.exact_pair_gamma)]
+        end = mdp.solve_exact(m, horizon=1, terminal_values=[one(p), one(reward)])
+        bound = [{"reward": [[one(p)], [one(p)]], "at_least": one(Fraction(-1))}]
+        numbers += [*end.v.ravel(), mdp.solve_constrained(m, bound).value]
+        assert all(type(part) is int for x in numbers for part in (x.numerator, x.denominator))
+        return numbers, [mdp.rational.rational(n).hash for n in [m, *found]], end.certificate
+
+    def wrapped(x):
+        if kind is np.uint32 and x < 0:
+            return x
+        return Fraction(kind(x.numerator), kind(x.denominator))
+    assert everything(wrapped) == everything(lambda x: x)
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", "1e999_999_999", "1e5000",
+                                  "-1E-5000", "9" * 5000, "1/" + "3" * 5000, "0." + "1" * 5000])
+def test_a_number_that_explodes_is_refused_in_one_line_wherever_it_stands(tmp_path, text):
+    loop = {"a": {"x": [(1, "a", 1)]}}
+    for make in (lambda: mdp.MDP.from_dict(loop, text), lambda: mdp.MDP([[[text]]], [0], 0.5),
+                 lambda: mdp.MDP.from_dict({"a": {"x": [(1, "a", text)]}}, 0.5),
+                 lambda: mdp.MDP.from_dict(loop, 0.5, initial={"a": text}),
+                 lambda: mdp.solve_exact(THREE, horizon=1, terminal_values=[text, 0, 0]),
+                 lambda: mdp.problems.gambler(p=text), lambda: mdp.problems.forest(p=text)):
+        with pytest.raises(ValueError, match="at most 4300 digits") as error:
+            make()
+        assert len(str(error.value)) < 200 and "\n" not in str(error.value)
+    (tmp_path / "m.tra").write_text(f"1 1 1\n0 0 0 {text}\n")
+    with pytest.raises(ValueError, match="m.tra:2: the entry is .* at most 4300 digits"):
+        mdp.read(tmp_path / "m.tra")
+
+
+@given(st.text("0123456789eE+-./_ ", max_size=25), st.booleans())
+@settings(deadline=None, max_examples=500)
+def test_any_text_is_a_number_or_one_line(text, decimal):
+    """Whatever is typed: a float beside its Fraction, or a ValueError; nothing runs away."""
+    try:
+        x = Decimal(text) if decimal else text
+    except InvalidOperation:
+        return
+    try:
+        value, exact = parse("x", x)
+    except ValueError as error:
+        assert "\n" not in str(error) and len(str(error)) < 200
+        return
+    assert abs(exact - Fraction(value)) <= abs(Fraction(value)) * Fraction(1, 2 ** 52) or \
+        abs(exact) < Fraction(5, 10 ** 324)
+    assert (exact == 0) == (value == 0) and (exact < 1) == (value < 1)
+
+
+def test_a_number_too_small_for_a_float_is_not_zero():
+    """1e-400 is a probability and an arrow; a row that sums to 1 + 1e-400 does not sum to one."""
+    with pytest.raises(ValueError, match=r"sum to 1 \+ 1e-400, not to 1 \(off by 1e-400\)"):
+        mdp.MDP.from_dict({"a": {"x": [("1e-400", "b", 1), ("1", "a", 1)]}, "b": {}}, 1)
+    with pytest.raises(ValueError, match=r"sum to 1 \+ 1e-400"):
+        mdp.MDP([[["1e-400", 1]], [[0, 1]]], [0, 0], 0.5)
+    nearly = 1 - Fraction("1e-400")
+    m = mdp.MDP.from_dict({"a": {"x": [(Decimal("1e-400"), "b", 1), (nearly, "a", 1)]}, "b": {}}, 1)
+    assert m.exact_probability[0] == Fraction(1, 10 ** 400) and m.expected.P[0, 1] > 0
+    assert mdp.solve_exact(m).v[0] == 10 ** 400                          # steps until the exit
+    tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)      # for ever, and all positive
+    assert mdp.solve(tiny).v[0] == np.inf and not tiny.expected.zero[0]
+
+
+def test_a_gamma_is_told_from_one_exactly():
+    loop = {"a": {"x": [(1, "a", 1)]}}
+    for wrong in ("1.00000000000000000001", "-1e-400", Fraction(10 ** 30 + 1, 10 ** 30)):
+        with pytest.raises(ValueError, match=r"gamma is .*, outside \[0, 1\]"):
+            mdp.MDP.from_dict(loop, wrong)
+        with pytest.raises(ValueError, match=r"gamma is .* for pair 0, outside \[0, 1\]"):
+            mdp.MDP.from_dict(loop, {"a": {"x": wrong}})
+    m = mdp.MDP.from_dict(loop, "0.99999999999999999999")
+    assert m.exact_gamma < 1 and m.gamma < 1                             # so 1 / (1 - gamma) is finite
+    assert mdp.solve_exact(m).v[0] == 10 ** 20 and mdp.solve_exact(m).criterion == "discounted"
+    with pytest.warns(mdp.ConvergenceWarning):
+        s = mdp.solve(m)
+    assert s.lower[0] <= 10 ** 20 <= s.upper[0] and not s.converged
+
+
+@pytest.mark.parametrize("gamma", [[], [0.5, 0.5], [[0.5]], np.zeros((2, 1))])
+def test_discounts_per_pair_need_one_number_for_each(gamma):
+    m = mdp.MDP.from_dict({"a": {"x": [(1, "a", 1)], "y": [(1, "a", 2)], "z": [(1, "b", 0)]},
+                           "b": {}}, 0.5)
+    for make in (lambda: m.replace(gamma=gamma), lambda: mdp.MDP.from_dict(m.to_dict(), gamma)):
+        with pytest.raises(ValueError, match=r"gamma expects a number, one for each pair \(3,\)"):
+            make()
+
+
+def test_discounts_may_be_replaced_by_a_table_of_which_only_the_pairs_are_read():
+    """{"a": stay +1 or go}, "b" with one action: two pairs of four do not exist."""
+    m = mdp.MDP.from_dict({"a": {"stay": [(1, "a", 1)], "go": [(1, "b", 0)]}, "b": {}}, 0.5)
+    table = np.array([[0.75, 0.25], [np.nan, 7]])
+    assert m.replace(gamma=table).pair_gamma.tolist() == [0.75, 0.25]
+    assert mdp.solve(m.replace(gamma=table)).v[0] == pytest.approx(4)    # 1 / (1 - 3/4)
+
+
+@pytest.mark.parametrize("make", [
+    lambda P: mdp.MDP(P, [0.0, 0], 0.5), lambda P: mdp.MDP(sp.csr_matrix(P[:, 0]), [0.0, 0], 0.5),
+    lambda P: mdp.MarkovChain(P[:, 0])])
+def test_rows_of_float32_that_do_not_sum_to_one_are_told_what_they_are(make):
+    """0.1 and 0.9 in float32 are off by 1e-8, far above what float64 leaves."""
+    P = np.array([[[0.1, 0.9]], [[0.9, 0.1]]], np.float32)
+    with pytest.raises(ValueError, match="float32 numbers: convert them to float64 and divide"):
+        make(P)

@@ -396,7 +396,7 @@ def test_bad_arguments_get_one_line():
         (dict(criterion="constrained"), "does not exist"),
         (dict(criterion="discounted"), 'criterion "discounted" needs gamma < 1, gamma is 1'),
         (dict(goal=[]), "goal names no state"),
-        (dict(goal=[9]), "goal names state 9, outside [0, 5)"),
+        (dict(goal=[9]), "goal[0] is 9, outside [0, 5)"),
         (dict(goal=[4], miss=0), "miss expects inf or -inf, got 0"),
         (dict(miss=np.inf), "miss belongs to goal="),
         (dict(goal=[4], horizon=3), "goal belongs to criterion \"total\""),

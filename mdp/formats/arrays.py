@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 import scipy.sparse as sp
 
+from ..given_numbers import indices, pointers
 from ..model import MDP
 
 
@@ -76,8 +77,10 @@ def from_choices(arrays, *, reward=None, gamma=1):
 
     reward   the name R of the arrays R_num, R_den (K,): reward of each choice; default none
     """
-    start, trans = np.asarray(arrays["choice_start"]), np.asarray(arrays["trans_start"])
-    S, K = start.size - 1, int(start[-1])
+    columns = np.asarray(arrays["col"])
+    trans = pointers("trans_start", arrays["trans_start"], columns.size)
+    start = pointers("choice_start", arrays["choice_start"], trans.size - 1)
+    S, K = start.size - 1, trans.size - 1
     state = np.repeat(np.arange(S), np.diff(start))
     p = _fractions(arrays["num"], arrays["den"])
     if reward is not None and reward + "_num" not in arrays:
@@ -85,8 +88,8 @@ def from_choices(arrays, *, reward=None, gamma=1):
     r = _fractions(np.zeros(K, int), np.ones(K, int)) if reward is None else _fractions(arrays[reward + "_num"], arrays[reward + "_den"])
     pair = np.repeat(np.arange(K), np.diff(trans))
     m = MDP.__new__(MDP)
-    m._assemble(S, int((np.arange(K) - start[state]).max(initial=-1)) + 1, state, np.arange(K) - start[state], pair, np.asarray(arrays["col"]).astype(np.int64),
-                p.astype(float), r[pair].astype(float), p, r[pair], gamma, int(arrays["initial"]) if "initial" in arrays else None)
+    m._assemble(S, int((np.arange(K) - start[state]).max(initial=-1)) + 1, state, np.arange(K) - start[state], pair, indices("col", columns, S),
+                p.astype(float), r[pair].astype(float), p, r[pair], gamma, arrays["initial"][()] if "initial" in arrays else None)
     return m
 
 

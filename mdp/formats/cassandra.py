@@ -23,6 +23,7 @@ import numpy as np
 
 from npixel.whole_file import write_text
 
+from ..given_numbers import exact
 from ..model import MDP
 from ..pomdp import POMDP
 from ..rational import read_row
@@ -192,7 +193,4 @@ def _start(path, head, states, normalise):
 
 
 def _number(path, word):
-    try:
-        return Fraction(word)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{path}: expects a number, got {word!r}") from None
+    return exact(f"{path}: the entry", word)

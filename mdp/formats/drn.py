@@ -27,6 +27,7 @@ import numpy as np
 
 from npixel.whole_file import write_text
 
+from ..given_numbers import exact
 from ..model import MDP
 
 
@@ -125,7 +126,4 @@ def _bracket(path, number, text, index):
 
 
 def _number(path, number, word):
-    try:
-        return Fraction(word)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{path}:{number}: expects a number such as 0.5 or 1/2, got {word!r}") from None
+    return exact(f"{path}:{number}: the entry", word)

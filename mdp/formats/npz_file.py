@@ -5,12 +5,12 @@ Read first: ../model.py.  The readable form: json_file.py.
 
 import ast
 import json
-from fractions import Fraction
 
 import numpy as np
 
 from npixel.whole_file import write_whole
 
+from ..given_numbers import parse_array, pointers
 from ..model import MDP
 
 
@@ -42,15 +42,15 @@ def load_npz(path):
         raise ValueError(f"{path}: not an .npz file: {error}") from None
     if str(z.get("format")) != "mdp 1":
         raise ValueError(f"{path}: not an mdp file: expected the arrays of mdp.formats.npz_file")
-    exact = lambda name: np.array([Fraction(str(x)) for x in z[name]] + [None], object)[:-1] if name in z else None          # noqa: E731
+    exact = lambda name: parse_array(name, z[name].astype(str))[1] if name in z else None        # noqa: E731
     states, actions = (ast.literal_eval(x) for x in json.loads(str(z["names"])))
     m = MDP.__new__(MDP)
     m.state_names, m.action_names = states, actions
-    gamma = Fraction(str(z["exact_gamma"])) if "exact_gamma" in z else exact("exact_pair_gamma") if "exact_pair_gamma" in z else z["gamma"] if z["gamma"].ndim else float(z["gamma"])
+    gamma = str(z["exact_gamma"]) if "exact_gamma" in z else exact("exact_pair_gamma") if "exact_pair_gamma" in z else z["gamma"] if z["gamma"].ndim else float(z["gamma"])
     initial = exact("exact_initial") if "exact_initial" in z else z.get("initial")
-    pair = np.repeat(np.arange(z["pair_state"].size), np.diff(z["outcome_ptr"]))
+    pair = np.repeat(np.arange(z["pair_state"].size), np.diff(pointers("outcome_ptr", z["outcome_ptr"], z["next"].size)))
     try:
-        m._assemble(len(states), len(actions), z["pair_state"], z["pair_action"], pair, z["next"].astype(np.int64), z["probability"], z["reward"],
+        m._assemble(len(states), len(actions), z["pair_state"], z["pair_action"], pair, z["next"], z["probability"], z["reward"],
                     exact("exact_probability"), exact("exact_reward"), gamma, initial)
     except (IndexError, KeyError) as error:
         raise ValueError(f"{path}: damaged: {error}") from None

@@ -7,15 +7,14 @@ The example of the MDP toolbox: Chades, Chapron, Cros, Garcia, Sabbadin, "MDPtoo
 problems", Ecography 37, 2014.
 """
 
-from fractions import Fraction
-
+from ..given_numbers import given
 from ..model import MDP
 from .published import Published
 
 
 def forest(gamma="9/10", *, ages=3, r1=4, r2=2, p="1/10"):
     """The forest; the defaults are the toolbox's."""
-    p = Fraction(p) if not isinstance(p, float) else p
+    p = given("p", p)
     if isinstance(ages, bool) or not isinstance(ages, int) or ages < 2:
         raise ValueError(f"ages expects an integer >= 2, got {ages!r}")
     if not 0 <= p <= 1:

@@ -6,15 +6,14 @@ At p < 1/2 many stakes are exactly equally good, and a solver in floats picks am
 Sutton and Barto, "Reinforcement Learning", 2nd edition, 2018, example 4.3; Dubins and Savage, "How to Gamble If You Must", 1965 (bold play).
 """
 
-from fractions import Fraction
-
+from ..given_numbers import given
 from ..model import MDP
 from .published import Published
 
 
 def gambler(gamma=1, *, p="2/5", goal=100):
     """The gambler's problem; states 0..goal, actions are stakes.   p probability to win one stake, in [0, 1]"""
-    p = Fraction(p) if not isinstance(p, float) else p
+    p = given("p", p)
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, outside [0, 1]")
     if isinstance(goal, bool) or not isinstance(goal, int) or goal < 2:

@@ -6,8 +6,7 @@ leaves the cell as it is.
 Sutton and Barto, "Reinforcement Learning", 2nd edition, 2018, examples 3.5, 3.8 and 4.1 (in the first edition figures 3.5 and 3.8).
 """
 
-from fractions import Fraction
-
+from ..given_numbers import given
 from ..model import MDP
 from .published import Published
 
@@ -39,7 +38,7 @@ def gridworld(gamma="9/10", *, rows=5, columns=5, walls=(), terminal=(), jumps=N
             ("jumps", c) for start, (to, _) in jumps.items() for c in (start, to)]:
         if name == "walls" and not (0 <= cell[0] < rows and 0 <= cell[1] < columns) or name != "walls" and cell not in cells:
             raise ValueError(f"{name} names cell {cell}, which is not a cell of the {rows}x{columns} grid")
-    slip = Fraction(slip) if not isinstance(slip, float) else slip
+    slip = given("slip", slip)
     if not 0 <= slip <= 1:
         raise ValueError(f"slip is {slip}, outside [0, 1]")
 

@@ -7,6 +7,7 @@ Kaelbling, Littman and Cassandra, "Planning and acting in partially observable s
 
 from fractions import Fraction
 
+from ..given_numbers import given
 from ..model import MDP
 from ..pomdp import POMDP
 
@@ -15,7 +16,8 @@ DOORS = ("tiger left", "tiger right")
 
 def tiger(gamma="19/20", *, hearing="17/20"):
     """The tiger as a POMDP; `.mdp` is the process that somebody who sees through doors would face.   hearing: probability that what is heard is true"""
-    p, half = Fraction(hearing) if not isinstance(hearing, float) else Fraction(repr(hearing)), Fraction(1, 2)
+    p, half = given("hearing", hearing), Fraction(1, 2)
+    p = Fraction(repr(p)) if isinstance(p, float) else p
     if not 0 <= p <= 1:
         raise ValueError(f"hearing is {p}, outside [0, 1]")
     reward = {"listen": (-1, -1), "open left": (-100, 10), "open right": (10, -100)}

@@ -33,10 +33,20 @@ def encode(condition, classes, dtype):
     condition   (N,) integers in [0, classes), if classes > 0; else (N, V) or (N, H, W, V) numbers
     returns     (N, 1, 1, V) or (N, H, W, V), of the dtype; a class is its one-hot code, V = classes
 
+    ValueError if a class is no such integer.
+
     >>> encode(np.array([2, 0]), 3, np.float32)[:, 0, 0].tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    s = np.eye(classes, dtype=dtype)[condition] if classes else np.asarray(condition, dtype)
+    if not classes:
+        s = np.asarray(condition, dtype)
+    else:
+        condition = np.asarray(condition)
+        if condition.dtype.kind not in "ui" or condition.size and not (
+                0 <= condition.min() <= condition.max() < classes):
+            raise ValueError(f"condition must hold integers in [0, {classes}), is {condition.dtype} "
+                             f"from {condition.min()} to {condition.max()}")
+        s = np.eye(classes, dtype=dtype)[condition]
     return s if s.ndim == 4 else s[:, None, None]
 
 

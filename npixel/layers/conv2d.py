@@ -107,6 +107,7 @@ class State(NamedTuple):
     offsets: np.ndarray                                # (T',) where each live tap stands, in cells from the pixel it belongs to
     w: np.ndarray                                      # (T', C, D)      masked once, live taps only
     b: np.ndarray                                      # (D,)
+    reach: tuple                                       # the smallest and the largest offset
 
 
 def start(shape, w, b, /, *, taps, stride=1, dilation=1):
@@ -119,7 +120,10 @@ def start(shape, w, b, /, *, taps, stride=1, dilation=1):
     bottom, right = np.maximum(lists.max(axis=0, initial=0), 0)
     pitch = int(left + W + right)
     canvas = np.zeros((N, int(top + H + bottom) * pitch, C), w.dtype)
-    return State(canvas, pitch, int(top * pitch + left), stride, lists @ [pitch, 1], np.ascontiguousarray((w * mask)[live]), b)
+    offsets = lists @ [pitch, 1]
+    reach = (int(offsets.min()), int(offsets.max())) if offsets.size else (0, 0)
+    return State(canvas, pitch, int(top * pitch + left), stride, offsets,
+                 np.ascontiguousarray((w * mask)[live]), b, reach)
 
 
 def write(x_t, state, /, *, at):
@@ -130,10 +134,18 @@ def write(x_t, state, /, *, at):
 
 
 def read(state, /, *, at):
-    """y at `at` = (row, columns) of the output, (N, k, D), from what has been written so far."""
+    """y at `at` = (row, columns) of the output, (N, k, D), from what has been written so far.
+
+    ValueError if that is outside the image.
+    """
     row, columns = at
     y = np.empty((len(state.canvas), columns.stop - columns.start, len(state.b)), state.canvas.dtype)
     first = state.origin + state.stride * (row * state.pitch + columns.start)
+    lowest = first + state.reach[0]
+    highest = first + state.stride * (y.shape[1] - 1) + state.reach[1]
+    if y.shape[1] and not 0 <= lowest <= highest < state.canvas.shape[1]:
+        raise ValueError(f"row {row}, columns {columns.start} to {columns.stop} "
+                         "are outside the image")
     _read(state.canvas, first, state.stride, state.offsets, state.w, state.b, y)
     return y
 
