@@ -1,11 +1,10 @@
-"""What the demo measures on a trained model: what it sees, how long an image takes, and what a blind corner must cost.
+"""What the demo measures on a trained model: what it sees, how many forward passes
+an image takes, and what a blind corner must cost.
 
 Read first: sampling.py.  Read next: __init__.py.
 """
 
 import math
-import time
-from typing import NamedTuple
 
 import numpy as np
 
@@ -52,33 +51,14 @@ def past_pairs(model):
     return places * (places - 1) // 2
 
 
-class Times(NamedTuple):
-    """Milliseconds per generated image. `extrapolated`: the naive figure comes from the first `places` sub-pixels of each image only."""
-    cached: float
-    naive: float
-    extrapolated: bool
-    places: int
-
-
-def generation_times(model, *, images=16, seconds=1.0, seed=0):
-    """How long an image takes in a batch of `images`, cached and naive. Naive generation is stopped after `seconds`, at least one sub-pixel in."""
-    rng = np.random.default_rng(seed)
-    model.sample(images, rng)                          # the first call may compile
-    began = time.perf_counter()
-    model.sample(images, rng)
-    cached = time.perf_counter() - began
-
-    x = np.zeros((images, *model.image_shape), np.int64)
-    uniforms = rng.random(x.shape)
-    total, done = math.prod(model.image_shape), 0
-    began = time.perf_counter()
+def naive_passes(model, *, seed=0):
+    """Draw one image by whole forward passes, and again cached: (passes of the naive way, the images are the same)."""
+    uniforms = np.random.default_rng(seed).random((1, *model.image_shape))
+    x, passes = np.zeros(uniforms.shape, np.int64), 0
     for where, outputs in sampling.walk(model, x, naive=True):
         x[where] = model.draw(outputs, uniforms[where])
-        done += x[where][0].size
-        naive = time.perf_counter() - began
-        if naive > seconds:
-            break
-    return Times(1000 * cached / images, 1000 * naive / images * total / done, done < total, done)
+        passes += 1
+    return passes, bool(np.array_equal(x, model.sample(1, uniforms=uniforms)))
 
 
 def predicted_gap(model, source):

@@ -21,7 +21,7 @@ def draw(folder, data, runs, curves, conditional, *, seed, progress):
 
     data      the digits
     runs      {model name: (model trained on the digits, (S, S) measured dependencies, (S, S) visible)}
-    curves    {data name: ({model name: (seconds, nats)}, {words: nats to draw a line at})}
+    curves    {data name: ({model name: (steps, nats)}, {words: nats to draw a line at})}
     conditional   {class: (n, H, W, C) images drawn for it}, or None
     """
     folder = Path(folder)
@@ -62,7 +62,7 @@ def draw(folder, data, runs, curves, conditional, *, seed, progress):
     save(plots.predicted_distributions(image[0], places, {name: np.array([p[place] for place in places]) for name, p in predictions.items()},
                                        levels=levels, title=f"Predicted distribution over the {levels} levels, where it is widest"), "predicted_levels")
 
-    save(plots.learning_curves(curves, x_label="seconds of training", logarithmic=True, title="Validation loss"), "learning_curves")
+    save(plots.learning_curves(curves, x_label="steps", logarithmic=True, title="Validation loss"), "learning_curves")
     name = STRIP if STRIP in runs else list(runs)[-1]
     save(plots.strip(data.test[:16], runs[name][0].sample(16, rng), panels[name], bits[name], levels=levels, name=name), "strip")
     return written

@@ -12,9 +12,11 @@ def text(report):
     return "\n".join([*lines, *_notes(report)])
 
 
+ROUNDING = 1e-12                                       # the exact digits below it depend on the processor
+
 # heading, width, alignment
-_COLUMNS = (("data", 17, "<"), ("model", 19, "<"), ("parameters", 11, ">"), ("sees", 8, ">"), ("train s", 9, ">"), ("s/epoch", 9, ">"), ("test nats", 14, ">"),
-            ("bits/dim", 10, ">"), ("floor", 9, ">"), ("gap", 14, ">"), ("predicted", 10, ">"), ("ms: cached", 11, ">"), ("naive", 9, ">"))
+_COLUMNS = (("data", 17, "<"), ("model", 19, "<"), ("parameters", 11, ">"), ("sees", 8, ">"), ("steps", 7, ">"), ("test nats", 14, ">"),
+            ("bits/dim", 10, ">"), ("floor", 9, ">"), ("gap", 14, ">"), ("predicted", 10, ">"), ("passes", 8, ">"))
 
 
 def _line(cells):
@@ -26,27 +28,22 @@ _HEAD = _line([name for name, _, _ in _COLUMNS])
 
 def _row(row):
     seen = f"{100 * row['past_seen']:.1f} %"
-    times = row["times"]
-    cells = [row["data"], row["model"], f"{row['parameters']:,}", seen, f"{row['seconds']:.1f}", f"{row['seconds_per_epoch']:.2f}", f"{row['nats']:.2f} ±{row['standard_error']:.2f}",
+    cells = [row["data"], row["model"], f"{row['parameters']:,}", seen, str(row["steps"]), f"{row['nats']:.2f} ±{row['standard_error']:.2f}",
              f"{row['bits_per_dim']:.4f}", "" if row["floor"] is None else f"{row['floor']:.3f}",
              "" if row["gap"] is None else f"{row['gap']:.3f} ±{row['gap_standard_error']:.3f}",
              "" if row["predicted_gap"] is None else f"{row['predicted_gap']:.3f}",
-             "" if times is None else f"{times['cached']:.2f}",
-             "" if times is None else f"{times['naive']:.1f}{'*' if times['extrapolated'] else ''}"]
+             "" if row["passes"] is None else str(row["passes"])]
     return _line(cells)
 
 
 def _notes(report):
     yield "sees        the share of its past that changes a prediction, measured; see below"
-    yield "train s     seconds of training, trial steps and compilation included"
-    yield "s/epoch     seconds for one pass over the training images, from a few steps; tests and compilation not included"
     yield "test nats   -log p per image: mean over the test images, ± its standard error; bits/dim: the same per pixel"
     yield "floor, gap  the source's entropy, and how far the model is above the source on the same test images"
     yield "predicted   the least gap that the model's blind spot allows on blind_corner, by theory; a gap below it would be a leak"
-    yield "ms          milliseconds per generated image, in a batch of 16"
-    for row in report["rows"]:
-        if row["times"] and row["times"]["extrapolated"]:
-            yield f"*           extrapolated: {row['model']} from the first {row['times']['places']} pixels"
+    other = [row["model"] for row in report["rows"] if row["same"] is False]
+    yield ("passes      forward passes that naive generation makes for one image; cached generation, which makes none, drew "
+           + (f"ANOTHER IMAGE: {', '.join(other)}" if other else "the same image"))
     yield ""
     for row in report["dependencies"]:
         verdict = "as theory has it, pair for pair" if row["measured"] == row["theory"] == row["both"] else \
@@ -60,7 +57,8 @@ def _notes(report):
         yield (f"given the class: {row['model']} on {row['data']}, {row['nats']:.2f} ±{row['standard_error']:.2f} nats; {100 * row['as_asked']:.0f} % of "
                f"{row['samples']} samples are as asked (nearest images: {100 * row['classifier']:.0f} % right), {100 * row['copies']:.0f} % copies")
     for row in report["normalisation"]:
-        yield (f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| = {row['error']:.1e}, "
+        size = f"below {ROUNDING:g}" if row["error"] < ROUNDING else f"{row['error']:.1e}"
+        yield (f"normalised: {row['model']}, |sum of p over all {row['images']:,} images of {row['shape']} - 1| is {size}, "
                "random weights, float64")
 
 
