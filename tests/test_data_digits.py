@@ -47,7 +47,7 @@ def dataset(**change):
     (dict(test=np.zeros((0, 2, 4, 1), np.uint8)), "test has no images"),
     (dict(test=np.zeros((3, 4, 2, 1), np.uint8)), r"test images are \(4, 2, 1\), train images are \(2, 4, 1\)"),
     (dict(test=np.full((3, 2, 4, 1), 2, np.uint8)), r"test has level 2, levels must be in \[0, 2\)"),
-    (dict(test_labels=np.zeros(2, np.uint8)), r"test_labels must be uint8 \(3,\), is uint8 \(2,\)"),
+    (dict(test_labels=np.zeros(2, np.uint8)), r"test_labels must be .* \(3,\), is uint8 \(2,\)"),
 ])
 def test_a_dataset_refuses_splits_that_disagree(change, message):
     dataset()

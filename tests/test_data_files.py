@@ -365,7 +365,7 @@ def test_no_other_name_is_looked_up(name):
 
 
 @pytest.mark.parametrize("raw, words", [
-    (b"", ("EOFError",)),
+    (b"", ("exhausted before seeing STOP",)),
     (b"not a pickle", ("not a CIFAR-10 batch",)),
     (cifar_batch()[1][:-500], ("not a CIFAR-10 batch",)),
     (pickle.dumps([1, 2]), ("a list", "must be a dict")),
@@ -457,10 +457,12 @@ def test_levels_of_an_npz_are_stored_or_two_or_256(tmp_path):
     (dict(images=images(20).astype(int) - 1), ("-1 to",)),
     (dict(images=images(9)), ("9 images", "at least 10")),
     (dict(images=images(20), labels=np.zeros(19, int)), ("labels", "(20,)", "(19,)")),
-    (dict(images=images(20), labels=np.full(20, 256)), ("labels", "[0, 256)")),
+    (dict(images=images(20), labels=np.arange(-1, 19)), ("labels", "has -1", "[0, 2^31)")),
+    (dict(images=images(20), labels=np.full(20, 2**31)), ("labels", "has 2147483648", "[0, 2^31)")),
+    (dict(images=images(20), labels=np.zeros(20)), ("labels", "integers", "float64")),
     (dict(images=images(20), levels=2), ("level", "[0, 2)")),
     (dict(images=images(20), levels=1.5), ("levels", "float64")),
-    (dict(images=np.array([None] * 20)), ("not a readable .npz",)),
+    (dict(images=np.array([None] * 20)), ("damaged .npz", "object")),
     (dict(train=images(20), test=images(20, 5)), ("(5, 3, 1)", "(4, 3, 1)")),
 ])
 def test_wrong_arrays_are_refused_by_name(tmp_path, content, words):
@@ -480,7 +482,7 @@ def test_a_damaged_npz_is_refused(tmp_path):
         path.write_bytes(raw)
         with pytest.raises(ValueError) as error:
             load(path)
-        one_line(error, path, "not a readable .npz")
+        one_line(error, path, ".npz file")
 
 
 # Image files

@@ -3,49 +3,51 @@
     train, valid, test         (N, H, W) or (N, H, W, C) integers or bools; labels in train_labels, valid_labels, test_labels
     train, test                one training image in ten is held back for validation (dataset.hold_back)
     images                     one in ten is for the test, as many for validation; labels in `labels`
-    levels                     optional; else 2 if all values are 0 or 1, else 256
+    levels                     optional; else what the values show (levels.of_file)
 
-Nothing in the file is ever unpickled.
+Axes in another order are read where `layout` names them, such as NCHW. Images that look like
+(N, C, H, W), or like (H, W, C, N), are refused without it.
+
+Read next: ../safe_npz.py, which never unpickles, and looks at sizes before it unpacks.
 """
-
-import zipfile
-import zlib
 
 import numpy as np
 
-from npixel.data.dataset import SPLITS, Dataset, from_images, from_train_and_test
+from npixel import safe_npz
+from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images, from_train_and_test
+from npixel.data.levels import of_file
+
+COLOURS = (1, 3, 4)                                    # what the axis of colours usually has
 
 
 def read(path):
-    """All arrays of an .npz file, a dict; ValueError if the file is damaged or holds pickled objects."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array without a name")
-            return {key: file[key] for key in file.files}
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} not found") from None
-    except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .npz file ({error})") from None
+    """All arrays of an .npz file, a dict; errors as safe_npz.read."""
+    return safe_npz.read(path)
 
 
-def load(path, *, name=None, content=None, **about):
+def load(path, *, name=None, content=None, levels_are=None, layout=None, **about):
     """A Dataset from an .npz file.
 
-    content    what read(path) returned, if it was read already
+    content       what read(path) returned, if it was read already
+    levels_are    how many levels the images have; None: what the file says or shows
+    layout        the order of the axes, N, H, W and C in any order; None: NHWC
 
     ValueError that names the file if it has none of the keys above, or shapes, dtypes or levels are wrong.
     """
     content = read(path) if content is None else content
     about = {"source": str(path)} | about
-    images = {key: _images(path, key, content[key]) for key in ("images", *SPLITS) if key in content}
+    images = {key: _images(path, key, content[key], layout)
+              for key in ("images", *SPLITS) if key in content}
     if not images:
         raise ValueError(f"{path}: has keys {', '.join(content) or '(none)'}; must have train, valid, test, or train, test, or images")
-    levels = _levels(path, content, images)
+    told = _levels(path, content, levels_are)
+    images, levels, about["levels_known"], how = of_file(path, images, told)
+    about["source"] += how + (f"; axes {layout}" if layout else "")
 
     def labels(split):
         key = "labels" if split == "images" else split + "_labels"
-        return _labels(path, key, content[key], len(images[split])) if key in content else None
+        if key in content:
+            return as_labels(f"{path}: {key}", content[key], len(images[split]))
 
     name = name or str(path)
     if {"train", "valid", "test"} <= images.keys():
@@ -58,27 +60,41 @@ def load(path, *, name=None, content=None, **about):
     raise ValueError(f"{path}: has {', '.join(images)}; must have train, valid, test, or train, test, or images")
 
 
-def _images(path, key, array):
+def _images(path, key, array, layout):
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise ValueError(f"{path}: {key} has shape {array.shape}, must be (N, H, W) or (N, H, W, C), none of them 0")
     if array.dtype.kind not in "biu":
         raise ValueError(f"{path}: {key} must be integers or bools, dtype is {array.dtype}")
     if array.min() < 0 or array.max() > 255:
         raise ValueError(f"{path}: {key} has levels {array.min()} to {array.max()}, must be in [0, 256)")
-    array = array.astype(np.uint8)
+    array = _in_order(path, key, array, layout).astype(np.uint8)
     return array[..., None] if array.ndim == 3 else array
 
 
-def _labels(path, key, array, N):
-    if array.shape != (N,) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
-        raise ValueError(f"{path}: {key} must be ({N},) integers in [0, 256), is {array.dtype} {array.shape}")
-    return array.astype(np.uint8)
+def _in_order(path, key, array, layout):
+    """The array with axes (N, H, W) or (N, H, W, C)."""
+    axes = "NHWC"[:array.ndim]
+    if layout is not None:
+        if sorted(layout) != sorted(axes):
+            raise ValueError(f"{path}: {key} has shape {array.shape}, --layout is {layout}: "
+                             f"must be {axes} in some order")
+        return np.ascontiguousarray(array.transpose([layout.index(axis) for axis in axes]))
+    if array.ndim == 4 and array.shape[3] not in COLOURS:
+        for axis, looks_like in ((1, "NCHW"), (2, "HWCN")):
+            if array.shape[axis] in COLOURS:
+                raise ValueError(f"{path}: {key} has shape {array.shape}, which looks like "
+                                 f"{looks_like}: say --layout {looks_like}, or --layout NHWC")
+    return array
 
 
-def _levels(path, content, images):
+def _levels(path, content, told):
+    """What the file says, else what the user says; ValueError if they disagree."""
     if "levels" not in content:
-        return 2 if max(array.max() for array in images.values()) <= 1 else 256
+        return told
     levels = content["levels"]
     if levels.size != 1 or levels.dtype.kind not in "iu":
         raise ValueError(f"{path}: levels must be one integer, is {levels.dtype} {levels.shape}")
-    return int(levels.ravel()[0])
+    levels = int(levels.ravel()[0])
+    if told not in (None, levels):
+        raise ValueError(f"{path}: says that it holds {levels} levels, --levels-are says {told}")
+    return levels

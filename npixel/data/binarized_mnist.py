@@ -16,11 +16,12 @@ The checksums are those of the original text; an array is checked by writing it 
 """
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
 
-from npixel.data import arrays
+from npixel.data import arrays, limits
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.data.files import find, missing, read
 from npixel.whole_file import write_whole
@@ -34,6 +35,7 @@ LICENCE = "none stated for the binarisation; MNIST is usually given as CC BY-SA 
 WHERE = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/ (binarized_mnist_train.amat, _valid, _test)"
 PACKED = "binarized_mnist.npz"
 TEXT = "binarized_mnist_{}.amat"
+LONGEST = 100_000                                      # characters of a line, spaces included
 
 
 def locate(directory):
@@ -78,6 +80,7 @@ def load_packed(path, *, name=None, content=None):
         if bits is None or bits.dtype != np.uint8 or bits.ndim != 2 or bits.shape[1] != 98:
             found = "missing" if bits is None else f"{bits.dtype} {bits.shape}"
             raise ValueError(f"{path}: {split} must be uint8 (N, 98), bits packed, is {found}")
+        limits.check(path, 8 * sum(content[name].nbytes for name in SPLITS if name in content))
         images[split] = np.unpackbits(bits, axis=1).reshape(-1, 28, 28, 1)           # (N, 28, 28, 1)
     labels = content.get("test_label")
     if labels is not None and (labels.shape != (len(images["test"]),) or labels.dtype != np.uint8):
@@ -161,7 +164,10 @@ def _dataset(name, images, test_labels):
 def _amat_line_by_line(path, raw):
     """Any white space between the digits is accepted; the first line that is wrong is named."""
     rows = []
-    for number, line in enumerate(raw.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(raw), 1):
+        if len(line) > LONGEST:
+            raise ValueError(f"{path}: line {number} has {len(line):,} characters, must have 784 "
+                             "values")
         digits = line.split()
         if not digits:
             continue

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from npixel.data import arrays, binarized_mnist, cifar10, dead_leaves, digits, image_folder, known_entropy, mnist, photographs
+from npixel.data import (arrays, binarized_mnist, cifar10, dead_leaves, digits, image_folder,
+                         known_entropy, mnist, photographs, size)
 from npixel.data.files import data_directory, find
 from npixel.data.known_entropy import draw
 from npixel.data.levels import with_levels
@@ -40,10 +41,15 @@ NAMES = {
 }
 
 
-def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
+def load(name_or_path, *, data_dir=None, levels_are=None, layout=None, resize=None, crop=None,
+         levels=None, binarize=None, seed=0):
     """A Dataset by name ("digits"), as a source ("noisy_rule:8x8,eps=0.1"), or by path.
 
     data_dir     the directory of data files; None: the environment variable NPIXEL_DATA
+    levels_are   how many levels the file holds, where it does not say so itself (levels.of_file)
+    layout       the axes of the arrays in an .npz file, such as "NCHW"; None: NHWC (arrays.py)
+    resize       (H, W) or "HxW": make the images of this size (size.py)
+    crop         (H, W) or "HxW": cut this size out of the middle, after resize
     levels       requantise to this number of levels
     binarize     "threshold" or "stochastic": make two levels (levels.py)
     seed         of stochastic binarisation
@@ -55,6 +61,8 @@ def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
     3
     """
     text = str(name_or_path)
+    resize, crop = size.parse(resize, "--resize"), size.parse(crop, "--crop")
+    path = None
     if text in NAMES:                                  # what is bundled does not depend on the data directory
         data = NAMES[text].load(data_directory(data_dir) if NAMES[text].where else None)
     elif text.partition(":")[0] in known_entropy.SOURCES and not Path(text).exists():
@@ -62,7 +70,17 @@ def load(name_or_path, *, data_dir=None, levels=None, binarize=None, seed=0):
     elif dead_leaves.is_text(text) and not Path(text).exists():
         data = dead_leaves.dataset(text)
     else:
-        data = _load_path(_existing(text, data_dir))
+        path = _existing(text, data_dir)
+    if path is not None and path.suffix == ".npz" and path.is_file():
+        data = _load_npz(path, levels_are, layout)
+    elif layout is not None:
+        raise ValueError(f"{text}: --layout is for the arrays of an .npz file")
+    elif path is not None:
+        data = _load_path(path, levels_are, resize, crop)
+    if levels_are not in (None, data.levels):
+        raise ValueError(f"{text}: holds {data.levels} levels, --levels-are says {levels_are}")
+    if path is None or not _is_picture_folder(path):   # pictures were fitted one by one
+        data = size.with_size(data, resize, crop)
     return with_levels(data, levels, binarize, seed)
 
 
@@ -79,30 +97,45 @@ def _existing(text, data_dir):
                             f"and no file or folder{f' (nor is {below})' if below else ''}")
 
 
-def _load_path(path):
+def _load_npz(path, levels_are, layout):
+    content = arrays.read(path)
+    if binarized_mnist.is_packed(content):
+        special = binarized_mnist.load_packed
+    elif photographs.is_photographs(content):
+        special = photographs.load_file
+    else:
+        return arrays.load(path, content=content, levels_are=levels_are, layout=layout)
+    if layout is not None:
+        raise ValueError(f"{path}: --layout is not for files of this form, whose order is known")
+    return special(path, content=content)
+
+
+def _load_path(path, levels_are, resize, crop):
+    if _is_picture_folder(path):
+        return image_folder.load(path, levels_are=levels_are, resize=resize, crop=crop)
     if path.is_dir():
-        return _load_folder(path)
-    if path.suffix == ".npz":
-        content = arrays.read(path)
-        if binarized_mnist.is_packed(content):
-            return binarized_mnist.load_packed(path, content=content)
-        if photographs.is_photographs(content):
-            return photographs.load_file(path, content=content)
-        return arrays.load(path, content=content)
+        return _load_data_folder(path, levels_are)
     if path.name.endswith((".tar.gz", ".tgz", ".tar")):
         return cifar10.load_archive(path)
     raise ValueError(f"{path}: not a known form of data, must be .npz, .tar.gz, or the folder of its files")
 
 
-def _load_folder(folder):
+def _is_picture_folder(path):
+    return path.is_dir() and not _holds_data_files(path) and image_folder.holds_images(path)
+
+
+def _holds_data_files(folder):
+    return bool(find([binarized_mnist.TEXT.format("*"), *mnist.ANY, *cifar10.ANY], [folder])
+                or find(cifar10.ANY, [folder / cifar10.FOLDER]))
+
+
+def _load_data_folder(folder, levels_are):
     if find([binarized_mnist.TEXT.format("*")], [folder]):
         return binarized_mnist.load_text(folder)
-    if find(["*images?idx3-ubyte*"], [folder]):
-        return mnist.load_folder(folder)
+    if find(mnist.ANY, [folder]):
+        return mnist.load_folder(folder, levels_are=levels_are)
     for batches in (folder, folder / cifar10.FOLDER):
-        if find(["data_batch_*", cifar10.TEST], [batches]):
+        if find(cifar10.ANY, [batches]):
             return cifar10.load_folder(batches)
-    if image_folder.holds_images(folder):
-        return image_folder.load(folder)
     raise ValueError(f"{folder}: holds no images ({binarized_mnist.TEXT.format('train')}, {mnist.TRAIN[0]}, {cifar10.TRAIN[0]}, "
                      f"or image files such as .png)")

@@ -3,26 +3,28 @@
     A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
 Read in three forms: the archive cifar-10-python.tar.gz (never unpacked to disk), its folder cifar-10-batches-py, and an .npz.
-The batches are Python pickles, and a pickle can run any program. These are read by an unpickler that has no names to call:
-the few that NumPy arrays need stand for inert records, from which the bytes are taken; every other name is an error.
+The batches are Python pickles, and a pickle can run any program. These are read without Python's
+unpickler, step by step (_plain): the few names that NumPy arrays need stand for inert records, from
+which the bytes are taken; every other name, and every other kind of step, is an error.
 
 There is no validation set: one training image in ten is held back (5,000 of 50,000; dataset.hold_back). A batch holds planes, (N, 3, 32, 32) in memory order.
 """
 
-import io
-import pickle
+import gzip
+import pickletools
 import tarfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from npixel.data import arrays
+from npixel.data import arrays, limits
 from npixel.data.dataset import from_train_and_test
-from npixel.data.files import check_digest, find, incomplete, missing
+from npixel.data.files import check_digest, find, incomplete, missing, read
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = "test_batch"
+ANY = ("data_batch_*", TEST)
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
 MD5 = {ARCHIVE: "c58f30108f718f92721af3b95e74349a",
@@ -66,7 +68,7 @@ def load_folder(folder, name=None):
             raise incomplete(folder, batch, WHERE)
         if name:
             check_digest(path, ("md5", MD5[batch]), name, WHERE)
-        batches[batch] = read_batch(path.read_bytes(), path)
+        batches[batch] = read_batch(read(path), path)
     return _dataset(name or str(folder), batches)
 
 
@@ -75,13 +77,16 @@ def load_archive(path, name=None):
     path = Path(path)
     if name:
         check_digest(path, ("md5", MD5[ARCHIVE]), name, WHERE)
-    batches = {}
+    batches, total = {}, 0
     try:
-        with tarfile.open(path, "r:" if path.suffix == ".tar" else "r:gz") as archive:
-            for member in archive:
-                batch = Path(member.name).name
-                if member.isfile() and batch in (*TRAIN, TEST):
-                    batches[batch] = archive.extractfile(member).read()
+        with open(path, "rb") if path.suffix == ".tar" else gzip.open(path) as file:
+            with tarfile.open(fileobj=limits.Reader(path, file), mode="r|") as archive:
+                for member in archive:
+                    batch = Path(member.name).name
+                    if member.isfile() and batch in (*TRAIN, TEST):
+                        total += member.size           # a sparse file takes far less in here
+                        limits.check(path, total)
+                        batches[batch] = archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise ValueError(f"{path}: damaged archive ({error})") from None
     for batch in (*TRAIN, TEST):
@@ -98,7 +103,7 @@ def read_batch(raw, origin):
     ValueError if the bytes are no pickle, ask for anything but plain data and arrays, or the contents have the wrong shape or range.
     """
     try:
-        batch = _PlainUnpickler(io.BytesIO(raw), encoding="bytes").load()
+        batch = _plain(raw)
     except Exception as error:                         # damaged pickles raise nearly anything
         raise ValueError(f"{origin}: not a CIFAR-10 batch ({type(error).__name__}: {error})") from None
     if not isinstance(batch, dict):
@@ -106,7 +111,9 @@ def read_batch(raw, origin):
     batch = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
     data, labels = batch.get("data"), batch.get("labels")
     if not isinstance(data, _Array) or labels is None:
-        raise ValueError(f"{origin}: not a CIFAR-10 batch (keys {', '.join(map(str, batch))}; must have data, an array, and labels)")
+        keys = ", ".join(map(str, batch))[:100]
+        raise ValueError(f"{origin}: not a CIFAR-10 batch (keys {keys}; "
+                         "must have data, an array, and labels)")
     data = data.to_numpy(origin)
     if data.ndim != 2 or data.shape[1] != 3072:
         raise ValueError(f"{origin}: data has shape {data.shape}, must be (N, 3072)")
@@ -118,13 +125,10 @@ def read_batch(raw, origin):
 
 
 class _Record:
-    """What a name in a pickle becomes: its arguments and state, kept and never used to do anything."""
+    """What a call in a pickle becomes: its arguments and state, kept and used for nothing."""
 
     def __init__(self, *arguments):
         self.arguments, self.state = arguments, None
-
-    def __setstate__(self, state):
-        self.state = state
 
 
 class _Dtype(_Record):
@@ -143,33 +147,126 @@ class _Array(_Record):
             else:
                 raw, dtype, shape, order = self.arguments
                 fortran = order != "C"
-            if dtype.name() != "u1" or not isinstance(raw, (bytes, bytearray)):
-                raise ValueError(f"dtype {dtype.name()!r}, must be 'u1'")
+            if dtype.name() != "u1" or not isinstance(raw, bytes):
+                raise ValueError(f"dtype {str(dtype.name())[:20]!r}, must be 'u1'")
             return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{origin}: not an array of unsigned bytes ({error})") from None
 
 
-class _Encode(_Record):
+def _encode(text, encoding):
     """The bytes that Python 3 writes in protocol 2 as _codecs.encode(text, "latin1")."""
-
-    def __new__(cls, text, encoding):
-        if encoding not in ("latin1", b"latin1"):
-            raise pickle.UnpicklingError(f"encoding {encoding!r}, must be 'latin1'")
-        return text.encode("latin1")
+    if encoding not in ("latin1", b"latin1"):
+        raise ValueError(f"encoding {str(encoding)[:20]!r}, must be 'latin1'")
+    return text.encode("latin1")
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Dicts, lists, numbers, text, bytes, and the records above; any other name is refused before it is looked up."""
+# the names that a batch may call, and what they are here
+NAMES = {("numpy", "ndarray"): _Record, ("numpy", "dtype"): _Dtype, ("_codecs", "encode"): _encode}
+NAMES |= {
+    (f"numpy.{core}.{module}", name): _Array
+    for core in ("core", "_core")
+    for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))}
 
-    NAMES = {("numpy", "ndarray"): _Record, ("numpy", "dtype"): _Dtype, ("_codecs", "encode"): _Encode} | {
-        (f"numpy.{core}.{module}", name): _Array
-        for core in ("core", "_core") for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))}
+MOST_STEPS = 10**6                                     # a batch of 10,000 images takes about 40,000
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
+TEXTS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
+BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+OLD_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}           # of Python 2: bytes
+PUT, GET = {"PUT", "BINPUT", "LONG_BINPUT"}, {"GET", "BINGET", "LONG_BINGET"}
+TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
-    def find_class(self, module, name):
-        if (module, name) not in self.NAMES:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is refused")
-        return self.NAMES[module, name]
+
+def _plain(raw):
+    """What a pickle holds: dicts, lists, tuples, numbers, text, bytes, and the records above.
+
+    A pickle is a program for a machine with a stack and a memory, which pickletools lists step by
+    step. This is that machine with the steps that batches need; any other step, and any name but
+    NAMES, is an error. Nothing is called but those, and nothing is hashed but text: tuples within
+    tuples, as keys, can take all of the stack or of the time.
+    """
+    stack, marks, memory, made = [], [], {}, 0
+    for number, (step, argument, _) in enumerate(pickletools.genops(raw)):
+        name = step.name
+        if number >= MOST_STEPS:
+            raise ValueError(f"more than {MOST_STEPS:,} steps")
+        if name in CONSTANTS:
+            stack.append(CONSTANTS[name])
+        elif name in NUMBERS or name in TEXTS:
+            stack.append(argument)
+        elif name in BYTES:
+            stack.append(bytes(argument))
+        elif name in OLD_TEXTS:
+            stack.append(argument.encode("latin1"))
+        elif name in PUT or name == "MEMOIZE":
+            memory[len(memory) if name == "MEMOIZE" else argument] = stack[-1]
+        elif name in GET:
+            stack.append(memory[argument])
+        elif name == "MARK":
+            marks.append(len(stack))
+        elif name in TUPLES:
+            stack.append(tuple(_cut(stack, len(stack) - TUPLES[name])))
+        elif name in ("TUPLE", "LIST"):
+            stack.append((tuple if name == "TUPLE" else list)(_cut(stack, marks.pop())))
+        elif name == "EMPTY_LIST":
+            stack.append([])
+        elif name in ("APPEND", "APPENDS"):
+            values = _cut(stack, marks.pop() if name == "APPENDS" else len(stack) - 1)
+            list.extend(stack[-1], values)
+        elif name in ("EMPTY_DICT", "DICT"):
+            values = _cut(stack, marks.pop()) if name == "DICT" else []
+            stack.append({})
+            _fill(stack[-1], values)
+        elif name in ("SETITEM", "SETITEMS"):
+            values = _cut(stack, marks.pop() if name == "SETITEMS" else len(stack) - 2)
+            _fill(stack[-1], values)
+        elif name in ("GLOBAL", "STACK_GLOBAL"):
+            words = argument.split(" ") if name == "GLOBAL" else _cut(stack, len(stack) - 2)
+            stack.append(_named(*words))
+        elif name == "REDUCE":
+            function, arguments = _cut(stack, len(stack) - 2)
+            if function not in NAMES.values() or type(arguments) is not tuple:
+                raise ValueError("it calls something that is no name")
+            stack.append(function(*arguments))
+            made += len(stack[-1]) if function is _encode else 0
+            limits.check("what it makes", made)        # of one text, again and again
+        elif name == "BUILD":
+            record, state = _cut(stack, len(stack) - 2)
+            if not isinstance(record, _Record):
+                raise ValueError("it gives a state to something that has none")
+            record.state = state
+            stack.append(record)
+        elif name == "STOP":
+            return stack.pop()
+        elif name not in ("PROTO", "FRAME"):
+            raise ValueError(f"it has the step {name}, which is refused")
+    raise ValueError("it does not end")
+
+
+def _cut(stack, start):
+    """The values from `start` on, taken off the stack."""
+    if not 0 <= start <= len(stack):
+        raise ValueError("it takes more than there is")
+    values = stack[start:]
+    del stack[start:]
+    return values
+
+
+def _fill(target, values):
+    """Keys and values in turn, into a dict whose keys are text."""
+    if type(target) is not dict or len(values) % 2:
+        raise ValueError("it sets keys of something that is no dict")
+    for key, value in zip(values[::2], values[1::2]):
+        if type(key) not in (bytes, str):
+            raise ValueError(f"a key is a {type(key).__name__}, must be text")
+        target[key] = value
+
+
+def _named(module, name):
+    if (module, name) not in NAMES:
+        raise ValueError(f"it asks for {str(module)[:50]}.{str(name)[:50]}, which is refused")
+    return NAMES[module, name]
 
 
 def _dataset(name, batches):

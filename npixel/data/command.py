@@ -14,7 +14,7 @@ from npixel.data import binarized_mnist, dead_leaves, known_entropy
 from npixel.data.catalogue import NAMES, load
 from npixel.data.dataset import SPLITS
 from npixel.data.files import ENVIRONMENT, data_directory
-from npixel.data.levels import METHODS
+from npixel.data.levels import METHODS, with_levels
 
 
 def add_arguments(subparsers):
@@ -42,7 +42,7 @@ def add_arguments(subparsers):
 
 
 def add_data_options(parser, default=None):
-    """Give a command --data, --data-dir, --levels, --binarize and --data-seed; --data is required where there is no default."""
+    """Give a command --data and what load takes; --data is required where there is no default."""
     shown = f" (default {default})" if default else ""
     parser.add_argument("--data", default=default, required=default is None, metavar="DATA", help=_DATA_HELP + shown)
     _add_level_options(parser)
@@ -50,7 +50,17 @@ def add_data_options(parser, default=None):
 
 def load_from(arguments):
     """The Dataset that the options of add_data_options ask for; errors as catalogue.load."""
-    return load(arguments.data, data_dir=arguments.data_dir, levels=arguments.levels, binarize=arguments.binarize, seed=arguments.data_seed)
+    return _converted(load_file(arguments), arguments)
+
+
+def load_file(arguments):
+    """The same before its levels are converted."""
+    return load(arguments.data, data_dir=arguments.data_dir, levels_are=arguments.levels_are,
+                layout=arguments.layout, resize=arguments.resize, crop=arguments.crop)
+
+
+def _converted(file, arguments):
+    return with_levels(file, arguments.levels, arguments.binarize, arguments.data_seed)
 
 
 _DATA_HELP = f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; dead_leaves; or the path of a file or folder"
@@ -62,6 +72,15 @@ def _add_data_dir(parser):
 
 def _add_level_options(parser):
     _add_data_dir(parser)
+    parser.add_argument("--levels-are", type=int, metavar="L",
+                        help="how many levels the file holds, where it does not say so "
+                             "(default: 2 if it holds only 0 and 1, or only 0 and 255; else 256)")
+    parser.add_argument("--layout", metavar="NCHW",
+                        help="the axes of the arrays in an .npz file (default NHWC)")
+    parser.add_argument("--resize", metavar="HxW",
+                        help="make the images of this size: means over areas")
+    parser.add_argument("--crop", metavar="HxW",
+                        help="cut this size out of the middle, after --resize")
     parser.add_argument("--levels", type=int, metavar="L", help="requantise to L levels")
     parser.add_argument("--binarize", choices=METHODS, help="make two levels")
     parser.add_argument("--data-seed", type=int, default=0, metavar="SEED", help="of stochastic binarisation (default 0)")
@@ -91,26 +110,66 @@ def _list(arguments):
 
 
 def _info(arguments):
-    data = load_from(arguments)
+    file = load_file(arguments)
+    data = _converted(file, arguments)
     splits = {}
     for split in SPLITS:
         images, labels = data.split(split)
-        splits[split] = {"images": len(images), "mean_level": float(images.mean()), "highest_level": int(images.max()),
-                         "labels": None if labels is None else np.bincount(labels).tolist()}
-    result = {"name": data.name, "image_shape": data.image_shape, "levels": data.levels, "splits": splits,
+        found, _ = file.split(split)
+        splits[split] = {
+            "images": len(images), "mean_level": float(images.mean()),
+            "lowest_level": int(images.min()), "highest_level": int(images.max()),
+            "lowest_level_in_file": int(found.min()), "highest_level_in_file": int(found.max()),
+            "labels": None if labels is None else _counts(labels)}
+    result = {"name": data.name, "image_shape": data.image_shape, "levels": data.levels,
+              "levels_in_file": file.levels, "levels_known": file.levels_known,
+              "conversion": _conversion(file, data), "splits": splits,
+              "label_names": data.label_names,
               "entropy_nats_per_image": data.entropy, "source": data.source, "licence": data.licence}
     if arguments.json:
         command.print_json(result)
         return
     H, W, C = data.image_shape
     print(f"{data.name}: {H}x{W}x{C}, {data.levels} levels")
+    assumed = "" if file.levels_known else " (as a byte; it does not say, see --levels-are)"
+    print(f"levels   of the file {file.levels}{assumed}, of the model {data.levels}: "
+          f"{result['conversion']}")
     for split, row in splits.items():
-        labels = "" if row["labels"] is None else "   images of each label: " + " ".join(map(str, row["labels"]))
-        print(f"{split:<8} {row['images']:>6} images   mean level {row['mean_level']:.6f}{labels}")
+        labels = ""
+        if row["labels"] is not None:
+            labels = "   images of each label: " + _shown_counts(row["labels"], data.label_names)
+        before = f"{row['lowest_level_in_file']} to {row['highest_level_in_file']}"
+        after = f"{row['lowest_level']} to {row['highest_level']}"
+        levels = after if before == after else f"{before} become {after}"
+        print(f"{split:<8} {row['images']:>6} images   levels {levels}   "
+              f"mean level {row['mean_level']:.6f}{labels}")
     if data.entropy is not None:
         print(f"entropy  {data.entropy:.6f} nats per image: no model can have a lower expected loss")
     print(f"source   {data.source}")
     print(f"licence  {data.licence or 'not known'}")
+
+
+def _conversion(file, data):
+    """What was made of the levels of the file, in words."""
+    same = all(np.array_equal(file.split(split)[0], data.split(split)[0]) for split in SPLITS)
+    return "as they are" if same else data.source.removeprefix(file.source).removeprefix("; ")
+
+
+MOST_LABELS = 1000                                     # a count is listed for each up to this one
+
+
+def _counts(labels):
+    """Images of each label 0, 1, ...; where labels are large, label -> images."""
+    if labels.max() < MOST_LABELS:
+        return np.bincount(labels).tolist()
+    return {int(label): int(n) for label, n in zip(*np.unique(labels, return_counts=True))}
+
+
+def _shown_counts(counts, names):
+    if isinstance(counts, dict):
+        return f"{len(counts)} labels, {min(counts)} to {max(counts)}"
+    names = [f"{name} " for name in names or ()] or [""] * len(counts)
+    return " ".join(f"{name}{n}" for name, n in zip(names, counts))
 
 
 def _pack(arguments):

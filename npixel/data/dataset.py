@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 SPLITS = ("train", "valid", "test")
+LABELS = (np.uint8, np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,9 @@ class Dataset:
     name                        what was loaded
     train, valid, test          (N, H, W, C) uint8, levels in [0, L); N differs between splits and is at least 1
     levels                      L, 2 to 256
-    *_labels                    (N,) uint8, or None where there are none
+    *_labels                    (N,) uint8, int32 where one is above 255; None where there are none
+    label_names                 the names of labels 0, 1, ..., or None
+    levels_known                False: 256 as a byte has; the file may hold fewer (levels.of_file)
     source, licence             text: where the images come from, and under which terms
     process                     the known_entropy source that drew the images, else None
 
@@ -37,6 +40,8 @@ class Dataset:
     source: str = ""
     licence: str = ""
     process: Any = None
+    label_names: tuple | None = None
+    levels_known: bool = True
 
     def __post_init__(self):
         if not 2 <= self.levels <= 256:
@@ -51,8 +56,10 @@ class Dataset:
                 raise ValueError(f"{self.name}: {split} images are {images.shape[1:]}, train images are {self.image_shape}")
             if images.max() >= self.levels:
                 raise ValueError(f"{self.name}: {split} has level {images.max()}, levels must be in [0, {self.levels})")
-            if labels is not None and (labels.shape != (len(images),) or labels.dtype != np.uint8):
-                raise ValueError(f"{self.name}: {split}_labels must be uint8 ({len(images)},), is {labels.dtype} {labels.shape}")
+            expected = (len(images),)
+            if labels is not None and (labels.shape != expected or labels.dtype not in LABELS):
+                raise ValueError(f"{self.name}: {split}_labels must be uint8 or int32 {expected}, "
+                                 f"is {labels.dtype} {labels.shape}")
 
     def split(self, name):
         """Images and labels of "train", "valid" or "test"; ValueError for another name."""
@@ -69,6 +76,23 @@ class Dataset:
     def entropy(self):
         """Nats per image that no model can go below in expectation, where the images come from a known source; else None."""
         return None if self.process is None else self.process.entropy
+
+
+def as_labels(origin, array, N):
+    """Labels (N,) uint8, or int32 where one is above 255.
+
+    ValueError that names `origin` and what is wrong unless they are N integers in [0, 2^31).
+
+    >>> as_labels("x", np.array([0, 975]), 2)
+    array([  0, 975], dtype=int32)
+    """
+    array = np.asarray(array)
+    if array.shape != (N,) or array.dtype.kind not in "iu":
+        raise ValueError(f"{origin} must be ({N},) integers, is {array.dtype} {array.shape}")
+    if N and (array.min() < 0 or array.max() >= 2**31):
+        wrong = array.min() if array.min() < 0 else array.max()
+        raise ValueError(f"{origin} has {wrong}, must be integers in [0, 2^31)")
+    return array.astype(np.uint8 if not N or array.max() <= 255 else np.int32)
 
 
 def hold_back(N, *counts):

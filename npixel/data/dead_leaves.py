@@ -14,6 +14,7 @@ Read first: dataset.py.
 
 import numpy as np
 
+from npixel.data import limits
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.kernels import kernel
 
@@ -74,14 +75,17 @@ def is_text(text):
 
 
 def dataset(text):
-    """The Dataset that dead_leaves[:HxW[,key=value]...] describes; ValueError that names the text if a key or value is not right.
+    """The Dataset that dead_leaves[:HxW[,key=value]...] describes.
+
+    ValueError that names the text if a key or value is not right, or it asks for too much memory.
 
     >>> dataset("dead_leaves:8x9,rmin=1,rmax=4,train=2,valid=1,test=1").image_shape
     (8, 9, 1)
     """
     size, *pairs = (text.partition(":")[2] or SIZE).split(",")
     H, cross, W = size.partition("x")
-    if not (cross and H.isdecimal() and W.isdecimal() and int(H) and int(W)):
+    digits = H.isdecimal() and W.isdecimal() and max(len(H), len(W)) < 10
+    if not (cross and digits and int(H) and int(W)):
         raise ValueError(f"{text!r}: size is {size!r}, must be HxW, such as {SIZE}")
     options = dict(DEFAULTS)
     for pair in pairs:
@@ -94,6 +98,8 @@ def dataset(text):
             raise ValueError(f"{text!r}: {key} is {value!r}, must be a number") from None
         if options[key] < (1 if key in SPLITS else 0):
             raise ValueError(f"{text!r}: {key} is {value}, must be at least {1 if key in SPLITS else 0}")
+    numbers = int(H) * int(W) * (3 if options["colour"] else 1)
+    limits.check(repr(text), numbers * sum(options[split] for split in SPLITS))
     try:
         images = [sample(options[split], int(H), int(W), np.random.default_rng([options["seed"], i]), rmin=options["rmin"], rmax=options["rmax"],
                          colour=bool(options["colour"])) for i, split in enumerate(SPLITS)]

@@ -13,6 +13,8 @@ import os
 import zlib
 from pathlib import Path
 
+from npixel.data.limits import Reader
+
 ENVIRONMENT = "NPIXEL_DATA"
 
 
@@ -34,6 +36,7 @@ def find(candidates, folders):
     for pattern in candidates:
         for folder in folders:
             matches = sorted(folder.glob(pattern)) if folder.is_dir() else []
+            matches = [path for path in matches if not path.name.startswith(".")]    # ._x, of a Mac
             if matches:
                 return matches[0]
     return None
@@ -50,13 +53,16 @@ def incomplete(folder, what, where):
     return FileNotFoundError(f"{folder}: {what} not found beside the others; get it from {where}")
 
 
-def read(path):
-    """The bytes of a file, uncompressed if its name ends in .gz; ValueError if the compressed data is damaged."""
+def read(path, size=-1):
+    """The bytes of a file, or the first `size`; uncompressed if its name ends in .gz.
+
+    ValueError if the compressed data is damaged, or there is more than limits.py allows.
+    """
+    if path.exists() and not path.is_file():           # a pipe would block for ever
+        raise ValueError(f"{path} is not a file")
     try:
-        if path.suffix != ".gz":
-            return path.read_bytes()
-        with gzip.open(path) as file:
-            return file.read()
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            return Reader(path, file).read(size)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} not found") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -14,6 +14,7 @@ import struct
 
 import numpy as np
 
+from npixel.data import limits
 from npixel.data.files import read
 
 
@@ -25,17 +26,21 @@ def load(path, dimensions):
 
     ValueError that names the file if magic number, type, number of dimensions or length are wrong.
     """
-    raw = read(path)
+    header = 4 + 4 * dimensions
+    raw = read(path, header)                           # first: it says how much follows
     if len(raw) < 4 or raw[0] or raw[1]:
         raise ValueError(f"{path}: not an IDX file, it begins with {raw[:4].hex() or 'nothing'} instead of 000008{dimensions:02x}")
     if raw[2] != 8:
         raise ValueError(f"{path}: IDX values of type 0x{raw[2]:02x}, must be 0x08 (unsigned bytes)")
     if raw[3] != dimensions:
         raise ValueError(f"{path}: IDX array of {raw[3]} dimensions, must have {dimensions}")
-    header = 4 + 4 * dimensions
     if len(raw) < header:
         raise ValueError(f"{path}: {len(raw)} bytes, the IDX header alone has {header}")
     shape = struct.unpack(f">{dimensions}I", raw[4:header])
+    limits.check(path, header + math.prod(shape))
+    raw = read(path, header + math.prod(shape) + 1)
+    if len(raw) - header > math.prod(shape):
+        raise ValueError(f"{path}: more values than the {math.prod(shape)} of its shape {shape}")
     if len(raw) - header != math.prod(shape):
         raise ValueError(f"{path}: {len(raw) - header} values, its shape {shape} needs {math.prod(shape)}: truncated or damaged")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

@@ -1,4 +1,7 @@
-"""Fewer levels: requantising and binarising images.
+"""Levels: how many a file holds, and fewer of them: requantising and binarising images.
+
+    of a file          what it says, or what its values show (of_file)
+    of the model       what is asked for; the conversion is one of these:
 
     requantise         v -> floor(v L' / L)            L levels become L' <= L, of equal width if L' divides L
     threshold          v -> [v >= L / 2]               the same with L' = 2
@@ -15,6 +18,43 @@ import numpy as np
 from npixel.data.dataset import SPLITS
 
 METHODS = ("threshold", "stochastic")
+
+
+def of_file(origin, images, told=None):
+    """How many levels the images of a file hold.
+
+        told                    L = told, by the file or by the user
+        only 0 and 1            L = 2
+        only 0 and 255          L = 2: they become 0 and 1, also where L = 2 is told
+        a level above 127       L = 256
+        else                    L = 256, but not known: the file may as well hold fewer
+
+    origin     the file, for errors
+    images     key -> (N, H, W, C) uint8
+    told       2 to 256; None if nobody says
+    returns    key -> uint8 in [0, L); L; True if L is known; words for the data set's `source`
+
+    ValueError if told is no such integer, or a level is not below it.
+
+    >>> images, L, known, _ = of_file("x.npz", {"images": np.array([[[[0], [255]]]], np.uint8)})
+    >>> images["images"].ravel(), L, known
+    (array([0, 1], dtype=uint8), 2, True)
+    """
+    if told is not None and not (type(told) is int and 2 <= told <= 256):
+        raise ValueError(f"{origin}: its levels are said to be {told!r}, must be 2 to 256")
+    highest = max((int(array.max()) for array in images.values() if array.size), default=0)
+    if told in (None, 2) and highest == 255 and all(map(_black_and_white, images.values())):
+        bits = {key: array // np.uint8(255) for key, array in images.items()}
+        return bits, 2, True, "; 0 and 255 taken as 2 levels"
+    if told is not None:
+        if highest >= told:
+            raise ValueError(f"{origin}: has level {highest}, levels must be in [0, {told})")
+        return images, told, True, ""
+    return images, 2 if highest <= 1 else 256, highest <= 1 or highest > 127, ""
+
+
+def _black_and_white(images):
+    return all(((image == 0) | (image == 255)).all() for image in images)
 
 
 def requantise(images, levels, new_levels):
@@ -50,11 +90,15 @@ def binarize(images, levels, rng):
 def with_levels(data, levels=None, binarize_method=None, seed=0):
     """A Dataset with fewer levels, or the same one if nothing is asked for.
 
+    Where the levels of the data are not known (of_file), the highest one decides: if it is the last
+    of the levels that are asked for, the images already have these and stay as they are.
+
     levels             the number of levels wanted
     binarize_method    "threshold" or "stochastic" (then levels is None or 2)
     seed               of stochastic binarisation, an integer >= 0
 
-    ValueError if levels exceeds those of the data, or an option is not one of these.
+    ValueError if levels exceeds those of the data, or an option is not one of these; if the levels
+    of the data are not known and it matters; if the conversion makes a split constant.
     """
     if binarize_method is not None:
         if binarize_method not in METHODS:
@@ -66,6 +110,13 @@ def with_levels(data, levels=None, binarize_method=None, seed=0):
         raise ValueError(f"levels is {levels}, must be 2 to {data.levels}, the levels of {data.name}")
     if levels is None or levels == data.levels:
         return data
+    if not data.levels_known:
+        highest = max(int(data.split(split)[0].max()) for split in SPLITS)
+        if levels == highest + 1 and binarize_method is None:
+            how = f"0 to {highest} taken as {levels} levels"
+            return replace(data, levels=levels, levels_known=True, source=f"{data.source}; {how}")
+        raise ValueError(f"{data.name}: holds 0 to {highest} and does not say of how many levels: "
+                         f"--levels-are {max(levels, highest + 1)}, or --levels-are 256?")
     if binarize_method == "stochastic":
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed is {seed!r}, must be an integer, at least 0")
@@ -75,4 +126,9 @@ def with_levels(data, levels=None, binarize_method=None, seed=0):
     else:
         images = {split: requantise(data.split(split)[0], data.levels, levels) for split in SPLITS}
         how = f"{data.levels} levels requantised to {levels}"
+    for split in SPLITS:
+        before, after = data.split(split)[0], images[split]
+        if after.min() == after.max() and before.min() < before.max():
+            raise ValueError(f"{data.name}: {how}, {before.min()} to {before.max()} of the {split} "
+                             f"split all become {after.max()} (--levels-are: of how many levels)")
     return replace(data, levels=levels, source=f"{data.source}; {how}", **images)

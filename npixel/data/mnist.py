@@ -15,6 +15,7 @@ from typing import NamedTuple
 from npixel.data import arrays, idx
 from npixel.data.dataset import from_train_and_test
 from npixel.data.files import check_digest, find, incomplete, missing
+from npixel.data.levels import of_file
 
 
 class About(NamedTuple):
@@ -41,6 +42,7 @@ SETS = {
         "https://github.com/zalandoresearch/fashion-mnist (data/fashion/*.gz, into a folder fashion_mnist)"),
 }
 TRAIN = ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte", "train-images.idx3-ubyte")
+ANY = ("*images?idx3-ubyte*",)
 TEST = ("t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte", "t10k-*-images-idx3-ubyte.gz", "t10k-*-images-idx3-ubyte")
 
 
@@ -68,10 +70,12 @@ def load(name, directory):
     return load_folder(path.parent, name)
 
 
-def load_folder(folder, name=None):
+def load_folder(folder, name=None, levels_are=None):
     """A folder of four IDX files (labels may be absent), of any size.
 
-    name    the data set that the files claim to be, whose checksums they must have; None: format and shapes only
+    name          the data set that the files claim to be, whose checksums they must have;
+                  None: format and shapes only
+    levels_are    how many levels the images have; None: 256 under a name, else as they show
     """
     about = SETS.get(name)
     where = about.where if about else "where they come from"
@@ -98,8 +102,14 @@ def load_folder(folder, name=None):
     test, test_labels = split(TEST)
     if about and train.shape[1:] != (28, 28, 1):
         raise ValueError(f"{folder}: images are {train.shape[1:]}, {name} has (28, 28, 1)")
-    return from_train_and_test(name or str(folder), train, test, levels=256, train_labels=train_labels, test_labels=test_labels, k=6,
-                               source=f"{about.source if about else 'IDX files'}: {', '.join(read)}", licence=about.licence if about else "")
+    source = about.source if about else "IDX files"
+    told = 256 if name else levels_are
+    images, levels, known, how = of_file(folder, {"train": train, "test": test}, told)
+    return from_train_and_test(name or str(folder), *images.values(), levels=levels,
+                               train_labels=train_labels, test_labels=test_labels, k=6,
+                               levels_known=known,
+                               source=f"{source}: {', '.join(read)}{how}",
+                               licence=about.licence if about else "")
 
 
 def _folders(name, directory):

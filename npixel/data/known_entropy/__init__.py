@@ -55,7 +55,7 @@ def split(text):
         raise ValueError(f"{text!r} is no source of known entropy: write name:HxW[,key=value]..., name one of {', '.join(SOURCES)}")
     size, *pairs = rest.split(",")
     H, cross, W = size.partition("x")
-    if not (cross and H.isdecimal() and W.isdecimal()):
+    if not (cross and H.isdecimal() and W.isdecimal() and max(len(H), len(W)) < 10):
         raise ValueError(f"{text!r}: size is {size!r}, must be HxW, such as 8x8")
     options = {}
     for pair in pairs:

@@ -8,6 +8,7 @@ stream of its own, numpy.random.default_rng([seed, 0]), [seed, 1], [seed, 2]: mo
 
 import numpy as np
 
+from npixel.data import limits
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.data.known_entropy import parse, split
 
@@ -17,11 +18,12 @@ SIZES = {"train": 10_000, "valid": 2_000, "test": 2_000}
 def dataset(text):
     """The Dataset that `text` describes, with the source as `process` and its floor as `entropy`.
 
-    ValueError that names the text if a key or value is not right.
+    ValueError that names the text if a key or value is not right, or it asks for too much memory.
     """
     name, H, W, options = split(text)
     sizes = {key: _count(text, key, options.pop(key, SIZES[key]), 1) for key in SPLITS}
     seed = _count(text, "seed", options.pop("seed", 0), 0)
+    limits.check(repr(text), H * W * sum(sizes.values()))
     process = parse(f"{name}:{H}x{W}" + "".join(f",{key}={value}" for key, value in options.items()))
     images = [process.sample(sizes[key], np.random.default_rng([seed, i])) for i, key in enumerate(SPLITS)]
     return Dataset(text, *images, levels=2, source=f"{process}, seed {seed}; {process.entropy:.6f} nats per image",

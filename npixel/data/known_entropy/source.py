@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+UNIFORMS = 2**24                                       # 128 MB of random numbers at a time
+
 
 @dataclass(frozen=True)
 class Source:
@@ -52,20 +54,27 @@ class Source:
     def sample(self, n, rng=None):
         """Draw n independent images.
 
-        rng        a numpy.random.Generator, a seed, or None (not reproducible); one uniform u per pixel, float64
-                   (n, H, W, 1), drawn in one call; the pixel is 1 where u >= p(0), the inverse of its distribution function
+        rng        a numpy.random.Generator, a seed, or None (not reproducible); one uniform u per
+                   pixel, float64, in the order of (n, H, W, 1); the pixel is 1 where u >= p(0), the
+                   inverse of its distribution function
         returns    (n, H, W, 1) uint8
 
         ValueError if n is not a positive integer.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n is {n!r}, must be an integer, at least 1")
-        uniforms = np.random.default_rng(rng).random((n, self.H, self.W, 1))
-        x = np.zeros((self.H, self.W, n), np.uint8)    # images last: a pixel of all images is contiguous
-        for r in range(self.H):
-            for c in range(self.W):
-                x[r, c] = uniforms[:, r, c, 0] >= 1 - self.conditional(x, r, c)
-        return np.ascontiguousarray(np.moveaxis(x, 2, 0))[..., None]                 # (n, H, W, 1)
+        rng = np.random.default_rng(rng)
+        images = np.empty((n, self.H, self.W, 1), np.uint8)
+        some = max(1, UNIFORMS // (self.H * self.W))   # at a time: the numbers are the same ones
+        for start in range(0, n, some):
+            part = images[start:start + some]
+            uniforms = rng.random(part.shape)
+            x = np.zeros((self.H, self.W, len(part)), np.uint8)      # a pixel of all is contiguous
+            for r in range(self.H):
+                for c in range(self.W):
+                    x[r, c] = uniforms[:, r, c, 0] >= 1 - self.conditional(x, r, c)
+            part[..., 0] = np.moveaxis(x, 2, 0)
+        return images
 
     def log_prob(self, images, *, per="image"):
         """log p(images), exact.
