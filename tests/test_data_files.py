@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from npixel import command
-from npixel.data import NAMES, binarized_mnist, catalogue, cifar10, dataset, digits, files, levels, load, mnist, pack
+from npixel.data import (NAMES, binarized_mnist, catalogue, cifar10, dataset, digits, files,
+                         image_folder, levels, limits, load, mnist, pack, size)
 from npixel.data import command as data_command
 from npixel.data.known_entropy import NoisyRule
 
@@ -647,7 +648,8 @@ def test_wrong_level_options_are_refused(options, message):
         load("digits", **options)
 
 
-@pytest.mark.parametrize("module", [dataset, digits, levels, catalogue], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [catalogue, dataset, digits, image_folder, levels, limits, size],
+                         ids=lambda m: m.__name__)
 def test_the_examples_of_the_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed

@@ -1,6 +1,7 @@
 """Images of another size: resized, or cut out of the middle.
 
-    resize    each new pixel is the mean of the area that it covers, rounded (Pillow's box filter)
+    resize    each new pixel is the mean of the area that it covers (Pillow's box filter, which
+              rounds means across and then means down)
     crop      the middle H x W pixels; of an odd margin the smaller half is above, or to the left
 
 Both act on each image and each colour alone; resize first, crop after. Resizing does not keep the
