@@ -71,6 +71,8 @@ def load(name_or_path, *, data_dir=None, levels_are=None, layout=None, resize=No
         data = dead_leaves.dataset(text)
     else:
         path = _existing(text, data_dir)
+        if not (path.is_file() or path.is_dir()):      # a pipe would block for ever
+            raise ValueError(f"{path} is not a file")
     if path is not None and path.suffix == ".npz" and path.is_file():
         data = _load_npz(path, levels_are, layout)
     elif layout is not None:

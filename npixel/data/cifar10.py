@@ -168,7 +168,7 @@ NAMES |= {
     for core in ("core", "_core")
     for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))}
 
-MOST_STEPS = 10**6                                     # a batch of 10,000 images takes about 40,000
+MOST_STEPS = 500_000                                   # a batch of 10,000 images: 40,000 to 100,000
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
 TEXTS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}

@@ -138,11 +138,10 @@ def _stack(paths, resize, crop):
     """The images of the files, (N, H, W, C) uint8, and how many each file has."""
     found, counts, taken = [], [], 0                   # found: (path, image, has it a palette?)
     for path in paths:
-        before = len(found)
-        for image, palette in _pictures(path, taken):
-            found.append((path, fit(image, resize, crop, path), palette))
-            taken += found[-1][1].nbytes
-        counts.append(len(found) - before)
+        pictures = _pictures(path, taken, resize, crop)
+        found += [(path, *picture) for picture in pictures]
+        taken += sum(image.nbytes for image, _ in pictures)
+        counts.append(len(pictures))
     if not found:
         raise ValueError(f"{paths[0]}: holds no picture, only previews")
     grey = all(image.shape[2] == 1 or palette and (image == image[..., :1]).all()
@@ -160,17 +159,15 @@ def _stack(paths, resize, crop):
     return stack, counts
 
 
-def _pictures(path, taken):
-    """(image (H, W, C) uint8, True if it has a palette) of every picture in a file.
+def _pictures(path, taken, resize, crop):
+    """[(image (H, W, C) uint8, has it a palette?)] of every picture in a file.
 
     taken    bytes that the pictures of other files take
     """
-    Image = pillow()
-    from PIL import ImageOps
-
+    Image, found = pillow(), []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # limits.py decides
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")            # and limits.py decides what is too large
             with Image.open(path, formats=FORMATS) as file:
                 pages = 1 if file.format in ONE_PICTURE else getattr(file, "n_frames", 1)
                 animated = file.format != "TIFF" and pages > 1
@@ -179,15 +176,32 @@ def _pictures(path, taken):
                     if file.format == "TIFF" and file.tag_v2.get(SUBFILE_TYPE, 0) & PREVIEW:
                         continue
                     grey = file.mode in GREY
-                    limits.check(path, taken + file.width * file.height * (1 if grey else 3))
+                    size = file.width * file.height * (1 if grey else 3)
+                    limits.check(path, taken + size)
                     _check_mode(path, file, animated)
                     palette = animated or file.mode == "P"           # later frames come as RGB
-                    image = ImageOps.exif_transpose(file).convert("L" if grey else "RGB")
-                    image = np.atleast_3d(np.asarray(image))         # (H, W, C)
-                    taken += image.nbytes
-                    yield image, palette
+                    found.append((fit(_upright(file, grey), resize, crop, path), palette))
+                    taken += found[-1][0].nbytes
+        truncated = [warning for warning in said if warning.category is UserWarning]
+        if truncated and file.format == "TIFF":        # elsewhere only notes beside the picture
+            raise OSError(truncated[0].message)
+    except ValueError as error:
+        raise error if str(path) in str(error) else _damaged(path, error) from None
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: damaged image file ({error})") from None
+        raise _damaged(path, error) from None
+    return found
+
+
+def _upright(file, grey):
+    """The page that is open, turned as its EXIF orientation says: (H, W, C) uint8."""
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(file).convert("L" if grey else "RGB")
+    return np.atleast_3d(np.asarray(image))
+
+
+def _damaged(path, error):
+    return ValueError(f"{path}: damaged image file ({error})")
 
 
 def _check_mode(path, image, animated):
