@@ -679,6 +679,18 @@ def test_the_command_lists_describes_and_packs(tmp_path, capsys):
     assert "nats per image: no model" in capsys.readouterr().out
 
 
+def test_packing_replaces_nothing_unasked(tmp_path, capsys):
+    write_amat(tmp_path)
+    output = tmp_path / "x.npz"
+    assert npixel("pack", tmp_path, "-o", output) == 0 and npixel("pack", tmp_path, "-o", output) == 2
+    assert "x.npz exists: --force replaces it" in capsys.readouterr().err
+    assert npixel("pack", tmp_path, "-o", output, "--force") == 0
+    np.savez(output, mine=np.arange(3))
+    assert npixel("pack", tmp_path, "-o", output, "--force") == 2
+    with np.load(output) as file:
+        assert file["mine"].tolist() == [0, 1, 2]
+
+
 def test_the_command_prints_one_json_object(tmp_path, capsys):
     write_amat(tmp_path)
     for words in (("list",), ("info", "digits", "--levels", 4), ("pack", tmp_path, "--output", tmp_path / "x.npz")):

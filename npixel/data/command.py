@@ -37,6 +37,7 @@ def add_arguments(subparsers):
     verb = verbs.add_parser("pack", help="make binarized_mnist.npz from the three .amat files")
     verb.add_argument("text", metavar="INPUT", nargs="+", help="the folder of the .amat files, or the three: train valid test")
     verb.add_argument("--output", "-o", required=True, metavar="FILE.npz", help="the file to write, whole or not at all")
+    command.add_force(verb, "the file named by --output")
     command.add_json(verb)
     verb.set_defaults(call=_pack)
 
@@ -174,6 +175,11 @@ def _shown_counts(counts, names):
 
 def _pack(arguments):
     text = arguments.text[0] if len(arguments.text) == 1 else arguments.text
+    files = text
+    if isinstance(text, str):
+        files = [f"{text}/{binarized_mnist.TEXT.format(split)}" for split in SPLITS]
+    command.check_output(arguments.output, command.npz_of("packed images", *SPLITS), inputs=files,
+                         force=arguments.force)
     packed = binarized_mnist.pack(text, arguments.output)
     if arguments.json:
         command.print_json({"output": arguments.output, "splits": packed})
