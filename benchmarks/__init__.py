@@ -3,6 +3,8 @@
     python -m benchmarks --list
     python -m benchmarks convolution --peers
 
+It runs in a clone of the repository only: pip installs the two packages without it.
+
 Reading order:
   row.py           what a row declares: a call, its implementations, its targets
   worker.py        the process in which one implementation is set up, compared and timed
@@ -11,6 +13,7 @@ Reading order:
   intervals.py     medians, and the interval around a ratio
   ceilings.py      the rates of this machine, measured in the same run
   environment.py   what the figures depend on
+  tiny.py          every row once, at a size that only shows that it runs
   report.py plots.py cli.py      tables, the JSON file, bars, the command
 
 and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, recurrent.py, generation.py. A new family is a new file with NAME, TITLE and

@@ -2,6 +2,10 @@
 
 import sys
 
-from .cli import main
+if not __package__:                                    # python some/where/benchmarks
+    print("benchmarks: run it from the top of a clone, as python -m benchmarks", file=sys.stderr)
+    sys.exit(2)
+
+from .cli import main  # noqa: E402
 
 sys.exit(main())

@@ -18,6 +18,7 @@ NAME = "convolution"
 TITLE = "masked convolution, mask B, one colour"
 
 N, H, W = 16, 28, 28
+TINY, TINY_ARGUMENTS = {"N": 1, "H": 6, "W": 5}, {"D": 4}
 
 
 def inputs(K, D):

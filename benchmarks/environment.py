@@ -51,9 +51,10 @@ def libraries():
 
     if importlib.util.find_spec("torch"):
         import torch  # noqa: F401
-    return [" ".join(str(part) for part in (one["internal_api"], one["version"], one.get("architecture")) if part)
-            + f", {one['num_threads']} threads ({os.path.basename(os.path.dirname(one['filepath']))})"
-            for one in threadpoolctl.threadpool_info()]
+    return sorted(                                     # they come in another order each time
+        " ".join(one[key] for key in ("internal_api", "version", "architecture") if one.get(key))
+        + f", {one['num_threads']} threads ({os.path.basename(os.path.dirname(one['filepath']))})"
+        for one in threadpoolctl.threadpool_info())
 
 
 def warning(load, cores):

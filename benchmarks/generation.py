@@ -15,38 +15,46 @@ from .row import Call, Implementation, Row, Target
 NAME = "generation"
 TITLE = "PixelCNN, 28 x 28 x 1, two levels, h = 32, 15 blocks: whole images"
 
-H, W = 28, 28
-POSITIONS = np.linspace(0, H * W - 1, 20).astype(int)  # in order of generation
+H, W, HIDDEN, LAYERS = 28, 28, 32, 15
+PLACES = 20                                            # at which the naive way is timed
+TINY, TINY_ARGUMENTS = {"H": 6, "W": 5, "HIDDEN": 4, "LAYERS": 2}, {}
+
+
+def positions():
+    """Places spread over the image, in order of generation."""
+    return np.linspace(0, H * W - 1, PLACES).astype(int)
 
 
 def _model_and_uniforms(n):
     import npixel
 
-    model = npixel.build("pixelcnn", image_shape=(H, W, 1), levels=2, seed=0, dtype="float32", hidden=32, layers=15)
+    model = npixel.build("pixelcnn", image_shape=(H, W, 1), levels=2, seed=0, dtype="float32",
+                         hidden=HIDDEN, layers=LAYERS)
     return model, np.random.default_rng(1).random((n, H, W, 1))
 
 
 def cached(n):
     """model.sample."""
     model, uniforms = _model_and_uniforms(n)
-    return Call(lambda: model.sample(n, uniforms=uniforms), lambda images: {"levels": images.reshape(n, H * W)[:, POSITIONS]})
+    return Call(lambda: model.sample(n, uniforms=uniforms),
+                lambda images: {"levels": images.reshape(n, H * W)[:, positions()]})
 
 
 def naive(n):
     """What sample(naive=True) does at a position, at 20 of them."""
     model, uniforms = _model_and_uniforms(n)
     images = model.sample(n, uniforms=uniforms)
-    later = [np.arange(H * W).reshape(H, W, 1) >= position for position in POSITIONS]
+    later = [np.arange(H * W).reshape(H, W, 1) >= position for position in positions()]
     before = [np.where(unknown, 0, images) for unknown in later]           # (n, H, W, 1): what is known at each position
 
     def run():
         drawn = []
-        for known, position in zip(before, POSITIONS):
+        for known, position in zip(before, positions()):
             where = (slice(None), *divmod(int(position), W))
             drawn.append(model.draw(model.forward(known)[where], uniforms[where]))
         return drawn
 
-    return Call(run, lambda drawn: {"levels": np.concatenate(drawn, axis=1)}, scale=H * W / len(POSITIONS))
+    return Call(run, lambda drawn: {"levels": np.concatenate(drawn, axis=1)}, scale=H * W / PLACES)
 
 
 def one_forward(n):
@@ -71,7 +79,7 @@ def _row(n, target=None, quick=False):
         images=n,
         targets=(Target("naive", target),) if target else (),
         quick=quick,
-        note=f"~ timed on {len(POSITIONS)} of {H * W} positions and extrapolated",
+        note=f"~ timed on {PLACES} of {H * W} positions and extrapolated",
     )
 
 

@@ -16,6 +16,8 @@ TITLE = "compiled loops beside the NumPy functions that define them"
 
 H, W, D = 28, 28, 64
 REACH = 2                                              # of a 5 x 5 convolution
+TINY = {"H": 6, "W": 5, "D": 4, "S": 40, "PLACES": 3, "h": 4, "K": 3, "P": 6, "T": 9, "wide": 4}
+TINY_ARGUMENTS = {"D": 4}
 
 
 # a kernel called by itself
@@ -25,7 +27,9 @@ def kernel(name, case, which):
     from npixel.kernels import PAIRS
 
     importlib.import_module(name.rsplit(".", 1)[0])
-    pair = next(pair for pair in PAIRS if pair.name == name)
+    pair = next((pair for pair in PAIRS if pair.name == name), None)
+    if pair is None:
+        raise ValueError(f"there is no kernel {name}")
     arguments, read = CASES[case]()
     function = pair.compiled if which == "compiled" else pair.definition
     return Call(lambda: function(*arguments), read)
@@ -57,7 +61,8 @@ def _sweep():
     p /= p.sum(axis=1, keepdims=True)
     column = rng.integers(0, S, S * A * B).astype(np.int32)
     row, pair_ptr = np.arange(0, S * A * B + 1, B, dtype=np.int32), np.arange(0, S * A + 1, A)
-    return (rng.standard_normal(S), row, column, p.ravel(), rng.standard_normal(S * A), pair_ptr, 0.99), lambda v: {"v": v}
+    v, r = rng.standard_normal(S), rng.standard_normal(S * A)
+    return (v, pair_ptr, row, column, p.ravel(), r, 0.99), lambda _: {"v": v}
 
 
 PLACES, h = 28, 32                                     # places in a strip, and states at each
@@ -118,10 +123,11 @@ def _elus_backward():
     return (dy, y, dx), lambda _: {"dx": dx}
 
 
-def _scan(layer, places, w_ss, start):
-    """Arguments of a scan over one lane, two images or eight sequences, and what it fills in.   places: shape of a map; start: shape of h0 and c0"""
+def _scan(layer):
+    """Arguments of a scan over one lane, two images or eight sequences, and what it fills in."""
     from npixel import blas
 
+    places, w_ss, start = _shapes(layer)
     N, D = (8, w_ss[0]) if layer == "lstm" else (2, w_ss[1])
     z, c, states = _normal(N, *places, 4 * D), np.empty((N, *places, D), np.float32), np.empty((N, *places, D), np.float32)
     w, (h0, c0) = _normal(*w_ss) / np.float32((2 * D)**0.5), _normal(2, *start)
@@ -129,14 +135,14 @@ def _scan(layer, places, w_ss, start):
     return (*head, w, h0, c0, 0, 1, z, c, states), {"gates": z, "c": c, "h": states}
 
 
-def _forward_scan(layer, *shapes):
-    arguments, filled = _scan(layer, *shapes)
+def _forward_scan(layer):
+    arguments, filled = _scan(layer)
     return arguments, lambda _: filled
 
 
-def _backward_scan(layer, *shapes):
+def _backward_scan(layer):
     """The scan's own gates, cells and states, so that gradients stay what they are in training."""
-    forward, _ = _scan(layer, *shapes)
+    forward, _ = _scan(layer)
     gemm, scratch, w, h0, c0, lane, lanes, gates, c, states = forward
     importlib.import_module(f"npixel.layers.{layer}")._scan(*forward)
     dz, dw, dh0, dc0 = np.empty_like(gates), np.zeros_like(w), np.zeros_like(h0), np.zeros_like(c0)
@@ -208,14 +214,22 @@ def _normal(*shape):
 
 
 T, wide = 784, 128                                     # of the LSTM over a line of pixels
-SCANS = {"lstm": ((T,), (wide, 4 * wide), (wide,)), "row_lstm": ((H, W), (3, h, 4 * h), (h,)), "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}
+SCANS = ("lstm", "row_lstm", "diagonal_lstm")
+
+
+def _shapes(layer):
+    """Of a scan: the shape of a map, of w_ss, and of h0 and c0."""
+    return {"lstm": ((T,), (wide, 4 * wide), (wide,)),
+            "row_lstm": ((H, W), (3, h, 4 * h), (h,)),
+            "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}[layer]
+
 
 CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
          "spatial cell": _spatial_cell, "spatial cell backward": _spatial_cell_backward,
          "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward, "gate": _gate, "gate backward": _gate_backward,
          "mcgsm mix": _mcgsm_mix, "mcgsm shares": _mcgsm_shares, "mcgsm backward": _mcgsm_backward, "mcgsm sum": _mcgsm_sum, "leaves": _leaves, "elus": _elus, "elus backward": _elus_backward,
-         **{f"{layer} scan": functools.partial(_forward_scan, layer, *shapes) for layer, shapes in SCANS.items()},
-         **{f"{layer} scan backward": functools.partial(_backward_scan, layer, *shapes) for layer, shapes in SCANS.items()}}
+         **{f"{layer} scan": functools.partial(_forward_scan, layer) for layer in SCANS},
+         **{f"{layer} scan backward": functools.partial(_backward_scan, layer) for layer in SCANS}}
 
 IN_LOOPS = "copies inside compiled loops, where its definition cannot be called: even is enough"
 
@@ -293,6 +307,7 @@ ROWS = (
       for name, case in (("_mix", "mcgsm mix"), ("_to_shares", "mcgsm shares"), ("_mix_backward", "mcgsm backward"))),
     _alone("npixel.losses.mcgsm._sum", "mcgsm sum", f"{P}", tolerance=1e-4, environment={}),
     _alone("npixel.data.dead_leaves._lay", "leaves", "256 discs on 64 x 64", environment={}),
-    _alone("mdp.planning.value_iteration._sweep", "sweep", f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
+    _alone("mdp.planning.gauss_seidel._sweep", "sweep",
+           f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
            quick=True),
 )

@@ -14,6 +14,8 @@ TITLE = "training step of PixelCNN, 28 x 28 x 1, two levels"
 N, H, W = 16, 28, 28
 HEAD = 32
 RATE = 1e-4
+TINY = {"N": 1, "H": 6, "W": 5, "HEAD": 4}
+TINY_ARGUMENTS = {"hidden": 4, "layers": 2}
 
 
 def _model_and_images(hidden, layers):

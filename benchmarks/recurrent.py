@@ -25,6 +25,8 @@ TITLE = "LSTMs over images, forward + backward, and training steps"
 N, H, W = 16, 28, 28
 NEIGHBOURS = 12                                        # pixels in the causal neighbourhood of width 5
 RATE = 1e-4
+TINY = {"N": 2, "H": 5, "W": 4}
+TINY_ARGUMENTS = {"D": 8, "T": 7, "hidden": 4, "rows": 5, "columns": 4}
 SLICE = 2**13                                          # numbers in one call of a transcendental: they stay in the cache
 
 

@@ -4,8 +4,8 @@ Read first: runner.py.
 """
 
 import json
-import os
 
+from npixel.command import json_of
 from npixel.whole_file import write_text
 
 COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio", "interval", "target")
@@ -32,28 +32,45 @@ def head(environment, ceilings, effort):
 
 def table(family, results, ceilings):
     """The family's rows as lines of text."""
-    lines = []                                         # a str: printed as it is; a tuple: cells to be aligned
-    for result in results:
+    layout = Layout(family, [result.row for result in results], peers=True)
+    return layout.head() + [line for result in results for line in layout.lines(result, ceilings)]
+
+
+class Layout:
+    """A family's table, line by line: how wide columns are is known beforehand."""
+
+    def __init__(self, family, rows, peers):
+        self.title = f"{family.NAME}: {family.TITLE}"
+        shown = [one for row in rows for one in row.implementations if peers or one.role != "peer"]
+        rates = any(row.flops or row.bytes for row in rows)
+        others = any(row.images for row in rows) or not all(one.compared for one in shown)
+        self.widths = [max(len(name) for name in (COLUMNS[0], *(one.name for one in shown))), 8, 6,
+                       20 if others else 10 if rates else 0, 10 if rates else 0,
+                       18 if any(row.storage for row in rows) else 8,
+                       *((8, 18) if len(shown) > len(rows) else (0, 0)),
+                       10 if any(row.targets for row in rows) else 0]
+
+    def head(self):
+        """Title and the names of the columns."""
+        return [self.title, "=" * len(self.title), _align(COLUMNS, self.widths)]
+
+    def lines(self, result, ceilings):
+        """One row."""
         row = result.row
-        lines.append(f"{row.name}    {row.call}, {row.shapes}, {row.dtype}")
+        lines = [f"{row.name}    {row.call}, {row.shapes}, {row.dtype}"]
         if result.failed:
-            lines.append(f"  FAILED, not timed: {result.error}")
-            continue
+            return [*lines, f"  FAILED, not timed: {result.error}"]
         verdicts = {id(measured): (target, met) for target, measured, met in result.verdicts() if measured}
         for measured in result.measured:
-            lines.append(_cells(row, measured, ceilings, verdicts.get(id(measured))))
-        if row.note:
-            lines.append(f"  {row.note}")
-    rows = [line for line in lines if isinstance(line, tuple)]
-    widths = [max(map(len, column)) if any(column[1:]) else 0 for column in zip(COLUMNS, *rows)]           # 0: nothing to say, left out
-    title = f"{family.NAME}: {family.TITLE}"
-    return [title, "=" * len(title), *([_align(COLUMNS, widths)] if rows else []),
-            *(line if isinstance(line, str) else _align(line, widths) for line in lines)]
+            if measured.error:
+                lines.append(f"  {measured.name.ljust(self.widths[0])}  {measured.error}")
+            else:
+                cells = _cells(row, measured, ceilings, verdicts.get(id(measured)))
+                lines.append(_align(cells, self.widths))
+        return [*lines, f"  {row.note}"] if row.note else lines
 
 
 def _cells(row, measured, ceilings, verdict):
-    if measured.error:
-        return (measured.name, measured.error, *[""] * (len(COLUMNS) - 2))
     extrapolated = "~" if measured.scale != 1 else ""
     ratio = measured.ratio
     target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}{'?' if measured.disturbed else ''}" if verdict else ""
@@ -116,16 +133,75 @@ def shortfalls(families):
     return lines
 
 
-def as_plain(environment, ceilings, effort, families):
-    """Everything that was measured, every single timing included, as plain values."""
-    return {
-        "environment": environment,
-        "ceilings": ceilings,
-        "effort": {"threads": effort.threads, "rounds": effort.rounds, "seconds_per_pair": effort.seconds},
-        "ratio": "time over that of the first implementation: median over rounds A B B A of (B + B) / (A + A); "
-                 "lower, upper: order statistics around it, which hold the true median with probability `coverage`",
-        "rows": [_plain_row(family, result) for family, results in families for result in results],
-    }
+KIND = json_of("figures of these benchmarks", format="npixel benchmarks")
+# of the environment: what must be the same if a run is to go on
+SAME = ("processor", "cores", "threads", "system", "python", "packages", "blas")
+RATIO = ("time over that of the first implementation: median over rounds A B B A of "
+         "(B + B) / (A + A); lower, upper: order statistics around it, which hold the true median "
+         "with probability `coverage`")
+
+
+class Sheet:
+    """The JSON file of a run: everything that was measured, written whole after each row.
+
+    path    where; None: nowhere
+    kept    what read_json returned, to go on with its rows
+    """
+
+    def __init__(self, path, effort, peers, kept=None):
+        self.path, self.environment, self.kept = path, None, kept
+        self.effort = {"threads": effort.threads, "rounds": effort.rounds,
+                       "fewest_rounds": effort.fewest, "seconds_per_pair": effort.seconds,
+                       "peers": peers}
+        self.ceilings = kept["ceilings"] if kept else None
+        self.rows = [row for row in kept["rows"] if not row["failed"]] if kept else []
+
+    def describe(self, environment):
+        """What the machine is; ValueError if rows that are kept come from another, or effort."""
+        if self.kept:
+            before = self.kept["environment"] | {"effort": self.kept["effort"]}
+            after = environment | {"effort": self.effort}
+            for what in (*SAME, "effort"):
+                if before.get(what) != after[what]:
+                    raise ValueError(f"{self.path} cannot be resumed: its {what} is "
+                                     f"{before.get(what)}, now it is {after[what]}")
+        self.environment = environment
+
+    def has(self, family, row):
+        """True if the row was measured by the run that is resumed."""
+        return any((one["family"], one["row"]) == (family.NAME, row.name) for one in self.rows)
+
+    def add(self, family, result):
+        """One more row."""
+        self.rows.append(_plain_row(family, result))
+        self.write()
+
+    def write(self, complete=False):
+        """The whole file or none: what was there stays until the new one is complete."""
+        if self.path:
+            write_json(self.path, {"format": "npixel benchmarks", "complete": complete,
+                                   "environment": self.environment, "ceilings": self.ceilings,
+                                   "effort": self.effort, "ratio": RATIO, "rows": self.rows})
+
+    def left(self):
+        """What a run that was stopped leaves, in words."""
+        if not (self.path and self.rows):
+            return ""
+        return f"; {self.path} has {len(self.rows)} rows, --resume goes on"
+
+
+def read_json(path):
+    """What Sheet wrote.   ValueError, in one line, if it is something else"""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        fields = {"environment": dict, "ceilings": dict, "effort": dict, "rows": list}
+        if all(isinstance(content[key], kind) for key, kind in fields.items()):
+            if all({"family", "row", "failed"} <= row.keys() for row in content["rows"]):
+                return content
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{path} has no figures of these benchmarks: it cannot be resumed")
 
 
 def _plain_row(family, result):
@@ -148,15 +224,6 @@ def _plain_measured(one):
         "median_seconds": one.median, "spread": one.spread, "ratio": ratio._asdict() if ratio else None,
         "disturbed": one.disturbed, "seconds": one.seconds, "rounds": one.rounds, "busy": one.busy, "counted": one.counted,
     }
-
-
-def check_file(path):
-    """ValueError unless a file could be written at `path`: asked before minutes of timing, not after."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise ValueError(f"{path} cannot be written: there is no directory {folder}")
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a directory, a file is expected")
 
 
 def write_json(path, content):

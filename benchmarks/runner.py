@@ -183,10 +183,15 @@ class Worker:
         how = signal.Signals(-code).name if code < 0 else f"status {code}"
         return f"{how}: {said[-1]}" if said else how
 
-    def setup(self, implementation, arguments):
-        """Import and set up; remembers the scale of its timings."""
+    def setup(self, implementation, arguments, *, constants=None):
+        """Import and set up; remembers the scale of its timings.
+
+        constants    values for constants of the implementation's module (tiny.py)
+        """
         place = f"{implementation.setup.__module__}:{implementation.setup.__qualname__}"
-        self.scale = self.send(do="setup", setup=place, arguments={**arguments, **implementation.arguments})["scale"]
+        arguments = {**arguments, **implementation.arguments}
+        self.scale = self.send(do="setup", setup=place, arguments=arguments,
+                               constants=constants or {})["scale"]
 
     def outputs(self, directory):
         """{name: array} of one call, handed over in a file."""
@@ -279,7 +284,7 @@ def _run(row, chosen, result, workers, effort, directory, progress):
         if not ready:
             reference = outputs
         elif implementation.compared:
-            measured.difference = _compare(implementation.name, reference, outputs, row.tolerance)
+            measured.difference = compare(implementation.name, reference, outputs, row.tolerance)
         ready.append((measured, worker))
     for measured, worker in ready:
         measured.memory = worker.memory()
@@ -297,7 +302,7 @@ def _run(row, chosen, result, workers, effort, directory, progress):
         ours.seconds = [our_worker.time(ours.calls) for _ in range(2 * effort.rounds)]
 
 
-def _compare(name, reference, outputs, tolerance):
+def compare(name, reference, outputs, tolerance):
     """The largest relative difference of any array; Failure where it exceeds the tolerance."""
     if outputs.keys() != reference.keys():
         raise Failure(f"{name}: returns {', '.join(sorted(outputs)) or 'nothing'}, expected {', '.join(sorted(reference))}")

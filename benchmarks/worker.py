@@ -2,7 +2,8 @@
 
 It waits for one JSON object per line on standard input and answers each with one on its standard output:
 
-    {"do": "setup", "setup": "module:function", "arguments": {...}}     import, call, hold the Call
+    {"do": "setup", "setup": "module:function", "arguments": {...}, "constants": {...}}
+                                        import, set constants of the module, call, hold the Call
     {"do": "outputs", "path": "x.npz"}                                  run once, write what `read` makes of the result
     {"do": "time", "calls": 5, "cold": false}                           an untimed call unless "cold", then seconds per call over 5
     {"do": "memory"}                                                    bytes that one call adds to resident memory at its peak; its seconds
@@ -59,7 +60,10 @@ def _find(place):
 
 
 def _setup(command):
-    call = _find(command["setup"])(**command["arguments"])
+    setup = _find(command["setup"])
+    for name, value in command["constants"].items():
+        setattr(sys.modules[setup.__module__], name, value)
+    call = setup(**command["arguments"])
     if "torch" in sys.modules:                         # PyTorch otherwise counts the processors itself
         sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     return call

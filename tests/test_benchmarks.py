@@ -3,6 +3,8 @@
 import importlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +18,8 @@ for folder in (ROOT, ROOT / "tests"):                  # benchmarks is no instal
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from benchmarks import convolution, families, intervals, others, plots, recurrent, report, runner  # noqa: E402    light: workers import this
+from benchmarks import convolution, families, intervals, others, plots, recurrent  # noqa: E402
+from benchmarks import report, runner, tiny  # noqa: E402    light: workers import this
 from benchmarks.row import Call, Implementation, Row, Target, relative_difference  # noqa: E402
 
 EFFORT = runner.Effort(threads=1, rounds=2, fewest=2, seconds=1.0, patience=60.0)
@@ -271,9 +274,9 @@ def test_the_interval_is_that_of_order_statistics():
 def test_the_interval_covers_the_true_median_as_often_as_it_says():
     rng = np.random.default_rng(0)
     draws = rng.exponential(size=(4000, 9))            # skewed, like timings; median log 2
-    intervals = [intervals.median_interval(list(draw)) for draw in draws]
-    covered = np.mean([one.lower <= np.log(2) <= one.upper for one in intervals])
-    assert abs(covered - intervals[0].coverage) < 0.012                # four standard errors
+    found = [intervals.median_interval(list(draw)) for draw in draws]
+    covered = np.mean([one.lower <= np.log(2) <= one.upper for one in found])
+    assert abs(covered - found[0].coverage) < 0.012                    # four standard errors
 
 
 def test_a_linear_drift_cancels_in_paired_ratios():
@@ -302,6 +305,38 @@ def test_every_row_can_be_declared_and_is_named_once():
         assert any(one.quick for one in family.ROWS)
         for one in family.ROWS:
             json.dumps([one.arguments, *(implementation.arguments for implementation in one.implementations)])
+
+
+def test_every_row_runs_once_and_its_implementations_agree():
+    """At a tiny size, with every peer that is installed."""
+    effort = runner.Effort(threads=1, patience=120.0)
+    found = list(tiny.run(families.choose([]), effort, peers=True))
+    assert [f"{family.NAME}/{one.name}: {error}" for family, one, _, error in found if error] == []
+    assert len(found) == sum(len(family.ROWS) for family in families.load().values())
+    assert all(seconds and min(seconds.values()) > 0 for _, _, seconds, _ in found)
+
+
+def test_a_tiny_run_finds_a_row_that_fails():
+    failing = [row(Implementation("other", toy, "definition", arguments={"add": 1.0})),
+               row(first=Implementation("ours", raising)),
+               row(first=Implementation("ours", crashing)), row()]
+    family = type("toys", (), {"NAME": "toys", "TINY": {}, "TINY_ARGUMENTS": {}})
+    errors = [error for *_, error in tiny.run([(family, failing)], EFFORT)]
+    assert "outputs differ" in errors[0] and "no such thing" in errors[1]
+    assert "status 7" in errors[2] and errors[3] == ""
+
+
+def test_rows_name_kernels_that_exist():
+    import mdp
+    import npixel
+    from npixel import kernels
+
+    families.untimed_kernels()                         # imports every module of both packages
+    known = {pair.name for pair in kernels.PAIRS}
+    modules = {name.rpartition(".")[0] for name in known}
+    rows = [one for family in families.load().values() for one in family.ROWS]
+    named = {name for one in rows for name in one.kernels}
+    assert named <= known | modules, named - known - modules
 
 
 def test_convolution_counts_the_live_taps_of_its_mask():
@@ -400,7 +435,10 @@ def _command(*words, timeout=120):
 @pytest.mark.parametrize("words, says", [
     (["no-such-row"], "no benchmark is called 'no-such-row'; families: kernels, convolution"),
     (["--threads", "0"], "--threads must be between 1 and"),
-    (["--json", "no/such/folder/x.json", "kernels"], "no directory"),
+    (["--json", "no/such/folder/x.json", "kernels"], "folder no/such/folder does not exist"),
+    (["--resume", "kernels"], "--resume needs --json FILE"),
+    (["--tiny", "--json", "x.json"], "--tiny measures nothing"),
+    (["--tiny", "--quick"], "not allowed with argument"),
     (["--rounds"], "unrecognized arguments"),
 ])
 def test_bad_input_is_one_line_and_status_2(words, says):
@@ -445,8 +483,102 @@ def test_the_command_writes_tables_every_timing_and_a_picture(monkeypatch, tmp_p
 
     bad = row(Implementation("other", toy, "peer", arguments={"add": 1.0}))
     monkeypatch.setattr(families, "load", lambda: {"toys": _family(bad)})
-    assert cli.main(["--peers", "--quick", "--threads", "1", "--json", str(path)]) == 1
+    again = ["--peers", "--quick", "--threads", "1", "--json", str(path)]
+    assert cli.main(again) == 2 and "x.json"[1:] in capsys.readouterr().err        # it exists
+    assert cli.main([*again, "--force"]) == 1
     assert json.loads(path.read_text())["rows"][0]["failed"] is True
+
+
+@pytest.fixture
+def two_rows(monkeypatch, tmp_path):
+    """two_rows(stop) -> (run, measured): the command over two rows; stop() before the second."""
+    from benchmarks import ceilings, cli
+
+    ours = Implementation("ours", toy)
+    rows = tuple(Row(name, "toy", "3", (ours,), "float64", quick=True)
+                 for name in ("first", "second"))
+    family = type("toys", (), {"NAME": "toys", "TITLE": "for the tests", "ROWS": rows})
+    monkeypatch.setattr(families, "load", lambda: {"toys": family})
+    rate = {"value": 100.0, "unit": "GF/s", "seconds": [1.0]}
+    monkeypatch.setattr(ceilings, "measure", lambda *_, **__: {"sgemm": rate, "dgemm": rate})
+    described = {"processor": "one", "cores": 2, "threads": 1, "system": "x", "python": "3",
+                 "packages": {}, "blas": [], "date": "today"}
+    monkeypatch.setattr(cli, "_environment", lambda effort: described)
+    original = runner.run
+
+    def make(stop=lambda: None):
+        measured = []
+
+        def run(one, *arguments, **options):
+            if one.name == "second":
+                stop()
+            measured.append(one.name)
+            return original(one, *arguments, **options)
+        monkeypatch.setattr(runner, "run", run)
+        words = ["--quick", "--threads", "1", "--json", str(tmp_path / "x.json")]
+        return lambda *more: cli.main([*words, *more]), measured
+    return make
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+def _terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop, status, says", [(_interrupt, 130, "interrupted"),
+                                                (_terminate, 143, "terminated")])
+def test_a_stopped_run_keeps_what_it_measured(two_rows, tmp_path, capsys, stop, status, says):
+    handler = signal.getsignal(signal.SIGTERM)
+    run, _ = two_rows(stop)
+    assert run() == status and signal.getsignal(signal.SIGTERM) == handler
+    printed = capsys.readouterr()
+    assert "first    toy, 3, float64" in printed.out   # row by row
+    assert f"{says}; {tmp_path / 'x.json'} has 1 rows, --resume goes on" in printed.err
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert [one["row"] for one in content["rows"]] == ["first"] and content["complete"] is False
+    kept = content["rows"][0]["implementations"][0]["seconds"]
+    run, measured = two_rows()
+    assert run() == 2 and not measured                 # exists: not without --resume or --force
+    assert run("--resume") == 0 and measured == ["second"]
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert [one["row"] for one in content["rows"]] == ["first", "second"]
+    assert content["complete"] is True
+    assert content["rows"][0]["implementations"][0]["seconds"] == kept
+
+
+def test_figures_of_another_machine_or_effort_are_not_gone_on_with(two_rows, tmp_path, capsys):
+    path = tmp_path / "x.json"
+    run, measured = two_rows(_interrupt)
+    run()
+    whole = json.loads(path.read_text())
+    run, measured = two_rows()
+    another = {"environment": whole["environment"] | {"processor": "another"}}
+    for change, words in ((another, "its processor is another, now it is one"),
+                          ({"effort": whole["effort"] | {"rounds": 99}}, "its effort is"),
+                          ({"rows": 3}, "has no figures of these benchmarks")):
+        path.write_text(json.dumps(whole | change))
+        capsys.readouterr()
+        assert run("--resume") == 2 and not measured
+        err = capsys.readouterr().err
+        assert words in err and err.count("\n") == 1
+    path.write_text(json.dumps(whole | {"rows": [whole["rows"][0] | {"failed": True}]}))
+    assert run("--resume") == 0 and measured == ["first", "second"]        # a failed row: again
+    path.write_text("mine")
+    assert run("--force") == 2 and path.read_text() == "mine"
+
+
+def test_the_benchmarks_run_from_a_clone_only_and_say_so(tmp_path):
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=caches)
+    for words, says in (([str(ROOT / "benchmarks")], "from the top of a clone"),
+                        (["-m", "benchmarks"], "run them from a clone")):
+        done = subprocess.run([sys.executable, *words, "--list"], cwd=tmp_path, capture_output=True,
+                              text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60)
+        assert done.returncode == 2 and not done.stdout
+        assert says in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_an_interrupted_write_leaves_the_old_file_whole(tmp_path):
