@@ -1,11 +1,14 @@
 """Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in, gains as limits, values over a belief.
 
-Every function returns a matplotlib Figure that belongs to no window; `save` writes it. matplotlib is imported when a picture is drawn.
+Every function returns a matplotlib Figure that belongs to no window and shows itself in a notebook.
+`save` writes it. matplotlib is imported when a picture is drawn (npixel/figure.py).
 """
 
 import math
 
 import numpy as np
+
+from npixel import figure as figures
 
 from .layout import best_actions, cells
 
@@ -16,14 +19,7 @@ CURVES = ("#1f6f8b", ACTION, "#5b8c5a", "#6b4c9a", "#b08900")
 
 def figure(width, height):
     """An empty Figure, in inches.   ImportError, in one line, without matplotlib"""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("pictures need matplotlib: install npixel[demo]") from None
-    fig = Figure(figsize=(width, height), dpi=130, facecolor="white", layout="constrained")
-    FigureCanvasAgg(fig)
-    return fig
+    return figures.figure(width, height, dpi=130, facecolor="white")
 
 
 def save(fig, path):

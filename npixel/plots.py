@@ -3,7 +3,8 @@
     figure = plots.samples({"pixelcnn": images}, levels=2)
     plots.save(figure, "samples.png")
 
-Every function takes plain arrays and returns a matplotlib Figure that belongs to nobody else: no global state of pyplot, no window.
+Every function takes plain arrays and returns a matplotlib Figure that belongs to nobody else: no
+global state of pyplot, no window. In a notebook it shows itself (figure.py).
 What a picture shows is computed by `as_rgb`, `mosaic` and `field_classes`, which give arrays and are what the tests read.
 Matplotlib comes with the extra npixel[demo] and is imported when the first figure is made.
 """
@@ -14,6 +15,7 @@ import textwrap
 
 import numpy as np
 
+from . import figure as figures
 from .whole_file import write_whole
 
 GAP = np.array((255, 255, 255), np.uint8)              # between the tiles of a mosaic
@@ -302,12 +304,8 @@ def strip(real, drawn, field, bits, *, levels, name):
 
 
 def _figure(width, height, title):
-    """An empty figure, inches; ImportError that names the extra where matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("pictures need matplotlib: pip install 'npixel[demo]'") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """An empty figure with a title, inches."""
+    figure = figures.figure(width, height)
     if title:
         figure.suptitle(textwrap.fill(title, int(13 * width)), fontsize=10)          # about 13 letters to the inch
     return figure

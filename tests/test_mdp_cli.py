@@ -258,8 +258,8 @@ def test_importing_compiles_nothing_and_loads_no_plots():
 
 
 def test_without_matplotlib_the_line_names_the_extra(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    assert "install npixel[demo]" in refused(capsys, "demo", "--out", "nowhere")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "pip install 'npixel[demo]'" in refused(capsys, "demo", "--out", "nowhere")
 
 
 def test_pictures_refuse_what_they_cannot_show():
