@@ -295,6 +295,26 @@ def pictures(ending):
     return write
 
 
+def turned(folder):
+    """Photographs as a camera turned on its side writes them."""
+    image = pytest.importorskip("PIL.Image")
+    exif = image.Exif()
+    exif[0x0112], exif[0x010e] = 6, "a photograph"
+    for i, x in enumerate(images(12, 6, 5, 3)):
+        image.fromarray(x).save(folder / f"{i:02}.jpg", exif=exif)
+    return folder / "03.jpg"
+
+
+def pages(ending, **options):
+    """Ten pages or frames in one file."""
+    def write(folder):
+        image = pytest.importorskip("PIL.Image")
+        first, *more = map(image.fromarray, images(10, 6, 5)[..., 0])
+        first.save(folder / f"x{ending}", save_all=True, append_images=more, **options)
+        return folder / f"x{ending}"
+    return write
+
+
 def npz(**arrays):
     def write(folder):
         np.savez_compressed(folder / "x.npz", **arrays)
@@ -336,7 +356,8 @@ KINDS = {
     "photographs": (npz(gray=images(14, 6, 7)[..., 0], rgb=images(14, 6, 7, 3),
                         split=np.array(["train"] * 11 + ["val"] * 3)), True),
     "idx": (idx, True), "batch": (batch, False), "old batch": (old_batch, False),
-    "archive": (archive, False), "amat": (amat, False),
+    "archive": (archive, False), "amat": (amat, False), "turned": (turned, False),
+    "pages": (pages(".tif"), False), "frames": (pages(".gif"), False),
     **{ending: (pictures(ending), False)
        for ending in (".png", ".gif", ".jpg", ".bmp", ".tif", ".webp", ".ppm")},
 }
@@ -370,7 +391,8 @@ def _late(*_):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_file_is_refused_in_one_line_or_read_rightly(tmp_path, kind):
+def test_a_damaged_file_is_refused_in_one_line_or_read_rightly(tmp_path, kind, monkeypatch):
+    monkeypatch.setenv(limits.VARIABLE, str(64 * MEGABYTE))
     write, checked = KINDS[kind]
     path = write(tmp_path)
     place = path if path.suffix in (".npz", ".gz") and kind != "idx" else tmp_path

@@ -166,7 +166,7 @@ def _pictures(path, taken, resize, crop):
     """
     Image, found = pillow(), []
     try:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")            # and limits.py decides what is too large
             with Image.open(path, formats=FORMATS) as file:
                 pages = 1 if file.format in ONE_PICTURE else getattr(file, "n_frames", 1)
@@ -182,13 +182,14 @@ def _pictures(path, taken, resize, crop):
                     palette = animated or file.mode == "P"           # later frames come as RGB
                     found.append((fit(_upright(file, grey), resize, crop, path), palette))
                     taken += found[-1][0].nbytes
-        truncated = [warning for warning in said if warning.category is UserWarning]
+        truncated = [warning for warning in warned if warning.category is UserWarning]
         if truncated and file.format == "TIFF":        # elsewhere only notes beside the picture
             raise OSError(truncated[0].message)
-    except ValueError as error:
-        raise error if str(path) in str(error) else _damaged(path, error) from None
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise _damaged(path, error) from None
+    except Exception as error:                         # damage makes Pillow raise nearly anything
+        what = " ".join(str(error).split()) or type(error).__name__
+        if what.startswith(f"{path}: ") or isinstance(error, MemoryError):       # ours
+            raise
+        raise ValueError(f"{path}: damaged image file ({what})") from None
     return found
 
 
@@ -198,10 +199,6 @@ def _upright(file, grey):
 
     image = ImageOps.exif_transpose(file).convert("L" if grey else "RGB")
     return np.atleast_3d(np.asarray(image))
-
-
-def _damaged(path, error):
-    return ValueError(f"{path}: damaged image file ({error})")
 
 
 def _check_mode(path, image, animated):

@@ -10,6 +10,7 @@ shape of things if the new height and width are not in the proportion of the old
 Read first: dataset.py.  Read next: image_folder.py.
 """
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -82,4 +83,7 @@ def pillow():
     except ImportError:
         what = 'image files and --resize need Pillow: pip install "npixel[images]"'
         raise ImportError(what) from None
+    log = logging.getLogger("PIL")
+    if not log.handlers:                     # what it says of damaged files comes as an error, too
+        log.addHandler(logging.NullHandler())
     return Image
