@@ -462,7 +462,16 @@ def _family(one):
     return type("toys", (), {"NAME": "toys", "TITLE": "for the tests", "ROWS": (one,)})
 
 
-def test_the_command_writes_tables_every_timing_and_a_picture(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def clone(monkeypatch):
+    """The tests may run on an installed npixel."""
+    import npixel
+    from benchmarks import cli
+
+    monkeypatch.setattr(cli, "CLONE", Path(npixel.__file__).resolve().parents[1])
+
+
+def test_the_command_writes_tables_every_timing_and_a_picture(clone, monkeypatch, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     from benchmarks import ceilings, cli
 
@@ -490,7 +499,7 @@ def test_the_command_writes_tables_every_timing_and_a_picture(monkeypatch, tmp_p
 
 
 @pytest.fixture
-def two_rows(monkeypatch, tmp_path):
+def two_rows(clone, monkeypatch, tmp_path):
     """two_rows(stop) -> (run, measured): the command over two rows; stop() before the second."""
     from benchmarks import ceilings, cli
 
