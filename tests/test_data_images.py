@@ -62,6 +62,18 @@ def test_images_with_colours_first_are_not_taken_for_flat_ones(tmp_path, call, C
     assert load(tmp_path / "x.npz", layout="NHWC").image_shape == (C, 32, 28)
 
 
+@pytest.mark.parametrize("shape, taken", [
+    ((20, 5, 7, 1), True), ((20, 1, 7, 3), True), ((20, 3, 3, 3), True), ((20, 5, 7, 2), True),
+    ((20, 5, 3, 2), True), ((20, 5, 6, 7), True), ((20, 3, 7, 7), False), ((5, 7, 1, 20), False)])
+def test_only_what_looks_like_another_order_is_asked_about(tmp_path, shape, taken):
+    np.savez(tmp_path / "x.npz", images=np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+    if taken:
+        assert load(tmp_path / "x.npz").image_shape == shape[1:]
+    else:
+        with pytest.raises(ValueError, match="say --layout"):
+            load(tmp_path / "x.npz")
+
+
 def test_the_axes_of_grey_images_and_wrong_ones(tmp_path):
     x = images(20)
     np.savez(tmp_path / "x.npz", images=x[..., 0].transpose(1, 2, 0))

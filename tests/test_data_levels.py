@@ -63,7 +63,7 @@ def test_where_it_matters_what_a_file_holds_the_user_is_asked(write):
             load(path, **options)
         assert remedy in str(error.value) and "x.npz" in str(error.value)
     assert load(path).levels == 256                    # nothing is converted, and nothing lost
-    assert load(path, levels_are=16, levels=16).levels == 16
+    assert load(path, levels_are=np.int64(16), levels=16).levels == 16
     assert pixels(load(path, levels_are=13, levels=4)) == sorted(codes(13).ravel() * 4 // 13)
 
 

@@ -80,10 +80,11 @@ def _in_order(path, key, array, layout):
                              f"must be {axes} in some order")
         return np.ascontiguousarray(array.transpose([layout.index(axis) for axis in axes]))
     if array.ndim == 4 and array.shape[3] not in COLOURS:
-        for axis, looks_like in ((1, "NCHW"), (2, "HWCN")):
-            if array.shape[axis] in COLOURS:
-                raise ValueError(f"{path}: {key} has shape {array.shape}, which looks like "
-                                 f"{looks_like}: say --layout {looks_like}, or --layout NHWC")
+        looks_like = ("NCHW" if array.shape[1] in COLOURS else
+                      "HWCN" if array.shape[2] in COLOURS and array.shape[3] > max(COLOURS) else "")
+        if looks_like:
+            raise ValueError(f"{path}: {key} has shape {array.shape}, which looks like "
+                             f"{looks_like}: say --layout {looks_like}, or --layout NHWC")
     return array
 
 

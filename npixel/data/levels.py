@@ -40,7 +40,8 @@ def of_file(origin, images, told=None):
     >>> images["images"].ravel(), L, known
     (array([0, 1], dtype=uint8), 2, True)
     """
-    if told is not None and not (type(told) is int and 2 <= told <= 256):
+    whole = isinstance(told, (int, np.integer)) and not isinstance(told, bool)
+    if told is not None and not (whole and 2 <= told <= 256):
         raise ValueError(f"{origin}: its levels are said to be {told!r}, must be 2 to 256")
     highest = max((int(array.max()) for array in images.values() if array.size), default=0)
     if told in (None, 2) and highest == 255 and all(map(_black_and_white, images.values())):
@@ -49,7 +50,7 @@ def of_file(origin, images, told=None):
     if told is not None:
         if highest >= told:
             raise ValueError(f"{origin}: has level {highest}, levels must be in [0, {told})")
-        return images, told, True, ""
+        return images, int(told), True, ""
     return images, 2 if highest <= 1 else 256, highest <= 1 or highest > 127, ""
 
 
