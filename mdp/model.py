@@ -133,6 +133,7 @@ class MDP:
     initial    distribution of the first state: (S,) probabilities, or one state; none is assumed
     terminal   states without actions: a bool (S,) or a list of states; their rows of P and R are not read
     available  bool (S, A): which actions exist in which state; rows of unavailable pairs are not read.  Default: all, except in terminal states
+    costs      the rewards are costs: solvers minimise, unless they are told otherwise
 
     ValueError, in one line with the numbers, if a shape does not fit, a number is not finite, a probability is negative, a row does not
     sum to one (exactly where every probability is exact, else within 1e-12 per outcome; nothing is ever renormalised), or
@@ -143,7 +144,8 @@ class MDP:
     (2, 1, 0.9)
     """
 
-    def __init__(self, P, R, gamma, *, layout="SAS", initial=None, terminal=None, available=None):
+    def __init__(self, P, R, gamma, *, layout="SAS", initial=None, terminal=None, available=None,
+                 costs=False):
         if layout not in ("SAS", "ASS"):
             raise ValueError(f'layout expects "SAS" or "ASS", got {layout!r}')
         if sp.issparse(P) or isinstance(P, (list, tuple)) and len(P) and all(sp.issparse(p) for p in P):
@@ -178,16 +180,19 @@ class MDP:
                 raise ValueError(f"gamma expects a number or shape {(S, A)}, got shape {np.shape(gamma)}")
             gamma = np.asarray(gamma).reshape(S * A)[chosen]
         reward, exact_reward = _rewards(R, layout, available, ptr, column)
-        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
+        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward,
+                    gamma, initial, costs)
 
     @classmethod
-    def from_pairs(cls, state, action, P, R, gamma, *, initial=None, num_states=None, num_actions=None):
+    def from_pairs(cls, state, action, P, R, gamma, *, initial=None, num_states=None,
+                   num_actions=None, costs=False):
         """One row of P for each available (state, action): states may have different actions.
 
         state, action   (K,) integers, in any order, no pair twice
         P               (K, S) dense or scipy.sparse
         R               (K,), or (K, S) per transition
         gamma           a number, or (K,): one per pair
+        costs           the rewards are costs
         A state that has no pair is terminal.
         """
         state, action = np.asarray(state), np.asarray(action)
@@ -231,11 +236,12 @@ class MDP:
         available = np.zeros((S, A), bool)
         available[state, action] = True
         m = cls.__new__(cls)
-        m._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
+        m._store(available, ptr, column, probability, reward, exact_probability, exact_reward,
+                 gamma, initial, costs)
         return m
 
     @classmethod
-    def from_dict(cls, transitions, gamma, *, initial=None, actions=None):
+    def from_dict(cls, transitions, gamma, *, initial=None, actions=None, costs=False):
         """States and actions by name.
 
             {"hungry": {"eat": [("9/10", "full", 1), ("1/10", "hungry", 0)]}, "full": {}}
@@ -244,6 +250,7 @@ class MDP:
         initial       a state, or {state: probability}
         actions       the order of the actions; default: the order in which they first appear
         gamma         a number, or one per pair: {"hungry": {"eat": "9/10"}}
+        costs         the rewards are costs
         Numbers may be floats, integers, Fractions, or strings such as "1/3". A state that is only a successor is an error.
         """
         if not isinstance(transitions, dict) or not transitions:
@@ -308,10 +315,11 @@ class MDP:
         m.state_names, m.action_names = tuple(names), tuple(actions)
         m._assemble(len(names), len(actions), np.array(state_of, np.int64), np.array(action_of, np.int64),
                     np.array(pair, np.int64), np.array(column, np.int64), np.array(probability, float), np.array(reward, float),
-                    _objects(exact_p), _objects(exact_r), gamma, initial)
+                    _objects(exact_p), _objects(exact_r), gamma, initial, costs)
         return m
 
-    def _assemble(self, S, A, state, action, pair, column, probability, reward, exact_probability, exact_reward, gamma, initial):
+    def _assemble(self, S, A, state, action, pair, column, probability, reward, exact_probability,
+                  exact_reward, gamma, initial, costs=False):
         """Check everything and store it.   state, action (K,), sorted   pair, column, probability, reward (J,), sorted by pair"""
         state, action = indices("state", state, S), indices("action", action, A)
         pair = indices("pair", pair, len(state))
@@ -327,9 +335,11 @@ class MDP:
         available = np.zeros((int(S), int(A)), bool)
         available[state, action] = True
         ptr = np.concatenate(([0], np.cumsum(np.bincount(pair, minlength=len(state)))))
-        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial)
+        self._store(available, ptr, column, probability, reward, exact_probability, exact_reward,
+                    gamma, initial, costs)
 
-    def _store(self, available, outcome_ptr, column, probability, reward, exact_probability, exact_reward, gamma, initial):
+    def _store(self, available, outcome_ptr, column, probability, reward, exact_probability,
+               exact_reward, gamma, initial, costs=False):
         """Check everything and store it, without a copy of what fits as it is.   Every form and every reader passes here.
 
         available (S, A)   outcome_ptr (K+1,)   column, probability, exact_probability, exact_reward (J,)   reward (J,), or (K,): the same for all outcomes of a pair
@@ -345,6 +355,7 @@ class MDP:
             if x is not None and (len(x) not in sizes or np.ndim(x) != 1):
                 raise ValueError(f"{name} has {len(x)} entries where {sizes[0]} are expected: {K} pairs, {J} outcomes")
         self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
+        self._set_costs(costs)
         self.available, self.terminal = available, ~available.any(axis=1)
         self._set_discount(gamma)
         self.pair_ptr = np.concatenate(([0], np.cumsum(available.sum(axis=1)))).astype(np.int64)
@@ -422,6 +433,11 @@ class MDP:
                 raise ValueError(f"gamma is 1 for pair {k} and smaller for others: discounts that differ must all be below 1")
             self.pair_gamma, self.exact_pair_gamma = numbers, exact
 
+    def _set_costs(self, costs):
+        if not isinstance(costs, (bool, np.bool_)):
+            raise ValueError(f"costs expects True or False, got {costs!r}")
+        self.costs = bool(costs)
+
     @property
     def discounts(self):
         """(K,) the discount of each pair."""
@@ -448,7 +464,8 @@ class MDP:
             raise ValueError(f"{name!r} is not a state") from None
 
     def __repr__(self):
-        return f"MDP({self.num_states} states, {self.num_actions} actions, {self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g})"
+        return (f"MDP({self.num_states} states, {self.num_actions} actions, {self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g}"
+                + (", costs)" if self.costs else ")"))
 
     # forms
 
@@ -503,7 +520,10 @@ class MDP:
         return P, R
 
     def to_dict(self):
-        """The names form of `from_dict`, with Fractions where numbers were given exactly: `MDP.from_dict(m.to_dict(), gamma)` is m again."""
+        """The names form of `from_dict`, with Fractions where numbers were given exactly: `MDP.from_dict(m.to_dict(), gamma)` is m again.
+
+        The discount, the initial distribution and `costs` are not part of it.
+        """
         p = self.probability.tolist() if self.exact_probability is None else list(self.exact_probability)
         r = self.reward.tolist() if self.exact_reward is None else list(self.exact_reward)
         out = {name: {} for name in self.state_names}
@@ -513,15 +533,18 @@ class MDP:
                 (p[j], self.state_names[self.next[j]], r[j]) for j in outcomes]
         return out
 
-    def replace(self, *, gamma=None, initial=None):
-        """The same process with another discount or another initial distribution.
+    def replace(self, *, gamma=None, initial=None, costs=None):
+        """The same process with another discount or initial distribution, or its rewards as costs.
 
         gamma   a number, (K,) one for each pair, or (S, A), of which only the pairs are read
+        costs   True or False
         """
         m = MDP.__new__(MDP)
         m.__dict__.update({name: value for name, value in self.__dict__.items() if name != "expected"})
         if gamma is not None:
             m._set_discount(gamma)
+        if costs is not None:
+            m._set_costs(costs)
         if initial is not None:
             m.initial, m.exact_initial = _distribution("initial", initial, self.num_states, exactly=True)
         return m

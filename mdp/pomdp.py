@@ -4,6 +4,8 @@
     values       V_n(b) = max over alpha in G_n of alpha . b                                             piecewise linear and convex
     step         G_{n+1}: for each action, alpha(s) = r(s, a) + gamma sum over z of  max over alpha' in G_n of sum over t P(t | s, a) O(z | t, a) alpha'(t)
 
+Costs are minimised: min for max in both lines, and vectors are kept where they are the smallest.
+
 Every alpha is the value, state by state, of one plan for n steps. Vectors that are best at no belief are pruned by an exact linear program, so that the
 sets are minimal and nothing is rounded.
 
@@ -22,6 +24,7 @@ import numpy as np
 from .given_numbers import exact, indices
 from .model import MDP, _distribution
 from .planning.constrained import linear_program
+from .planning.solve import check_minimize
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Plan:
     """One alpha vector.   alpha: tuple of S Fractions, the value from each state; action: what to do first"""
     alpha: tuple
     action: int
+    minimize: bool = False                   # alpha is a cost: the best of several is the smallest
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class POMDP:
 
     mdp     the process itself
     O       O[a][t][z] probability to observe z on entering t by action a: nested tuples
-    r       r[s][a] expected reward, over next states and observations
+    r       r[s][a] expected reward, or cost if mdp.costs, over next states and observations
     start   S Fractions, the first belief
     """
     mdp: MDP
@@ -68,17 +72,23 @@ class POMDP:
             raise ValueError(f"observation {self.observation_names[observation]!r} has probability 0 after action {self.mdp.action_names[action]!r} from this belief")
         return tuple(x / chance for x in joint), chance
 
-    def solve(self, horizon):
-        """The minimal sets of alpha vectors: list of lists of Plan, entry n with n steps to go; entry 0 is the zero vector.   gamma is the process's"""
+    def solve(self, horizon, *, minimize=None):
+        """The minimal sets of alpha vectors: list of lists of Plan, entry n with n steps to go.
+
+        Entry 0 is the zero vector; gamma is the process's.
+        minimize   rewards are costs.  Default: mdp.costs
+        """
         if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
             raise ValueError(f"horizon expects an integer >= 0, got {horizon!r}")
+        minimize = check_minimize(self.mdp, minimize)
+        side = -1 if minimize else 1                                     # min of costs = -max of rewards
         S, A, Z = self.mdp.num_states, self.mdp.num_actions, len(self.observation_names)
         gamma = self.mdp.exact_gamma if self.mdp.exact_gamma is not None else Fraction(repr(self.mdp.gamma))
         sets = [[Plan((Fraction(0),) * S, -1)]]
         for _ in range(horizon):
             found = []
             for a in range(A):
-                sums = [tuple(self.r[s][a] for s in range(S))]
+                sums = [tuple(side * self.r[s][a] for s in range(S))]
                 for z in range(Z):
                     parts = prune([tuple(gamma * sum((p * self.O[a][t][z] * plan.alpha[t] for t, p in self._row(s, a)), Fraction(0)) for s in range(S)) for plan in sets[-1]])
                     sums = prune([tuple(x + y for x, y in zip(one, other)) for one in sums for other in parts])       # incremental pruning
@@ -88,12 +98,14 @@ class POMDP:
             for plan in found:
                 first.setdefault(plan.alpha, plan)
             sets.append([first[alpha] for alpha in kept])
-        return sets
+        return [[Plan(tuple(side * x for x in plan.alpha), plan.action, minimize) for plan in plans]
+                for plans in sets]
 
     def value(self, plans, belief):
         """(V(b), the best Plan) from one set of solve's list."""
-        best = max(plans, key=lambda plan: sum(x * b for x, b in zip(plan.alpha, belief)))
-        return sum((x * b for x, b in zip(best.alpha, belief)), Fraction(0)), best
+        worth = lambda plan: sum((x * b for x, b in zip(plan.alpha, belief)), Fraction(0))    # noqa: E731
+        best = (min if plans[0].minimize else max)(plans, key=worth)
+        return worth(best), best
 
     def _row(self, s, a):
         m = self.mdp

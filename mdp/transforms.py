@@ -22,7 +22,7 @@ def reachability(m, goal, *, stay=None):
 
     goal    states (indices, or bool (S,)): made terminal; their own value is 0, where the probability is 1
     stay    states allowed on the way; the others end the process.  Default: all
-    returns MDP with the same states and actions, gamma = 1, no names lost
+    returns MDP with the same states and actions, gamma = 1, no names lost; never costs
 
     >>> from mdp import MDP, solve
     >>> m = MDP([[["1/3", "1/3", "1/3"]], [[0, 1, 0]], [[0, 0, 1]]], [[0], [0], [0]], 1)
@@ -69,7 +69,8 @@ def follow(m, policy):
             out[s].setdefault("pi", []).extend((w[pair] * p, t, r) for p, t, r in outcomes if w[pair])
             pair += 1
     initial = None if m.initial is None else dict(zip(m.state_names, m.initial if m.exact_initial is None else m.exact_initial))
-    return MDP.from_dict(out, m.gamma if m.exact_gamma is None else m.exact_gamma, initial=initial)
+    gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
+    return MDP.from_dict(out, gamma, initial=initial, costs=m.costs)
 
 
 def semi_markov(P, R, time, *, step=None, **options):

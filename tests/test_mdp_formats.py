@@ -178,7 +178,7 @@ def test_the_other_packages_agree_on_their_own_arrays():
 
 def test_prisms_robot_and_storms_dice_are_read_and_solved():
     folder = data_folder() / "mdp"
-    m = mdp.read(folder / "prism" / "robot.tra")
+    m = mdp.read(folder / "prism" / "robot.tra", reward="time")
     labels = prism.read_labels(folder / "prism" / "robot.lab")
     assert (m.num_states, m.num_pairs, m.next.size) == (6, 10, 16) and m.state_names[0] == "(0)" and m.initial[0] == 1 and m.action_names[0] == "south"
     timed = prism.from_prism(folder / "prism" / "robot.tra", srew=folder / "prism" / "robot1.srew")
@@ -203,7 +203,7 @@ def test_prisms_robot_and_storms_dice_are_read_and_solved():
 
 
 BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probability"), ("2 1 1\n0 0 5 1\n", "beyond the 2 states"), ("1 1 1\n0 0 0 x\n", "expects a number"), ("", "empty"),
-                 ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"), ("1 1 1\n0 0 0 0.9\n", "sum to 9/10, not to 1"), ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
+                 ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"), ("1 1 1\n0 0 0 0.9\n", "sum to 0.9, not to 1"), ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
        "m.drn": [("nothing", "not a DRN file"), ("@type: CTMC\n@model\nstate 0\n", "type 'CTMC' is not supported"), ("@type: MDP\n@model\naction a\n", "an action before any state"),
                  ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "expects \\[rewards\\]"), ("@type: MDP\n@model\nstate 0\naction a\n1 : 1", "leads to 1, which is not described"),
                  ("@type: MDP\n@model\nstate 0\nstate 0\n", "appears twice")],

@@ -4,7 +4,7 @@ Read first: the criteria.
 """
 
 from ..model import check_model
-from ..planning.solve import check_goal, check_miss
+from ..planning.solve import check_goal, check_minimize, check_miss
 from ..rational import rational
 from .average import average
 from .discounted import discounted
@@ -12,7 +12,8 @@ from .finite_horizon import finite_horizon
 from .total import total
 
 
-def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=False):
+def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None,
+                minimize=None):
     """Solve exactly -> ExactSolution. Criteria and arguments as in `solve`.
 
     Numbers given as Fractions or strings are taken as they are, floats as rational.py says.
@@ -24,6 +25,7 @@ def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, termin
     (['9/5', '3'], frozenset({0, 1}))
     """
     check_model(m)
+    minimize = check_minimize(m, minimize)
     if criterion is None:
         criterion = "finite_horizon" if horizon is not None else "total" if goal is not None or m.gamma == 1 else "discounted"
     if criterion != "total" and (goal is not None or miss is not None):

@@ -4,9 +4,13 @@
     QuantEcon      product form R (S, A) with -inf where an action does not exist, Q (S, A, S);  pair form R (K,), Q (K, S), s_indices, a_indices
     choices        choice_start (S+1,), trans_start (K+1,), col, num, den (J,): the arrays of a .npz file, exact probabilities
 
-Neither package knows states without actions: a terminal state is written as one that stays where it is for nothing, which has the same value.
+Neither package knows states without actions: a terminal state is written as one that stays where it is
+for nothing, which has the same value. Nor do they know an initial distribution, or names. All three
+forms have the mean reward of a pair only: values stay, the variance of the return does not. They have no
+place for costs, for discounts per pair, and for rewards of mean zero, which a total reward would no
+longer see: those are refused.
 
-Read first: ../model.py.
+Read first: ../model.py, words.py.
 """
 
 from fractions import Fraction
@@ -16,19 +20,85 @@ import scipy.sparse as sp
 
 from ..given_numbers import indices, pointers
 from ..model import MDP
+from . import words
 
 
 def from_mdptoolbox(P, R, gamma, **options):
-    """pymdptoolbox's (P, R, discount) -> MDP.   P (A, S, S) or a list of A sparse matrices"""
-    return MDP(P, R, gamma, layout="ASS", **options)
+    """pymdptoolbox's (P, R, discount) -> MDP.
+
+    P    A matrices (S, S): an array (A, S, S), a list, a tuple, an object array, or a dict
+         {action: matrix}, whose keys become the names of the actions; each matrix dense or scipy.sparse
+    R    (S,), (S, A), or A matrices (S, S) or vectors (S,) in the same forms
+
+    >>> P = np.empty(2, object)
+    >>> P[:] = [np.eye(2), np.array([[0, 1], [1, 0]])]
+    >>> m = from_mdptoolbox(P, [[1, 0], [0, 2]], 0.5)
+    >>> m.num_states, m.num_actions, m.expected.r.tolist()
+    (2, 2, [1.0, 0.0, 0.0, 2.0])
+    """
+    names = None
+    if isinstance(P, dict):
+        names = tuple(P)
+        if isinstance(R, dict):
+            if set(R) != set(P):
+                raise ValueError(f"P has actions {_few(P)}, R has {_few(R)}")
+            R = [R[a] for a in P]
+        P = list(P.values())
+    elif isinstance(R, dict):
+        raise ValueError("R is a dict and P is none: give both by action")
+    P, R = _matrices("P", P), _matrices("R", R)
+    if isinstance(P, list):
+        shapes = [np.shape(p) for p in P]
+        if any(len(x) != 2 or x != (shapes[0][0],) * 2 for x in shapes) or 0 in shapes[0]:
+            raise ValueError(f"P expects square matrices of one size, got shapes {_few(shapes)}")
+        S = shapes[0][0]
+        if isinstance(R, list):
+            if len(R) != len(P) or any(np.shape(r) not in ((S,), (S, S)) for r in R):
+                raise ValueError(f"R expects {len(P)} vectors {(S,)} or matrices {(S, S)}, "
+                                 f"got {len(R)} of shapes {_few(map(np.shape, R))}")
+            if all(np.ndim(r) == 1 for r in R):
+                R = np.stack([np.asarray(r) for r in R], axis=1)             # (S, A)
+            else:
+                R = [sp.csr_matrix(np.repeat(np.asarray(r)[:, None], S, axis=1)) if np.ndim(r) == 1
+                     else r for r in R]
+        sparse = any(map(sp.issparse, P))
+        P = [sp.csr_matrix(p) for p in P] if sparse else np.stack([np.asarray(p) for p in P])
+    if isinstance(R, list):
+        sparse = isinstance(P, list)
+        R = ([sp.csr_matrix(r) for r in R] if sparse
+             else np.stack([r.toarray() if sp.issparse(r) else np.asarray(r) for r in R]))
+    m = MDP(P, R, gamma, layout="ASS", **options)
+    if names is not None:
+        m.action_names = names
+    return m
+
+
+def _matrices(name, given):
+    """A list, tuple or object array of matrices -> list; any other array as it is."""
+    if sp.issparse(given):
+        return given
+    if isinstance(given, np.ndarray):
+        return list(given) if given.dtype == object and given.ndim == 1 and np.ndim(given[0]) else given
+    if not isinstance(given, (list, tuple)) or not len(given):
+        raise ValueError(f"{name} expects arrays, got {type(given).__name__}")
+    if any(isinstance(x, np.ndarray) or sp.issparse(x) for x in given):
+        return list(given)
+    return given
+
+
+def _few(things):
+    things = list(map(str, things))
+    return ", ".join(things[:4]) + (", ..." if len(things) > 4 else "")
 
 
 def to_mdptoolbox(m):
-    """MDP -> (P, R, discount): P a list of A CSR matrices (S, S), R (S, A) expected rewards.   ValueError where states differ in their actions"""
+    """MDP -> (P, R, discount): P a list of A CSR matrices (S, S), R (S, A) expected rewards.
+
+    ValueError where states differ in their actions, and for what these arrays cannot say.
+    """
     _same_actions(m)
+    words.refuse_what_has_no_place(m, "pymdptoolbox's arrays have", initial="any", means=True)
     e, S, A = m.expected, m.num_states, m.num_actions
-    if m.pair_gamma is not None:
-        raise ValueError("pymdptoolbox has one discount, this process has one for each pair")
     P, R = [], np.zeros((S, A))
     R[e.owner, e.action] = e.r
     for a in range(A):
@@ -45,13 +115,23 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
     ValueError, naming the state, if a state has no action left (there it is an error as well).
     """
     R = np.asarray(R, dtype=float)
+    if np.isnan(R).any() or (R == np.inf).any():
+        raise ValueError("R expects numbers, or -inf where an action does not exist")
     if s_indices is None:
         if R.ndim != 2:
             raise ValueError(f"R expects shape (S, A) in product form, got {R.shape}; give s_indices and a_indices for the pair form")
+        if a_indices is not None:
+            raise ValueError("a_indices belongs to the pair form: give s_indices too")
         available = R > -np.inf
         states = np.arange(R.shape[0])
         m = MDP(Q, np.where(available, R, 0.0), beta, available=available, **options)
     else:
+        if a_indices is None:
+            raise ValueError("the pair form needs a_indices beside s_indices")
+        lengths = [np.shape(x)[:1] for x in (R, Q, s_indices, a_indices)]
+        if R.ndim != 1 or any(x != R.shape for x in lengths):
+            raise ValueError("the pair form expects R (K,), Q (K, S), s_indices (K,) and a_indices (K,); "
+                             f"got {', '.join(str(np.shape(x)) for x in (R, Q, s_indices, a_indices))}")
         kept = np.flatnonzero(R > -np.inf)
         Q = sp.csr_matrix(Q)[kept] if sp.issparse(Q) else np.asarray(Q)[kept]
         states = np.arange(Q.shape[1])
@@ -62,9 +142,11 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
 
 
 def to_quantecon(m):
-    """MDP -> (R (K,), Q (K, S) CSR, beta, s_indices (K,), a_indices (K,)): the pair form, a pair more for each terminal state."""
-    if m.pair_gamma is not None:
-        raise ValueError("QuantEcon has one discount, this process has one for each pair")
+    """MDP -> (R (K,), Q (K, S) CSR, beta, s_indices (K,), a_indices (K,)), the pair form.
+
+    There is a pair more for each terminal state.   ValueError for what these arrays cannot say
+    """
+    words.refuse_what_has_no_place(m, "QuantEcon's arrays have", initial="any", means=True)
     e, ends = m.expected, np.flatnonzero(m.terminal)
     stay = sp.csr_matrix((np.ones(ends.size), (np.arange(ends.size), ends)), shape=(ends.size, m.num_states))
     state, action = np.concatenate((e.owner, ends)), np.concatenate((e.action, np.zeros(ends.size, np.int64)))
@@ -72,30 +154,77 @@ def to_quantecon(m):
     return np.concatenate((e.r, np.zeros(ends.size)))[order], sp.csr_matrix(sp.vstack([e.P, stay], format="csr"))[order], m.gamma, state[order], action[order]
 
 
-def from_choices(arrays, *, reward=None, gamma=1):
+def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     """Choice arrays (a mapping, such as np.load of a .npz file) -> MDP with exact probabilities.
 
-    reward   the name R of the arrays R_num, R_den (K,): reward of each choice; default none
+    reward      the name R of the arrays R_num, R_den (K,): reward of each choice; default none
+    normalise   divide rows that are off by less than 1e-5 by their sum
+
+    ValueError, naming the array, if one is missing, or they do not fit together.
     """
-    columns = np.asarray(arrays["col"])
-    trans = pointers("trans_start", arrays["trans_start"], columns.size)
+    for name in ("choice_start", "trans_start", "col", "num", "den"):
+        if name not in arrays:
+            raise ValueError(f"array {name} is missing")
+    J = np.asarray(arrays["col"]).size
+    trans = pointers("trans_start", arrays["trans_start"], J)
     start = pointers("choice_start", arrays["choice_start"], trans.size - 1)
     S, K = start.size - 1, trans.size - 1
+    if S < 1 or K < 1:
+        raise ValueError(f"there are {S} states and {K} choices")
+    column = indices("col", arrays["col"], S)
+    p = _fractions(arrays, "num", "den", J)
+    if reward is not None and not {reward + "_num", reward + "_den"} <= set(arrays):
+        raise ValueError(f"there is no reward {reward!r}; the rewards are {_few(choice_rewards(arrays)) or 'none'}")
+    r = np.full(K, Fraction(0), object)
+    if reward is not None:
+        r = _fractions(arrays, reward + "_num", reward + "_den", K)
+    initial = None
+    if "initial" in arrays:
+        initial = int(indices("initial", np.asarray(arrays["initial"]).reshape(1), S)[0])
     state = np.repeat(np.arange(S), np.diff(start))
-    p = _fractions(arrays["num"], arrays["den"])
-    if reward is not None and reward + "_num" not in arrays:
-        raise ValueError(f"there is no reward {reward!r}; the arrays are {', '.join(sorted(arrays))}")
-    r = _fractions(np.zeros(K, int), np.ones(K, int)) if reward is None else _fractions(arrays[reward + "_num"], arrays[reward + "_den"])
+    action = np.arange(K) - start[state]
     pair = np.repeat(np.arange(K), np.diff(trans))
+    if normalise:
+        for k in range(K):
+            first, last = trans[k], trans[k + 1]
+            if last > first:
+                p[first:last] = words.row(f"num and den: choice {k}", list(p[first:last]), True)
     m = MDP.__new__(MDP)
-    m._assemble(S, int((np.arange(K) - start[state]).max(initial=-1)) + 1, state, np.arange(K) - start[state], pair, indices("col", columns, S),
-                p.astype(float), r[pair].astype(float), p, r[pair], gamma, arrays["initial"][()] if "initial" in arrays else None)
+    m._assemble(S, int(action.max()) + 1, state, action, pair, column, p.astype(float),
+                r[pair].astype(float), p, r[pair], gamma, initial)
     return m
 
 
+def choice_rewards(arrays):
+    """The names of the rewards of choice arrays."""
+    names = (name.removesuffix("_num") for name in arrays if name.endswith("_num"))
+    return sorted(name for name in names if name + "_den" in arrays)
+
+
+def _fractions(arrays, num, den, size):
+    """Two arrays of integers -> (size,) object array of Fractions."""
+    for name in (num, den):
+        x = np.asarray(arrays[name])
+        if x.shape != (size,) or x.dtype.kind not in "iu":
+            raise ValueError(f"{name} expects {size} integers, got {x.dtype} of shape {x.shape}")
+    for j in np.flatnonzero(np.asarray(arrays[den]) < 1)[:1]:
+        raise ValueError(f"{den}[{j}] is {arrays[den][j]}, not positive")
+    pairs = zip(np.asarray(arrays[num]).tolist(), np.asarray(arrays[den]).tolist())
+    out = np.empty(size, object)
+    out[:] = [Fraction(a, b) for a, b in pairs]
+    return out
+
+
 def to_choices(m):
-    """MDP -> choice arrays, rewards as "reward_num" and "reward_den".   ValueError if its numbers were not given exactly, or do not fit int64"""
+    """MDP -> choice arrays, rewards as "reward_num" and "reward_den".
+
+    Floats are written as rational.py reads them. The discount and names are not part of the arrays.
+
+    ValueError if numbers have no small common denominator or do not fit int64, and for what the arrays
+    cannot say: discounts per pair, costs, rewards of mean zero, and more than one initial state.
+    """
     from ..rational import rational
+    words.refuse_what_has_no_place(m, "choice arrays have", means=True)
     R = rational(m)
     lists = {"num": [x for row in R.n for x in row], "den": [d for d, row in zip(R.D, R.n) for _ in row], "reward_num": [r[0] for r in R.r], "reward_den": [r[1] for r in R.r]}
     for name, numbers in lists.items():
@@ -104,14 +233,8 @@ def to_choices(m):
     out = {name: np.array(numbers, np.int64) for name, numbers in lists.items()}
     out |= {"choice_start": m.pair_ptr, "trans_start": np.concatenate(([0], np.cumsum([len(row) for row in R.n]))).astype(np.int64),
             "col": np.array([t for row in R.next for t in row], np.int32)}
-    if m.initial is not None and m.initial.max() == 1:
+    if m.initial is not None:
         out["initial"] = np.array(int(m.initial.argmax()))
-    return out
-
-
-def _fractions(num, den):
-    out = np.empty(len(num), object)
-    out[:] = [Fraction(int(a), int(b)) for a, b in zip(num, den)]
     return out
 
 

@@ -1,196 +1,349 @@
 """Cassandra's .pomdp and .mdp files.
 
-    discount: 0.95        values: reward|cost        states: names or a number        actions: ...        observations: ...
-    start: probabilities | uniform | a state | include/exclude: states
-    T: action : state : next  probability      T: action : state  row      T: action  matrix | identity | uniform         * stands for every one
-    O: action : next : observation  probability (likewise)
-    R: action : state : next : observation  number (likewise; without observations one place less)
+    discount: 0.95        values: reward | cost
+    states: names or a number        actions: ...        observations: ...
+    start: probabilities | uniform | a state        start include: states        start exclude: states
+    T: action : state : next  probability        T: action : state  row        T: action  matrix
+    O: action : next : observation  probability  (likewise)
+    R: action : state : next : observation  number  (likewise; without observations one place less)
 
-Later lines overrule earlier ones. Decimals are taken exactly, unless a row is one of floats in full length (rational.py), so that a row such as 0.333333 0.333333 0.333333 sums to less than one and is
-refused; normalise=True divides such rows by their sum, and only rows that are off by less than 1e-5.
-"values: cost" means that R is to be minimised: solve(..., minimize=True).
+`*` stands for every one. A row may be `uniform` or, in T, `reset`: the start distribution, which is uniform
+where none is given. A matrix may be one of these, for every row, or `identity`. Later lines overrule
+earlier ones. Numbers and rows are read as words.py says; rows of partially observable processes are exact.
+
+"values: cost" says that the rewards are costs: the process has `costs`, and solvers minimise.
+
+Rows are kept without their zeros, so that a file takes memory for what it says and not for S x S x A.
 
 Cassandra, "POMDP file specification", pomdp.org.
 
-Read first: ../pomdp.py.
+Read first: words.py, ../pomdp.py.
 """
 
 import re
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from npixel.whole_file import write_text
 
-from ..given_numbers import exact
-from ..model import MDP
+from ..given_numbers import as_float
+from ..model import MDP, _objects
 from ..pomdp import POMDP
-from ..rational import read_row
+from . import words
 
-PREAMBLE = ("discount", "values", "states", "actions", "observations", "start", "start include", "start exclude")
+PREAMBLE = ("discount", "values", "states", "actions", "observations", "start", "start include",
+            "start exclude")
+SECTION = re.compile(r"(?m)^\s*(discount|values|states|actions|observations|"
+                     r"start\s+include|start\s+exclude|start|T|O|R)\s*:")
+MOST = 5_000_000                             # rows, and numbers that *, uniform and identity may stand for
+ZERO, ONE = Fraction(0), Fraction(1)
 
 
 def from_cassandra(path, *, normalise=False):
-    """Read a file -> POMDP (its `.mdp` is the process), or MDP where the file has no observations.   ValueError in one line for what is no such file"""
-    text = re.sub(r"#.*", "", Path(path).read_text(encoding="utf-8", errors="replace"))
-    parts = re.split(r"(?m)^\s*(discount|values|states|actions|observations|start\s+include|start\s+exclude|start|T|O|R)\s*:", text)
-    if parts[0].strip() or len(parts) < 3:
-        raise ValueError(f"{path}: not a Cassandra file: expected discount:, values:, states:, actions:, got {' '.join(parts[0].split())[:40]!r}")
-    sections = [(re.sub(r"\s+", " ", key), body.strip()) for key, body in zip(parts[1::2], parts[2::2])]
-    head = dict((key, body) for key, body in sections if key in PREAMBLE)
-    for key in ("states", "actions", "discount"):
-        if key not in head:
-            raise ValueError(f"{path}: {key}: is missing")
-    names = {key: _names(path, key, head[key]) for key in ("states", "actions", "observations") if key in head}
-    S, A, Z = len(names["states"]), len(names["actions"]), len(names.get("observations", ()))
-    T = np.full((A, S, S), Fraction(0), object)
-    O = np.full((A, S, max(Z, 1)), Fraction(0), object)                  # noqa: E741
-    R = np.full((A, S, S, max(Z, 1)), Fraction(0), object)
-    for key, body in sections:
-        if key == "T":
-            _entry(path, "T", body, T, [names["actions"], names["states"], names["states"]])
-        elif key == "O":
-            _entry(path, "O", body, O, [names["actions"], names["states"], names.get("observations", [])])
-        elif key == "R":
-            if Z:
-                _entry(path, "R", body, R, [names["actions"], names["states"], names["states"], names["observations"]])
-            else:
-                _entry(path, "R", body, R[..., 0], [names["actions"], names["states"], names["states"]])
-    _check_rows(path, "T", T, names, normalise)
-    if Z:
-        _check_rows(path, "O", O, names, normalise)
-    else:
-        O[:] = Fraction(1)
-    start = _start(path, head, names["states"], normalise)
-    expected = [[[sum((O[a, t, z] * R[a, s, t, z] for z in range(max(Z, 1))), Fraction(0)) if T[a, s, t] else Fraction(0) for t in range(S)] for a in range(A)] for s in range(S)]
-    transitions = {s: {a: [(T[i, j, t], names["states"][t], expected[j][i][t]) for t in range(S) if T[i, j, t]] for i, a in enumerate(names["actions"])}
-                   for j, s in enumerate(names["states"])}
-    m = MDP.from_dict(transitions, head["discount"].split()[0], initial=None if start is None else dict(zip(names["states"], start)), actions=names["actions"])
-    if not Z:
+    """Read a file -> POMDP (its `.mdp` is the process), or MDP where the file has no observations.
+
+    normalise   divide rows that are off by less than 1e-5 by their sum
+
+    ValueError in one line for what is no such file.
+    """
+    file = _File(path, normalise)
+    observed = file.Z > 0
+    start = file.start()
+    first = [Fraction(1, file.S)] * file.S if start is None else start
+    T = file.rows("T", file.states, first)
+    O = file.rows("O", file.observations, None) if observed else None          # noqa: E741
+    R = _Rewards(file)
+    state, action, pair, after, p, reward = [], [], [], [], [], []
+    mean = [[ZERO] * file.A for _ in range(file.S)]
+    for s in range(file.S):
+        for a in range(file.A):
+            for t, x in T[a * file.S + s]:
+                r = R.expected(a, s, t, O[a * file.S + t] if observed else None)
+                pair.append(len(state)), after.append(t), p.append(x), reward.append(r)
+                if observed:
+                    mean[s][a] += x * r
+            state.append(s), action.append(a)
+    exactly = all(isinstance(x, Fraction) for x in p)
+    m = MDP.__new__(MDP)
+    m.state_names, m.action_names = tuple(file.states), tuple(file.actions)
+    ints = lambda x: np.array(x, np.int64)                                     # noqa: E731
+    floats = lambda key, x: np.array([as_float(f"{path}: {key}:", y) for y in x])   # noqa: E731
+    m._assemble(file.S, file.A, ints(state), ints(action), ints(pair), ints(after),
+                floats("T", p) if exactly else np.array(p, float), floats("R", reward),
+                _objects(p) if exactly else None, _objects(reward), file.discount(), start, file.costs())
+    if not observed:
         return m
-    r = tuple(tuple(sum((T[a, s, t] * expected[s][a][t] for t in range(S)), Fraction(0)) for a in range(A)) for s in range(S))
-    uniform = (Fraction(1, S),) * S
-    return POMDP(m, tuple(tuple(tuple(row) for row in table) for table in O.tolist()), r, tuple(start) if start is not None else uniform, tuple(names["observations"]))
+    table = tuple(tuple(_full(O[a * file.S + t], file.Z) for t in range(file.S)) for a in range(file.A))
+    return POMDP(m, table, tuple(map(tuple, mean)), tuple(first), tuple(file.observations))
+
+
+def _full(row, size):
+    """[(index, number)] -> tuple of `size` numbers."""
+    out = [ZERO] * size
+    for z, p in row:
+        out[z] = p
+    return tuple(out)
+
+
+class _File:
+    """The sections of a file, and what its preamble says."""
+
+    def __init__(self, path, normalise):
+        self.path, self.normalise, self.number, self.written = path, normalise, words.Numbers(), 0
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        parts = SECTION.split(re.sub(r"#.*", "", text))
+        if parts[0].strip() or len(parts) < 3:
+            raise ValueError(f"{path}: not a Cassandra file: expected discount:, values:, states:, "
+                             f"actions:, got {' '.join(parts[0].split())[:40]!r}")
+        self.sections = [(" ".join(key.split()), body) for key, body in zip(parts[1::2], parts[2::2])]
+        self.head = {}
+        for key, body in self.sections:
+            if key in PREAMBLE:
+                if key in self.head:
+                    self.wrong(f"{key}: appears twice")
+                self.head[key] = body.split()
+        for key in ("states", "actions", "discount"):
+            if key not in self.head:
+                self.wrong(f"{key}: is missing")
+        self.states, self.actions = self.names("states"), self.names("actions")
+        self.observations = self.names("observations") if "observations" in self.head else []
+        self.S, self.A, self.Z = len(self.states), len(self.actions), len(self.observations)
+        size = self.S * self.A * max(self.Z, 1)
+        if size > MOST:
+            self.wrong(f"{size:,} rows and observations; {MOST:,} is the limit")
+        self.place = {id(names): {name: i for i, name in enumerate(names)}
+                      for names in (self.states, self.actions, self.observations)}
+
+    def wrong(self, message):
+        raise ValueError(f"{self.path}: {message}")
+
+    def names(self, key):
+        given = self.head[key]
+        if len(given) == 1 and given[0].isascii() and given[0].isdigit():
+            count = words.integer(f"{self.path}: {key}:", given[0])
+            if not 1 <= count <= MOST:
+                self.wrong(f"{key}: {count:,}; expects 1 to {MOST:,}")
+            return [str(i) for i in range(count)]
+        if not given or len(set(given)) < len(given):
+            self.wrong(f"{key}: expects a number, or distinct names; got {' '.join(given)[:60]!r}")
+        return given
+
+    def index(self, key, word, names):
+        """The number of a name; None for *."""
+        if word == "*":
+            return None
+        at = self.place[id(names)].get(word)
+        if at is None and word.isascii() and word.isdigit() and len(word) < 10:
+            at = int(word)
+        if at is None or at >= len(names):
+            self.wrong(f"{key}: {word[:40]!r} is not one of {', '.join(names[:8]) or 'nothing'}")
+        return at
+
+    def numbers(self, key, given, size):
+        if len(given) != size:
+            self.wrong(f"{key}: {' '.join(given)[:50]!r} expects {size} numbers, got {len(given)}")
+        return [self.number(f"{self.path}: {key}:", word) for word in given]
+
+    def discount(self):
+        return self.numbers("discount", self.head["discount"], 1)[0]
+
+    def costs(self):
+        given = self.head.get("values", ["reward"])
+        if given not in (["reward"], ["cost"]):
+            self.wrong(f"values: expects reward or cost, got {' '.join(given)[:40]!r}")
+        return given == ["cost"]
+
+    def start(self):
+        """The start distribution, a list of S numbers, or None."""
+        given = [key for key in PREAMBLE[-3:] if key in self.head]
+        if len(given) > 1:
+            self.wrong(f"{given[0]}: and {given[1]}: cannot both be there")
+        if not given or not self.head[given[0]]:
+            return self.wrong(f"{given[0]}: is empty") if given else None
+        key, told = given[0], self.head[given[0]]
+        if key != "start":
+            named = {self.index(key, word, self.states) for word in told}
+            named = set(range(self.S)) if None in named else named
+            chosen = [s for s in range(self.S) if (s in named) == (key == "start include")]
+            if not chosen:
+                self.wrong(f"{key}: leaves no state to start in")
+            return self.spread(chosen)
+        if told == ["uniform"]:
+            return self.spread(range(self.S))
+        if len(told) == 1 and (told[0] in self.place[id(self.states)] or self.S > 1):
+            return self.spread([self.index(key, told[0], self.states)])
+        if all(word in self.place[id(self.states)] and not word.isdigit() for word in told):
+            self.wrong(f"start: expects {self.S} probabilities or one state, got {len(told)} states; "
+                       f"write start include: {' '.join(told)[:60]}")
+        numbers = self.numbers(key, told, self.S)
+        return self.checked("start: the probabilities", list(enumerate(numbers)))
+
+    def spread(self, chosen):
+        out, p = [ZERO] * self.S, Fraction(1, len(chosen))
+        for s in chosen:
+            out[s] = p
+        return out
+
+    def checked(self, what, row):
+        """[(index, number)] -> the numbers as words.row reads them."""
+        for _, x in row:
+            if x < 0:
+                self.wrong(f"{what}: {float(x):.6g} is negative")
+        where = f"{self.path}: {what}"
+        return words.row(where, [x for _, x in row], self.normalise, exactly=self.Z > 0)
+
+    def entries(self, key, axes):
+        """Every T:, O: or R: section -> (places, rest): numbers or None for each name, and what follows."""
+        for name, body in self.sections:
+            if name != key:
+                continue
+            told = body.replace(":", " : ").split()
+            places, at = [], 0
+            while at < len(told) and len(places) < len(axes):            # names between colons
+                if places and told[at] != ":":
+                    break
+                at += bool(places)
+                if at == len(told):
+                    self.wrong(f"{key}: {' '.join(told)[:50]!r} ends with a colon")
+                places.append(self.index(key, told[at], axes[len(places)]))
+                at += 1
+            if not places:
+                self.wrong(f"{key}: expects an action")
+            yield places, told[at + (told[at:at + 1] == [":"]):]         # some write a colon more
+
+    def rows(self, key, names, start):
+        """T: or O: -> for each action and state, a * S + s, the row without zeros: [(index, number)].
+
+        start   what `reset` stands for; None if it stands for nothing
+        """
+        S, A, n = self.S, self.A, len(names)
+        rows = [{} for _ in range(A * S)]
+        uniform = {i: Fraction(1, n) for i in range(n)}
+        reset = None if start is None else {i: p for i, p in enumerate(start) if p}
+        for places, rest in self.entries(key, [self.actions, self.states, names]):
+            actions = range(A) if places[0] is None else [places[0]]
+            states = range(S) if len(places) < 2 or places[1] is None else [places[1]]
+            matrix = None
+            if len(places) == 3:
+                value = self.numbers(key, rest, 1)[0]
+                columns = range(n) if places[2] is None else [places[2]]
+                self.write(key, len(actions) * len(states) * (len(columns) if value else 1))
+                for row in (rows[a * S + s] for a in actions for s in states):
+                    if value:
+                        row.update((t, value) for t in columns)
+                    elif places[2] is None:
+                        row.clear()
+                    else:
+                        row.pop(places[2], None)
+                continue
+            if rest == ["uniform"]:
+                row = uniform
+            elif rest == ["reset"] and reset is not None:
+                row = reset
+            elif rest == ["identity"] and len(places) == 1 and n == S:
+                row, matrix = None, [{s: ONE} for s in range(S)]
+            elif len(places) == 1:
+                given = self.numbers(key, rest, S * n)
+                matrix = [{t: p for t, p in enumerate(given[s * n:s * n + n]) if p} for s in range(S)]
+            else:
+                row = {t: p for t, p in enumerate(self.numbers(key, rest, n)) if p}
+            for s in states:
+                row = row if matrix is None else matrix[s]
+                self.write(key, len(actions) * len(row))
+                for a in actions:
+                    rows[a * S + s] = dict(row)
+        out = []
+        for i, row in enumerate(rows):
+            row = sorted(row.items())
+            what = f"{key}: the probabilities of action {self.actions[i // S]!r}, state {self.states[i % S]!r}"
+            out.append(list(zip([t for t, _ in row], self.checked(what, row))))
+        return out
+
+    def write(self, key, count):
+        """Count the numbers that are written, and stop where a short file stands for too many."""
+        self.written += count
+        if self.written > MOST:
+            self.wrong(f"{key}: the lines stand for more than {MOST:,} numbers that are not zero, the limit")
+
+
+class _Rewards:
+    """R: as it is written: {(action, state, next, observation): (line, number)}, None for *.
+
+    The reward of one transition is that of the last line that speaks of it.
+    """
+
+    def __init__(self, file):
+        axes = [file.actions, file.states, file.states] + [file.observations] * (file.Z > 0)
+        self.lines = {}
+        for line, (places, rest) in enumerate(file.entries("R", axes)):
+            if not file.Z and len(places) == 3 and rest[:1] == ["*"]:    # whatever is observed
+                rest = rest[1:]
+            sizes = [len(names) for names in axes[len(places):]]
+            numbers = file.numbers("R", rest, prod(sizes))
+            tail = (None,) * (4 - len(places) - len(sizes))
+            for at, value in zip(np.ndindex(*sizes), numbers):
+                self.lines[(*places, *at, *tail)] = line, value
+        self.forms = {tuple(x is None for x in key) for key in self.lines}
+        self.seen = any(not form[3] for form in self.forms)
+
+    def expected(self, a, s, t, seen):
+        """The mean reward of a transition.   seen   [(observation, probability)] on entering t"""
+        if not self.seen:                                                # no line names an observation
+            return self.reward(a, s, t, None)
+        return sum((p * self.reward(a, s, t, z) for z, p in seen), ZERO)
+
+    def reward(self, *cell):
+        best = -1, ZERO
+        for form in self.forms:
+            key = tuple(None if every else x for every, x in zip(form, cell))
+            best = max(best, self.lines.get(key, best))
+        return best[1]
 
 
 def to_cassandra(m, path):
-    """Write an MDP as a file without observations.   ValueError for terminal states, absent actions, and names with spaces, which it cannot say"""
+    """Write an MDP as a file without observations.
+
+    Names become words of letters, digits, points, hyphens and underscores. Floats are written as
+    words.print_row says.
+
+    ValueError for terminal states, absent actions, discounts per pair, two outcomes of a pair with one
+    next state and different rewards, and names that become the same word, which it cannot say.
+    """
     if m.terminal.any() or not m.available.all():
         raise ValueError("a Cassandra file has every action in every state")
-    exact = m.to_dict()
-    word = lambda name: re.sub(r"[(),\s]+", "_", str(name)).strip("_")          # noqa: E731
-    states = [word(s) if not word(s).isdigit() else f"s{word(s)}" for s in m.state_names]
-    actions = [word(a) if not word(a).isdigit() else f"a{word(a)}" for a in m.action_names]
+    words.refuse_what_has_no_place(m, "a Cassandra file has", initial="any", costs=False)
+    states = [_word(name, "s") for name in m.state_names]
+    actions = [_word(name, "a") for name in m.action_names]
     if len(set(states)) < len(states) or len(set(actions)) < len(actions):
         raise ValueError("two names become the same word")
     gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
-    lines = [f"discount: {gamma}", "values: reward", f"states: {' '.join(states)}", f"actions: {' '.join(actions)}"]
+    lines = [f"discount: {gamma}", f"values: {'cost' if m.costs else 'reward'}",
+             f"states: {' '.join(states)}", f"actions: {' '.join(actions)}"]
     if m.initial is not None:
-        lines.append("start: " + " ".join(str(p) for p in (m.initial.tolist() if m.exact_initial is None else m.exact_initial)))
-    place = dict(zip(m.state_names, states))
-    for s, choices in exact.items():
-        for a, outcomes in choices.items():
-            after = {}
-            for p, t, r in outcomes:
-                if t in after:
-                    raise ValueError(f"state {s!r}, action {a!r} has two outcomes that lead to {t!r}; the file has one reward for both")
-                after[t] = (p, r)
-            for t, (p, r) in after.items():
-                where = f"{actions[m.action_names.index(a)]} : {place[s]} : {place[t]}"
-                lines += [f"T: {where} {p}"] + ([f"R: {where} {r}"] if r else [])
+        p = words.print_row(m.initial.tolist()) if m.exact_initial is None else m.exact_initial
+        lines.append("start: " + " ".join(map(str, p)))
+    r = m.reward.tolist() if m.exact_reward is None else m.exact_reward
+    for k in range(m.num_pairs):
+        first, last = int(m.outcome_ptr[k]), int(m.outcome_ptr[k + 1])
+        if m.exact_probability is None:
+            p = words.print_row(m.probability[first:last].tolist())
+        else:
+            p = m.exact_probability[first:last]
+        after = m.next[first:last].tolist()
+        for t in after:
+            if after.count(t) > 1:
+                raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to {m.state_label(t)}; "
+                                 "the file has one reward for both")
+        for t, x, y in zip(after, p, r[first:last]):
+            where = f"{actions[m.pair_action[k]]} : {states[m.pair_state[k]]} : {states[t]}"
+            lines += [f"T: {where} {x}"] + ([f"R: {where} {y}"] if y else [])
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _names(path, key, body):
-    words = body.split()
-    if len(words) == 1 and words[0].isdigit():
-        return [str(i) for i in range(int(words[0]))]
-    if not words or len(set(words)) < len(words):
-        raise ValueError(f"{path}: {key}: expects a number, or distinct names; got {' '.join(words)[:60]!r}")
-    return words
-
-
-def _entry(path, key, body, table, names):
-    """One T:, O: or R: entry, written into `table` (one axis for each list of names)."""
-    places, words = [], body.replace(":", " : ").split()
-    at = 0
-    while at < len(words):                                               # names between colons
-        if words[at] == ":":
-            at += 1
-            continue
-        axis = len(places)
-        if axis >= len(names) or axis and words[at - 1] != ":":
-            break
-        if words[at] == "*":
-            places.append(slice(None))
-        elif words[at] in names[axis]:
-            places.append(names[axis].index(words[at]))
-        elif words[at].isdigit() and int(words[at]) < len(names[axis]):
-            places.append(int(words[at]))
-        else:
-            raise ValueError(f"{path}: {key}: {words[at]!r} is not one of {', '.join(names[axis][:8])}")
-        at += 1
-    rest = words[at:]
-    target = table[tuple(places)]
-    shape = tuple(len(n) for n in names[len(places):])
-    if rest == ["identity"] and len(shape) == 2 and shape[0] == shape[1]:
-        value = np.array([[Fraction(int(i == j)) for j in range(shape[1])] for i in range(shape[0])], object)
-    elif rest == ["uniform"] and shape:
-        value = np.full(shape, Fraction(1, shape[-1]), object)
-    else:
-        size = int(np.prod(shape)) if shape else 1
-        if len(rest) != size:
-            raise ValueError(f"{path}: {key}: {' '.join(words)[:50]!r} expects {size} numbers, got {len(rest)}")
-        value = np.array([_number(path, w) for w in rest] + [None], object)[:-1].reshape(shape)
-        value = value if shape else value.item()
-    if len(places) == len(names) and not any(isinstance(p, slice) for p in places):
-        table[tuple(places)] = value
-    else:
-        target[...] = value
-
-
-def _check_rows(path, key, table, names, normalise):
-    A, S = table.shape[:2]
-    for a in range(A):
-        for s in range(S):
-            total = sum(table[a, s], Fraction(0))
-            meant = read_row([float(x) for x in table[a, s]]) if total != 1 else None
-            if meant is not None:                                        # floats printed by a program, such as 0.15000000000000002
-                table[a, s] = meant
-            elif total != 1 and normalise and abs(total - 1) < Fraction(1, 10 ** 5):
-                table[a, s] = table[a, s] / total
-            elif total != 1 or min(table[a, s]) < 0:
-                raise ValueError(f"{path}: {key}: the probabilities of action {names['actions'][a]!r}, state {names['states'][s]!r} sum to {float(total):.9g}, not to 1 (off by {float(total - 1):.2g})"
-                                 + ("; normalise=True divides them by their sum" if 0 < abs(total - 1) < Fraction(1, 10 ** 5) else ""))
-
-
-def _start(path, head, states, normalise):
-    S = len(states)
-    chosen = None
-    for key in ("start include", "start exclude"):
-        if key in head:
-            inside = {states[int(w)] if w.isdigit() and w not in states else w for w in head[key].split()}
-            chosen = [s for s in states if (s in inside) == (key == "start include")]
-    words = head.get("start", "").split()
-    if chosen is None and len(words) == 1 and words[0] in states:
-        chosen = [words[0]]
-    if chosen is not None:
-        return [Fraction(int(s in chosen), len(chosen)) for s in states]
-    if words == ["uniform"]:
-        return [Fraction(1, S)] * S
-    if not words:
-        return None
-    numbers = [_number(path, w) for w in words]
-    if len(numbers) != S:
-        raise ValueError(f"{path}: start: expects {S} numbers, got {len(numbers)}")
-    total = sum(numbers)
-    if total != 1 and normalise and abs(total - 1) < Fraction(1, 10 ** 5):
-        return [x / total for x in numbers]
-    if total != 1:
-        raise ValueError(f"{path}: start: sums to {float(total):.9g}, not to 1")
-    return numbers
-
-
-def _number(path, word):
-    return exact(f"{path}: the entry", word)
+def _word(name, letter):
+    """A name as a word of the file; a number gets a letter, since it would be read as a place."""
+    word = re.sub(r"[^\w.-]+", "_", str(name), flags=re.ASCII).strip("_")
+    return word if word and not word.isdigit() else letter + word

@@ -1,73 +1,132 @@
 """One door to every file format, by the ending of the name.
 
-    .json           our own, readable            .npz    our own, binary; or the choice arrays of verification benchmarks
-    .tra            PRISM or Storm explicit, with .sta .lab .srew .trew beside it if they exist
-    .drn            Storm                        .pomdp, .mdp    Cassandra
+    .json           our own, readable
+    .npz            our own, binary; or the choice arrays of verification benchmarks
+    .tra            PRISM or Storm explicit, with .sta and .lab beside it, and rewards (prism.py says which files)
+    .drn            Storm
+    .pomdp, .mdp    Cassandra
 
 Read next: json_file.py, npz_file.py, prism.py, drn.py, cassandra.py, arrays.py.
 """
 
-import zipfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 
+from npixel import safe_npz
 from npixel.whole_file import write_whole
 
-from .arrays import from_choices, to_choices
+from .arrays import choice_rewards, from_choices, to_choices
 from .cassandra import from_cassandra, to_cassandra
-from .drn import from_drn, to_drn
+from .drn import from_drn, reward_models, to_drn
 from .json_file import load, save
-from .npz_file import load_npz, save_npz
-from .prism import from_prism, to_prism
+from .npz_file import from_arrays, save_npz
+from .prism import from_prism, reward_name, rewards_beside, to_prism
 
 ENDINGS = (".json", ".npz", ".tra", ".drn", ".pomdp", ".mdp")
 
 
+class RewardWarning(UserWarning):
+    """A file has several rewards, none was chosen, and the first was taken."""
+
+
 def read(path, *, gamma=None, reward=None, normalise=False):
-    """Read a process from a file of any known format -> MDP.
+    """Read a process from a file of any known format -> MDP. Of a .pomdp file, the process whose states are seen.
 
     gamma      another discount (formats without one have 1)
-    reward     the reward model of a .drn file or of choice arrays; for .tra the ending of the files beside it is .srew and .trew
-    normalise  for Cassandra files: divide rows that are off by less than 1e-5
+    reward     which rewards, where there may be several. In a .drn file the name of a reward model; of choice
+               arrays the name of theirs, without which there are none; beside a .tra file the number or name
+               of one of its reward files. Default for .drn and .tra: the first, with a RewardWarning
+               if there are more
+    normalise  divide rows that are off by less than 1e-5 by their sum
+
     ValueError in one line if the ending is unknown or the file is not what it says; OSError if it cannot be read.
+    """
+    m, notes = read_and_say(path, gamma=gamma, reward=reward, normalise=normalise)
+    for note in notes:
+        if isinstance(note, RewardWarning):
+            warnings.warn(note, stacklevel=2)
+    return m
+
+
+def read_and_say(path, *, gamma=None, reward=None, normalise=False):
+    """As `read` -> (MDP, list of what to tell the reader: which rewards were taken, and what was left out).
+
+    A note about a choice that was made for the reader is a RewardWarning, the others are strings.
     """
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: is a directory")
     try:
-        m = _read(path, reward, normalise)
+        m, notes = _read(path, reward, normalise)
+        m = m if gamma is None else m.replace(gamma=gamma)
     except ValueError as error:                                          # what the model finds wrong does not know the file
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from None
-    return m if gamma is None else m.replace(gamma=gamma)
+    return m, notes
 
 
 def _read(path, reward, normalise):
     ending = path.suffix.lower()
+    if ending == ".tra":
+        return _read_tra(path, reward, normalise)
+    if ending == ".drn":
+        m = from_drn(path, reward=reward, normalise=normalise)
+        return m, _taken(path, reward, reward_models(path))
+    if ending == ".npz":
+        arrays = safe_npz.read(path)
+        if "choice_start" in arrays:
+            m = from_choices(arrays, reward=reward, normalise=normalise)
+            names = choice_rewards(arrays)
+            none = [f"no rewards: the file has {', '.join(names)}; choose one with --reward"]
+            return m, none if names and reward is None else []
+    if reward is not None and ending in ENDINGS:
+        raise ValueError(f"{path}: has one reward; --reward {reward!r} belongs to .tra, .drn and choice arrays")
+    if ending == ".npz":
+        return from_arrays(arrays, path, normalise=normalise), []
     if ending == ".json":
-        m = load(path)
-    elif ending == ".npz":
-        with open(path, "rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise ValueError(f"{path}: not an .npz file")
-        with np.load(path, allow_pickle=False) as z:
-            choices = {name: z[name] for name in z.files} if "choice_start" in z.files else None
-        m = load_npz(path) if choices is None else from_choices(choices, reward=reward)
-    elif ending == ".tra":
-        beside = {name: path.with_suffix("." + name) for name in ("sta", "lab", "srew", "trew")}
-        m = from_prism(path, **{name: file for name, file in beside.items() if file.exists()})
-    elif ending == ".drn":
-        m = from_drn(path, reward=reward)
-    elif ending in (".pomdp", ".mdp"):
+        return load(path, normalise=normalise), []
+    if ending in (".pomdp", ".mdp"):
         m = from_cassandra(path, normalise=normalise)
-        m = getattr(m, "mdp", m)
-    else:
-        raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
-    return m
+        if not hasattr(m, "mdp"):
+            return m, []
+        return m.mdp, ["the file is partially observable; this is the process whose states are seen. "
+                       "POMDP.solve in Python knows the other"]
+    raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
+
+
+def _read_tra(path, reward, normalise):
+    beside = {name: path.with_suffix("." + name) for name in ("sta", "lab")}
+    beside = {name: file for name, file in beside.items() if file.exists()}
+    rewards = rewards_beside(path)
+    names = {label: reward_name(files) for label, files in rewards.items()}
+    chosen = [x for x in rewards if x == reward] or [x for x in rewards if reward and names[x] == reward]
+    known = [label or name or path.stem for label, name in names.items()]
+    if reward is not None and len(chosen) != 1:
+        shown = ", ".join(f"{x} ({names[x]})" if x and names[x] else x or names[x] or path.stem for x in rewards)
+        raise ValueError(f"{path}: there are no rewards {reward!r} beside it; there are {shown or 'none'}")
+    if not rewards:
+        return from_prism(path, **beside, normalise=normalise), ["no rewards: there is no .srew or .trew file beside it"]
+    label = chosen[0] if chosen else next(iter(rewards))
+    m = from_prism(path, **beside, **rewards[label], normalise=normalise)
+    told = "rewards: " + ", ".join(file.name for file in rewards[label].values())
+    told += f" ({names[label]})" if names[label] else ""
+    return m, [told, *_taken(path, reward, known)]
+
+
+def _taken(path, reward, names):
+    """A note if there are several rewards and none was chosen."""
+    if reward is not None or len(names) < 2:
+        return []
+    return [RewardWarning(f"{path}: has rewards {', '.join(names)}; {names[0]} was taken, choose with reward= (--reward)")]
 
 
 def write(m, path, *, choices=False):
-    """Write a process in the format of the ending.   choices: an .npz of choice arrays instead of our own"""
+    """Write a process in the format of the ending.   choices: an .npz of choice arrays instead of our own
+
+    .json, .npz and .mdp files keep everything. The others have no discount; what else they cannot say,
+    they refuse (ValueError).
+    """
     path = Path(path)
     ending = path.suffix.lower()
     if ending == ".npz" and choices:

@@ -3,6 +3,7 @@
     {
       "format": "mdp", "version": 1,
       "gamma": "9/10",
+      "costs": true,                                                optional: rewards are costs
       "initial": {"hungry": 1},                                     optional
       "actions": ["eat", "wait"],                                   optional: their order
       "states": {
@@ -21,13 +22,20 @@ from fractions import Fraction
 
 from npixel.whole_file import write_text
 
-from ..model import MDP
+from ..given_numbers import parse
+from ..model import ROW_SUM_TOLERANCE, MDP
+from .words import NEAR
 
-KEYS = {"format", "version", "gamma", "initial", "actions", "states"}
+KEYS = {"format", "version", "gamma", "costs", "initial", "actions", "states"}
 
 
-def load(path):
-    """Read an MDP.   OSError if the file cannot be read, ValueError in one line if it is not such a file."""
+def load(path, *, normalise=False):
+    """Read an MDP.
+
+    normalise   divide rows that are off by less than 1e-5 by their sum
+
+    OSError if the file cannot be read, ValueError in one line if it is not such a file.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file, object_pairs_hook=_no_duplicates)
@@ -49,11 +57,19 @@ def load(path):
     actions = data.get("actions")
     if actions is not None and (not isinstance(actions, list) or not all(isinstance(a, str) for a in actions)):
         raise ValueError(f"{path}: actions expects a list of names, got {actions!r}")
+    if isinstance(data["gamma"], bool) or not isinstance(data["gamma"], (int, float, str, dict)):
+        raise ValueError(f"{path}: gamma expects a number, or an object of one for each pair, "
+                         f"got {str(data['gamma'])[:40]}")
+    if not isinstance(data.get("costs", False), bool):
+        raise ValueError(f"{path}: costs expects true or false, got {str(data['costs'])[:40]}")
     if data.get("initial") is not None and not isinstance(data["initial"], (str, dict)):
         raise ValueError(f"{path}: initial expects a state or an object of probabilities, got {data['initial']!r}")
     try:
-        return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"), actions=actions)
-    except ValueError as error:
+        if normalise:
+            _normalise(data["states"])
+        return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"),
+                             actions=actions, costs=data.get("costs", False))
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -65,12 +81,31 @@ def save(m, path):
     states = {str(s): {str(a): [[_number(p), str(t), _number(r)] for p, t, r in outcomes] for a, outcomes in choices.items()}
               for s, choices in m.to_dict().items()}
     data = {"format": "mdp", "version": 1, "gamma": _discount(m)}
+    if m.costs:
+        data["costs"] = True
     if m.initial is not None:
         data["initial"] = {str(m.state_names[s]): _number(p if m.exact_initial is None else m.exact_initial[s])
                            for s, p in enumerate(m.initial.tolist()) if p}
     data["actions"] = [str(a) for a in m.action_names]
     data["states"] = states
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _normalise(states):
+    """Divide the probabilities of each row by their sum, in place, where that is near one.
+
+    What else is wrong is left to MDP.from_dict.
+    """
+    for choices in states.values() if isinstance(states, dict) else ():
+        for a, outcomes in choices.items() if isinstance(choices, dict) else ():
+            if not isinstance(outcomes, list) or any(not isinstance(x, list) or len(x) != 3 for x in outcomes):
+                continue
+            given = [parse("P", x[0]) for x in outcomes]
+            exactly = all(exact is not None for _, exact in given)
+            p = [exact if exactly else number for number, exact in given]
+            off = abs(sum(p) - 1)
+            if (0 if exactly else ROW_SUM_TOLERANCE * len(p)) < off < NEAR:
+                choices[a] = [[x / sum(p), *outcome[1:]] for x, outcome in zip(p, outcomes)]
 
 
 def _discount(m):

@@ -1,5 +1,18 @@
 """Our own binary file: the arrays of an MDP in one .npz, floats bit for bit, exact numbers as text. Never pickle.
 
+    format                       "mdp 2"; "mdp 1" is read too, which had neither costs nor digest
+    names                        JSON of two texts: the names of states and actions as Python writes them
+    pair_state, pair_action      (K,) sorted by state, then action
+    outcome_ptr                  (K+1,) the outcomes of each pair
+    next, probability, reward    (J,)
+    gamma                        one number, or (K,)
+    initial                      (S,), where there is one
+    costs                        bool
+    exact_...                    text: the same numbers as fractions, where they were given exactly
+    digest                       safe_npz.digest of all others
+
+A file whose arrays contradict each other, or its digest, is refused.
+
 Read first: ../model.py.  The readable form: json_file.py.
 """
 
@@ -8,50 +21,153 @@ import json
 
 import numpy as np
 
+from npixel import safe_npz
 from npixel.whole_file import write_whole
 
-from ..given_numbers import parse_array, pointers
+from ..given_numbers import as_float, indices, parse, pointers
 from ..model import MDP
+from . import words
+
+EXACT = ("probability", "reward", "initial", "pair_gamma")
+CLOSE = 1e-12                                # relative: a float and the fraction beside it
 
 
 def save_npz(m, path):
     """Write an MDP.   ValueError if a name is no number, text or tuple of them"""
     for name in (*m.state_names, *m.action_names):
-        if ast.literal_eval(repr(name)) != name:
+        if not _literal(name):
             raise ValueError(f"name {name!r} is no number, text or tuple")
-    text = lambda x: np.array([str(y) for y in x])                       # noqa: E731
-    arrays = {"pair_state": m.pair_state, "pair_action": m.pair_action, "outcome_ptr": m.outcome_ptr, "next": m.next, "probability": m.probability, "reward": m.reward,
-              "names": np.array(json.dumps([repr(m.state_names), repr(m.action_names)])), "format": np.array("mdp 1")}
-    for name in ("exact_probability", "exact_reward", "exact_initial", "exact_pair_gamma"):
-        if getattr(m, name) is not None:
-            arrays[name] = text(getattr(m, name))
-    arrays["gamma"] = np.array(m.gamma) if m.pair_gamma is None else m.pair_gamma
+    text = lambda x: np.array([str(y) for y in x], dtype=str)            # noqa: E731
+    names = json.dumps([repr(tuple(m.state_names)), repr(tuple(m.action_names))])
+    arrays = {"pair_state": m.pair_state, "pair_action": m.pair_action, "outcome_ptr": m.outcome_ptr,
+              "next": m.next, "probability": m.probability, "reward": m.reward,
+              "names": np.array(names), "format": np.array("mdp 2"), "costs": np.array(m.costs),
+              "gamma": np.array(m.gamma) if m.pair_gamma is None else m.pair_gamma}
+    for name in EXACT:
+        if getattr(m, "exact_" + name) is not None:
+            arrays["exact_" + name] = text(getattr(m, "exact_" + name))
     if m.exact_gamma is not None and m.pair_gamma is None:
         arrays["exact_gamma"] = np.array(str(m.exact_gamma))
     if m.initial is not None:
         arrays["initial"] = m.initial
+    arrays["digest"] = np.array(safe_npz.digest(arrays))
     write_whole(path, lambda file: np.savez_compressed(file, **arrays))
 
 
-def load_npz(path):
-    """Read an MDP.   ValueError in one line if it is not such a file, OSError if it cannot be read"""
+def _literal(name):
     try:
-        with np.load(path, allow_pickle=False) as z:
-            z = {name: z[name] for name in z.files}
-    except (ValueError, EOFError, AttributeError) as error:
-        raise ValueError(f"{path}: not an .npz file: {error}") from None
-    if str(z.get("format")) != "mdp 1":
+        return ast.literal_eval(repr(name)) == name
+    except (ValueError, SyntaxError):
+        return False
+
+
+def load_npz(path, *, normalise=False):
+    """Read an MDP.   ValueError in one line if it is not such a file, OSError if it cannot be read"""
+    return from_arrays(safe_npz.read(path), path, normalise=normalise)
+
+
+def from_arrays(z, path, *, normalise=False):
+    """The arrays of such a file -> MDP.
+
+    normalise   divide rows that are off by less than 1e-5 by their sum
+
+    ValueError, beginning with `path`, if they contradict each other.
+    """
+    version = str(z.get("format"))
+    if version not in ("mdp 1", "mdp 2"):
         raise ValueError(f"{path}: not an mdp file: expected the arrays of mdp.formats.npz_file")
-    exact = lambda name: parse_array(name, z[name].astype(str))[1] if name in z else None        # noqa: E731
-    states, actions = (ast.literal_eval(x) for x in json.loads(str(z["names"])))
+    try:
+        if version == "mdp 2":
+            digest = str(z.pop("digest", None))
+            if digest != safe_npz.digest(z):
+                raise ValueError("the arrays and their digest do not belong together")
+        return _process(z, normalise)
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        missing = "array " * isinstance(error, KeyError)
+        raise ValueError(f"{path}: damaged: {missing}{error}") from None
+
+
+def _process(z, normalise):
+    states, actions = _names(z["names"])
+    S, A = len(states), len(actions)
+    state, action = indices("pair_state", z["pair_state"], S), indices("pair_action", z["pair_action"], A)
+    column = indices("next", z["next"], S)
+    K, J = state.size, column.size
+    ptr = pointers("outcome_ptr", z["outcome_ptr"], J)
+    if action.size != K or ptr.size != K + 1:
+        raise ValueError(f"pair_state has {K} pairs, pair_action {action.size}, outcome_ptr {ptr.size - 1}")
+    sizes = {"probability": (J,), "reward": (J,), "gamma": (K,) if z["gamma"].ndim else (),
+             "initial": (S,), "pair_gamma": (K,)}
+    floats, exact = {}, {}
+    for name in ("probability", "reward", "gamma", "initial"):
+        if name in z:
+            if z[name].dtype != np.float64 or z[name].shape != sizes[name]:
+                raise ValueError(f"{name} expects float64 of shape {sizes[name]}, "
+                                 f"got {z[name].dtype} of shape {z[name].shape}")
+            floats[name] = z[name]
+    floats["pair_gamma"] = floats["gamma"]
+    for name in (*EXACT, "gamma"):
+        if "exact_" + name in z:
+            exact[name] = _exact("exact_" + name, z["exact_" + name], floats[name])
+    gamma = exact.get("pair_gamma" if z["gamma"].ndim else "gamma", floats["gamma"])
+    gamma = gamma if np.ndim(gamma) else gamma[()]
+    p, exact_p = floats["probability"], exact.get("probability")
+    if normalise:
+        p, exact_p = _normalised(p, exact_p, ptr)
+    costs = z.get("costs", np.array(False))
+    if costs.dtype != bool or costs.shape != ():
+        raise ValueError(f"costs expects one bool, got {costs.dtype} of shape {costs.shape}")
     m = MDP.__new__(MDP)
     m.state_names, m.action_names = states, actions
-    gamma = str(z["exact_gamma"]) if "exact_gamma" in z else exact("exact_pair_gamma") if "exact_pair_gamma" in z else z["gamma"] if z["gamma"].ndim else float(z["gamma"])
-    initial = exact("exact_initial") if "exact_initial" in z else z.get("initial")
-    pair = np.repeat(np.arange(z["pair_state"].size), np.diff(pointers("outcome_ptr", z["outcome_ptr"], z["next"].size)))
-    try:
-        m._assemble(len(states), len(actions), z["pair_state"], z["pair_action"], pair, z["next"], z["probability"], z["reward"],
-                    exact("exact_probability"), exact("exact_reward"), gamma, initial)
-    except (IndexError, KeyError) as error:
-        raise ValueError(f"{path}: damaged: {error}") from None
+    m._assemble(S, A, state, action, np.repeat(np.arange(K), np.diff(ptr)), column, p,
+                floats["reward"], exact_p, exact.get("reward"), gamma,
+                exact.get("initial", floats.get("initial")), bool(costs))
     return m
+
+
+def _names(text):
+    """-> (names of states, names of actions), tuples."""
+    try:
+        lists = [ast.literal_eval(x) for x in json.loads(str(text))]
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ValueError("names cannot be read") from None
+    if len(lists) != 2 or any(not isinstance(x, tuple) for x in lists) or not lists[0]:
+        raise ValueError("names expects two tuples, of states and of actions")
+    for kind, names in zip(("states", "actions"), lists):
+        try:
+            distinct = len(set(names)) == len(names)
+        except TypeError:
+            raise ValueError(f"names of {kind} are no numbers, texts or tuples") from None
+        if not distinct:
+            raise ValueError(f"two {kind} have one name")
+    return lists
+
+
+def _exact(name, text, floats):
+    """Fractions as text -> object array.   ValueError unless the floats beside them are their values"""
+    if text.size and text.dtype.kind != "U" or text.shape != floats.shape:
+        raise ValueError(f"{name} expects text of shape {floats.shape}, "
+                         f"got {text.dtype} of shape {text.shape}")
+    known, out = {}, np.empty(text.shape, object)
+    for at in np.ndindex(text.shape):
+        word = str(text[at])
+        if word not in known:
+            known[word] = parse(f"{name}{list(at)}" if at else name, word)
+        value, out[at] = known[word]
+        if not abs(value - floats[at]) <= CLOSE * abs(value):
+            raise ValueError(f"{name}{list(at) if at else ''} is {word[:40]}, "
+                             f"the float beside it is {floats[at]!r}")
+    return out
+
+
+def _normalised(p, exact, ptr):
+    """(probabilities, as fractions or None), each row divided by its sum where that is near one."""
+    if exact is not None:
+        exact = exact.copy()
+        for first, last in zip(ptr[:-1], ptr[1:]):
+            if last > first:
+                exact[first:last] = words.row("P: probabilities", list(exact[first:last]), True)
+        return np.array([as_float("P", x) for x in exact]), exact
+    sums = np.add.reduceat(np.append(p, 0.0), ptr[:-1])
+    near = (np.abs(sums - 1) > CLOSE) & (np.abs(sums - 1) < float(words.NEAR)) & (np.diff(ptr) > 0)
+    return p / np.repeat(np.where(near, sums, 1.0), np.diff(ptr)), None

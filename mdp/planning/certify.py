@@ -27,14 +27,17 @@ class Proof(NamedTuple):
     suboptimal: np.ndarray                   # (S, A) bool: proved not optimal; False where undecided or unavailable
 
 
-def certify(m, v, *, minimize=False):
+def certify(m, v, *, minimize=None):
     """Bounds and suboptimal actions from a guess v of the optimal discounted value -> Proof.   v (S,) finite; zero is assumed in terminal states
+
+    minimize   rewards are costs.  Default: m.costs
 
     >>> from mdp import MDP
     >>> certify(MDP([[[1.0], [1.0]]], [[1.0, 0.0]], 0.5), [1.9]).suboptimal.tolist()
     [[False, True]]
     """
     check_model(m)
+    minimize = m.costs if minimize is None else minimize
     e = m.expected
     if not e.gamma < 1:
         raise ValueError("certify needs gamma < 1; at gamma = 1 no residual bounds the error: use solve or solve_exact")

@@ -48,13 +48,14 @@ class Constrained:
     randomised: int
 
 
-def solve_constrained(m, constraints, *, goal=None, minimize=False, criterion=None):
+def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=None):
     """The best randomised policy from m.initial under constraints -> Constrained, exactly.
 
     constraints   list of dicts, each with "at_least" or "at_most" (a number, better "2/5"), and
                   "goal": states, the probability to reach them (criterion "total"), or
                   "reward": (S, A) numbers, the expected (discounted) sum of them
     goal          maximise the probability to reach these states instead of the rewards (criterion "total")
+    minimize      the smallest value instead.  Default: m.costs; with `goal` the largest
     criterion     "discounted" or "total"; default: by m.gamma
 
     ValueError for constraints that cannot be read, or without an initial distribution.
@@ -62,6 +63,8 @@ def solve_constrained(m, constraints, *, goal=None, minimize=False, criterion=No
     check_model(m)
     if m.initial is None:
         raise ValueError("constraints speak of the initial distribution: give the MDP initial=")
+    if minimize is None:
+        minimize = m.costs and goal is None
     criterion = criterion or ("discounted" if m.gamma < 1 else "total")
     if criterion not in ("discounted", "total"):
         raise ValueError(f'criterion expects "discounted" or "total", got {criterion!r}')

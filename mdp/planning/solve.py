@@ -41,7 +41,7 @@ METHODS = {                                  # criterion -> method -> planner; t
 }
 
 
-def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=False, method="auto", tol=1e-8, max_iterations=None):
+def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=None, method="auto", tol=1e-8, max_iterations=None):
     """Solve a Markov decision process -> Solution, with bounds that hold.
 
     criterion        "discounted" (gamma < 1), "total" (the expected sum of rewards; ignores m.gamma) or "finite_horizon" (needs `horizon`, uses m.gamma).
@@ -51,7 +51,7 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     goal             states (indices, or bool (S,)), for criterion "total": rewards count until the goal is entered, goal states are worth 0
     miss             what it is worth to miss the goal with positive probability: -inf or inf; default -inf, minimising inf
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time before; default zero
-    minimize         rewards are costs: the smallest expected sum
+    minimize         rewards are costs: the smallest expected sum.  Default: m.costs
     method           "auto", or a name of METHODS[criterion]
     tol              how far apart the bounds may be, in units of reward; if they are farther, `converged` is False and a ConvergenceWarning says so
 
@@ -65,6 +65,7 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     ([0, 0], [2.0, 4.0])
     """
     check_model(m)
+    minimize = check_minimize(m, minimize)
     if criterion is None:
         criterion = "finite_horizon" if horizon is not None else "total" if goal is not None or m.gamma == 1 else "discounted"
     if not isinstance(criterion, str) or criterion not in METHODS:
@@ -107,6 +108,15 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     s = methods[method](m, e._replace(r=-e.r), **options)               # min of costs = -max of rewards
     mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "gain", "bias")}
     return replace(s, lower=0 - s.upper, upper=0 - s.lower, q_of=lambda _: 0 - s.q, **mirrored)
+
+
+def check_minimize(m, minimize):
+    """None, True or False -> bool; None means what the process says."""
+    if minimize is None:
+        return m.costs
+    if not isinstance(minimize, (bool, np.bool_)):
+        raise ValueError(f"minimize expects True, False or None, got {minimize!r}")
+    return bool(minimize)
 
 
 def check_goal(m, goal):

@@ -1,0 +1,155 @@
+"""What the text formats share: lines, numbers, rows of probabilities, and what they cannot say.
+
+A number is a decimal or a fraction ("1/2"), and is taken exactly. A row of probabilities must sum to one
+exactly. Programs print floats, though, and their sums are a little off. So a row that does not sum to one
+is read as follows:
+
+    floats in full length, near small fractions      those fractions: rational.py says which
+    floats in full length, within 1e-12 per outcome  floats, as JSON and arrays have them
+    anything within 1e-5, and normalise=True         every number divided by the sum
+
+Any other row is refused. Nothing else is ever normalised.
+
+Read next: prism.py, drn.py, cassandra.py.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+from ..given_numbers import exact
+from ..model import ROW_SUM_TOLERANCE
+from ..rational import read_row
+
+NEAR = Fraction(1, 10 ** 5)                  # what normalise=True may mend
+DIGITS = 10 ** 14                            # a float in full length has decimals beyond these
+UNNAMED = 100_000                            # states that a header may count and no line names
+ONE = Fraction(1)
+
+
+def read_text(path):
+    """The text of a file in UTF-8.   ValueError if it is none, OSError if it cannot be read"""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
+
+
+def read_lines(path):
+    """[(line number, words)] without empty lines and those that begin with #."""
+    lines = [(n, line.split()) for n, line in enumerate(read_text(path).split("\n"), start=1)]
+    return [(n, words) for n, words in lines if words and not words[0].startswith("#")]
+
+
+def integer(where, word):
+    """A number of a state, a choice or an observation."""
+    if not (word.isascii() and word.isdigit()):
+        raise ValueError(f"{where} expects an integer >= 0, got {word[:40]!r}")
+    if len(word) > 18:
+        raise ValueError(f"{where} expects an integer below 10**18, got one of {len(word)} digits")
+    return int(word)
+
+
+class Numbers:
+    """Words -> Fractions; a file repeats few numbers many times, so each is read once."""
+
+    def __init__(self):
+        self.known = {}
+
+    def __call__(self, where, word):
+        if word not in self.known:
+            if word.startswith("[") or "," in word:
+                raise ValueError(f"{where} {word!r} is an interval; processes with intervals are not "
+                                 "supported, give each probability as one number")
+            self.known[word] = exact(where, word)
+        return self.known[word]
+
+
+def row(where, numbers, normalise=False, *, exactly=False):
+    """One row of probabilities (Fractions) -> the same, or as the header says.
+
+    exactly   never floats
+
+    ValueError, beginning with `where`, if it does not sum to one.
+    """
+    total = sum(numbers)
+    if total == 1:
+        return numbers
+    off, floats = total - 1, [float(x) for x in numbers]
+    if abs(off) < NEAR ** 2:
+        meant = read_row(floats)
+        if meant is not None:
+            return meant
+        near = abs(off) <= ROW_SUM_TOLERANCE * len(floats)
+        if near and not exactly and _full_length(numbers, floats):
+            return floats
+    if abs(off) < NEAR and normalise:
+        return [x / total for x in numbers]
+    hint = ""
+    if abs(off) < NEAR:
+        hint = "; normalise=True divides them by their sum, --normalise on the command line"
+    raise ValueError(f"{where} sum to {float(total):.9g}, not to 1 (off by {float(off):.2g}){hint}")
+
+
+def _full_length(numbers, floats):
+    return (all(Fraction(repr(y)) == x for x, y in zip(numbers, floats))
+            and any((x * DIGITS).denominator != 1 for x in numbers))
+
+
+def print_row(numbers):
+    """A row of floats -> words: the fractions of rational.py, where it reads some; else in full length.
+
+    >>> print_row([0.1, 0.9]), print_row([1 / 3, 2 / 3]), print_row([0.12345, 0.87655])
+    (['0.1', '0.9'], ['1/3', '2/3'], ['0.12345', '0.87655'])
+    """
+    meant = read_row(numbers)
+    if meant is None:
+        return [repr(x) for x in numbers]
+    return [repr(x) if Fraction(repr(x)) == y else str(y) for x, y in zip(numbers, meant)]
+
+
+def check_states(path, count, named):
+    """ValueError if a file speaks of many more states than it names."""
+    if count > named + UNNAMED:
+        raise ValueError(f"{path}: {count:,} states, of which the file names {named:,}; "
+                         f"at most {UNNAMED:,} may be left out")
+
+
+def one_word(kind, name):
+    """A name as one word of a line.   ValueError if it is none"""
+    word = str(name)
+    if len(word.split()) != 1:
+        raise ValueError(f"{kind} {word!r} is no single word, as this file needs")
+    return word
+
+
+def refuse_what_has_no_place(m, what, *, initial="single", costs=True, means=False):
+    """ValueError, naming a remedy, for what a format of other programs cannot say.
+
+    what      the format, for the message
+    initial   "single" or "uniform": the distributions that have a place
+    means     the format has one reward for each choice, the mean over its outcomes
+    """
+    other = "; .json and .npz files keep it"
+    if m.pair_gamma is not None:
+        raise ValueError(f"{what} one discount at most, this process has one for each pair{other}")
+    if costs and m.costs:
+        raise ValueError(f"{what} no place to say that rewards are costs{other}; "
+                         "or write m.replace(costs=False), and minimise where it is solved")
+    if m.initial is not None:
+        start = m.initial[m.initial > 0]
+        if len(start) > 1 and (initial == "single" or (start != start[0]).any()):
+            raise ValueError(f"{what} no place for an initial distribution over {len(start)} "
+                             f"states{other}")
+    if means:
+        _refuse_fair_bets(m, what)
+
+
+def _refuse_fair_bets(m, what):
+    """Rewards of both signs whose mean is zero are no longer rewards once they are averaged."""
+    from ..rational import rational
+    R = rational(m)
+    for k in range(m.num_pairs):
+        if not R.r[k][0] and not R.zero[k]:
+            raise ValueError(f"{what} one reward for each choice, and those of {m.pair_label(k)} "
+                             "have mean zero: a total reward would no longer see them; "
+                             ".json and .npz files keep them")
