@@ -2,6 +2,7 @@
 
     reachability(m, goal)       the total reward of the result is the probability to reach the goal
     follow(m, policy)           one action in each state, what the policy does: solve_exact of it is the policy's exact value
+    in_fractions(m, fractions)  the same process, its floats as the fractions that they stand for
     semi_markov(...)            a process whose actions take time, as one whose steps all take the same time
 
 Read first: model.py.  Read next: planning/total.py, planning/policy_iteration_multichain.py.
@@ -12,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from .model import MDP, _state_set, check_model
-from .given_numbers import given, parse, parse_array, short
+from .given_numbers import as_float, given, parse, parse_array, short
 
 
 def reachability(m, goal, *, stay=None):
@@ -71,6 +72,49 @@ def follow(m, policy):
     initial = None if m.initial is None else dict(zip(m.state_names, m.initial if m.exact_initial is None else m.exact_initial))
     gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
     return MDP.from_dict(out, gamma, initial=initial, costs=m.costs)
+
+
+def in_fractions(m, fractions):
+    """The process whose probabilities are exact: floats replaced by the fractions that they stand for.
+
+    Programs compute probabilities, and what they round no reader can guess: (1 - 0.95) / 2 is the float
+    0.025000000000000022, which stands for 1/40. Here one says so.
+
+    fractions   {float: its fraction}; a float that is not listed stands for its shortest decimal
+    ValueError if a fraction is not within 1e-9 of its float, or a row does not sum to exactly 1
+
+    >>> from mdp import MDP, solve_exact
+    >>> slip = (1 - 0.95) / 2
+    >>> m = MDP([[[slip, 0.95, slip]], [[0, 1, 0]], [[0, 0, 1]]], [1, 0, 0], 0.9, terminal=[1, 2])
+    >>> str(solve_exact(in_fractions(m, {slip: "1/40"})).v[0])
+    '400/391'
+    """
+    check_model(m)
+    exact = np.empty(m.next.size, object)
+    exact[:] = list(map(meaning(fractions), m.probability.tolist()))
+    out = MDP.__new__(MDP)
+    out.state_names, out.action_names = m.state_names, m.action_names
+    if m.pair_gamma is None:
+        gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
+    else:
+        gamma = m.pair_gamma if m.exact_pair_gamma is None else m.exact_pair_gamma
+    out._store(m.available, m.outcome_ptr, m.next, np.array([as_float("P", x) for x in exact]), m.reward, exact,
+               m.exact_reward, gamma, m.initial if m.exact_initial is None else m.exact_initial, m.costs)
+    return out
+
+
+def meaning(fractions):
+    """{float: its fraction} -> a function of floats: that fraction, or the shortest decimal."""
+    if not isinstance(fractions, dict):
+        raise ValueError(f"fractions expects a dict float -> fraction, got {type(fractions).__name__}")
+    known = {}
+    for number, meant in fractions.items():
+        value, exact = parse(f"fractions[{number!r}]", meant)
+        number = parse("fractions", number)[0]
+        known[number] = Fraction(repr(value)) if exact is None else exact
+        if not abs(value - number) <= 1e-9:
+            raise ValueError(f"fractions[{number!r}] is {meant}, which is {value - number:.3g} off")
+    return lambda p: known[p] if p in known else Fraction(repr(p))
 
 
 def semi_markov(P, R, time, *, step=None, **options):
