@@ -180,7 +180,10 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
         r = _fractions(arrays, reward + "_num", reward + "_den", K)
     initial = None
     if "initial" in arrays:
-        initial = int(indices("initial", np.asarray(arrays["initial"]).reshape(1), S)[0])
+        initial = np.asarray(arrays["initial"])
+        if initial.shape != () or initial.dtype.kind not in "iu":
+            raise ValueError(f"initial expects one state, got {initial.dtype} of shape {initial.shape}")
+        initial = int(initial)
     state = np.repeat(np.arange(S), np.diff(start))
     action = np.arange(K) - start[state]
     pair = np.repeat(np.arange(K), np.diff(trans))

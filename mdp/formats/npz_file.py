@@ -94,9 +94,9 @@ def _process(z, normalise):
     column = indices("next", z["next"], S)
     K, J = state.size, column.size
     ptr = pointers("outcome_ptr", z["outcome_ptr"], J)
-    if action.size != K or ptr.size != K + 1:
-        raise ValueError(f"pair_state has {K} pairs, pair_action {action.size}, outcome_ptr {ptr.size - 1}")
-    sizes = {"probability": (J,), "reward": (J,), "gamma": (K,) if z["gamma"].ndim else (),
+    if ptr.size != K + 1:
+        raise ValueError(f"pair_state has {K} pairs, outcome_ptr {ptr.size - 1}")
+    sizes = {"probability": (J,), "reward": (J,), "gamma": z["gamma"].shape[:1],
              "initial": (S,), "pair_gamma": (K,)}
     floats, exact = {}, {}
     for name in ("probability", "reward", "gamma", "initial"):

@@ -60,7 +60,7 @@ class Numbers:
             if word.startswith("[") or "," in word:
                 raise ValueError(f"{where} {word!r} is an interval; processes with intervals are not "
                                  "supported, give each probability as one number")
-            self.known[word] = exact(where, word)
+            self.known[word] = exact(f"{where} the entry", word)
         return self.known[word]
 
 
