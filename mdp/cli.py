@@ -46,7 +46,8 @@ def parser():
     command.add_argument("--max-iterations", type=int, metavar="N", help="stop after N sweeps; the bounds are valid all the same")
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
     command.add_argument("--tol", type=float, help="how far apart the bounds may be (default 1e-8)")
-    command.add_argument("--minimize", action="store_true", help="rewards are costs (default for files that say so)")
+    command.add_argument("--minimize", action="store_true",
+                         help="rewards are costs (default for files that say so)")
     command.add_argument("--exact", action="store_true", help="in fractions, with every optimal action; floats are read as the fractions they stand for")
     command.add_argument("--certificate", metavar="FILE", help="with --exact: write the certificate, for mdp verify")
     add_json(command)
@@ -102,9 +103,11 @@ def parser():
 def _add_model(command):
     command.add_argument("model", metavar="FILE|NAME", help="a file (" + " ".join(files.ENDINGS) + "; see mdp problems NAME --write), or an example: " + ", ".join(PROBLEMS))
     command.add_argument("--gamma", metavar="G", help="another discount, for example 0.9 or 9/10; files without one have 1")
-    command.add_argument("--reward", metavar="R", help="which rewards: a reward model of a .drn file, a name of choice arrays, "
-                         "the number or name of reward files beside a .tra file")
-    command.add_argument("--normalise", action="store_true", help="divide rows that are off by less than 1e-5 by their sum")
+    command.add_argument("--reward", metavar="R",
+                         help="which rewards: a reward model of a .drn file, a name of choice "
+                         "arrays, the number or name of reward files beside a .tra file")
+    command.add_argument("--normalise", action="store_true",
+                         help="divide rows that are off by less than 1e-5 by their sum")
 
 
 def _add_policy(command):
@@ -184,7 +187,8 @@ def _solve(arguments):
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)             # said below, and by the exit status
-        s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize or None,
+        s = solve(m, criterion=arguments.criterion, horizon=arguments.horizon,
+                  goal=_states(m, arguments.goal), minimize=arguments.minimize or None,
                   miss=None if arguments.miss is None else float(arguments.miss), method=arguments.method, tol=1e-8 if arguments.tol is None else arguments.tol,
                   max_iterations=arguments.max_iterations)
     seconds = time.perf_counter() - began
@@ -196,13 +200,15 @@ def _solve(arguments):
         actions = lambda row: {name: None if a < 0 else str(m.action_names[a]) for name, a in zip(names, row)}             # noqa: E731
         bias = {} if s.bias is None else {"bias": dict(zip(names, s.bias.tolist()))}
         print_json({"criterion": s.criterion, "method": s.method, "gamma": m.gamma,
-                    "minimize": arguments.minimize or m.costs, "converged": s.converged, "iterations": s.iterations, "tol": s.tol,
+                    "minimize": arguments.minimize or m.costs, "converged": s.converged,
+                    "iterations": s.iterations, "tol": s.tol,
                     "width": width, "seconds": seconds, "v": dict(zip(names, first(s.v).tolist())), "lower": dict(zip(names, first(s.lower).tolist())),
                     "upper": dict(zip(names, first(s.upper).tolist())), **bias,
                     "policy": [actions(row) for row in s.policy] if s.v.ndim == 2 else actions(s.policy)})
     else:
         steps = f", {arguments.horizon} steps" if s.v.ndim == 2 else ""
-        print(f"{m!r}: {s.criterion}{steps}{_side(m, arguments)} by {s.method}, {s.iterations} iterations, {seconds:.3f} s")
+        print(f"{m!r}: {s.criterion}{steps}{_side(m, arguments)} by {s.method}, "
+              f"{s.iterations} iterations, {seconds:.3f} s")
         print(f"bounds {width:.2g} apart, rounding included" + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
         columns = [("v", first(s.v))] if s.bias is None else [("gain", s.gain), ("bias", s.bias)]
         print(tables.table(m, columns, policy, s if s.v.ndim == 1 and s.bias is None else None))
@@ -215,7 +221,8 @@ def _solve_exactly(m, arguments):
     if arguments.method != "auto" or arguments.max_iterations is not None or arguments.tol is not None:
         raise ValueError("--exact has its own method and no tolerance: leave out --method, --max-iterations and --tol")
     began = time.perf_counter()
-    s = solve_exact(m, criterion=arguments.criterion, horizon=arguments.horizon, goal=_states(m, arguments.goal), minimize=arguments.minimize or None,
+    s = solve_exact(m, criterion=arguments.criterion, horizon=arguments.horizon,
+                    goal=_states(m, arguments.goal), minimize=arguments.minimize or None,
                     miss=None if arguments.miss is None else float(arguments.miss))
     seconds = time.perf_counter() - began
     if arguments.certificate is not None:
@@ -226,10 +233,13 @@ def _solve_exactly(m, arguments):
     actions = [[str(m.action_names[a]) for a in sorted(best)] for best in ties]
     columns = {"v": v} if s.bias is None else {"gain": s.gain, "bias": s.bias}
     if arguments.json:
-        print_json({"criterion": s.criterion, "exact": True, "minimize": arguments.minimize or m.costs, "iterations": s.iterations, "seconds": seconds, "model": s.certificate["model"],
+        print_json({"criterion": s.criterion, "exact": True,
+                    "minimize": arguments.minimize or m.costs, "iterations": s.iterations,
+                    "seconds": seconds, "model": s.certificate["model"],
                     **{name: dict(zip(names, map(tables.fraction, x))) for name, x in columns.items()}, "optimal_actions": dict(zip(names, actions))})
         return
-    print(f"{m!r}: {s.criterion}{_side(m, arguments)} exactly, {s.iterations} policies evaluated, {seconds:.3f} s")
+    print(f"{m!r}: {s.criterion}{_side(m, arguments)} exactly, {s.iterations} policies evaluated, "
+          f"{seconds:.3f} s")
     ends = ["(terminal)" if m.terminal[i] else "(goal)" for i in range(m.num_states)]
     print(tables.exact_rows(m, columns, actions, ends))
 

@@ -464,7 +464,8 @@ class MDP:
             raise ValueError(f"{name!r} is not a state") from None
 
     def __repr__(self):
-        return (f"MDP({self.num_states} states, {self.num_actions} actions, {self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g}"
+        return (f"MDP({self.num_states} states, {self.num_actions} actions, "
+                f"{self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g}"
                 + (", costs)" if self.costs else ")"))
 
     # forms
@@ -520,7 +521,9 @@ class MDP:
         return P, R
 
     def to_dict(self):
-        """The names form of `from_dict`, with Fractions where numbers were given exactly: `MDP.from_dict(m.to_dict(), gamma)` is m again.
+        """The names form of `from_dict`, with Fractions where numbers were given exactly.
+
+        `MDP.from_dict(m.to_dict(), gamma)` is m again.
 
         The discount, the initial distribution and `costs` are not part of it.
         """

@@ -81,7 +81,7 @@ class POMDP:
         if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
             raise ValueError(f"horizon expects an integer >= 0, got {horizon!r}")
         minimize = check_minimize(self.mdp, minimize)
-        side = -1 if minimize else 1                                     # min of costs = -max of rewards
+        side = -1 if minimize else 1                               # min of costs, -max of -costs
         S, A, Z = self.mdp.num_states, self.mdp.num_actions, len(self.observation_names)
         gamma = self.mdp.exact_gamma if self.mdp.exact_gamma is not None else Fraction(repr(self.mdp.gamma))
         sets = [[Plan((Fraction(0),) * S, -1)]]
@@ -103,7 +103,9 @@ class POMDP:
 
     def value(self, plans, belief):
         """(V(b), the best Plan) from one set of solve's list."""
-        worth = lambda plan: sum((x * b for x, b in zip(plan.alpha, belief)), Fraction(0))    # noqa: E731
+        def worth(plan):
+            return sum((x * b for x, b in zip(plan.alpha, belief)), Fraction(0))
+
         best = (min if plans[0].minimize else max)(plans, key=worth)
         return worth(best), best
 

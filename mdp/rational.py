@@ -80,8 +80,8 @@ def _read_rows(m):
             known[key] = read_row(row)
             if known[key] is None:
                 raise ValueError(f"P: {m.pair_label(k)} has no common denominator up to {MOST} within 2 ulp of its probabilities {row.tolist()[:6]}; "
-                                 "give them as Fractions or strings such as \"1/3\", or say what the "
-                                 "floats stand for: mdp.transforms.in_fractions")
+                                 "give them as Fractions or strings such as \"1/3\", or say what "
+                                 "the floats stand for: mdp.transforms.in_fractions")
         out[first:last] = known[key]
     return out
 

@@ -75,10 +75,10 @@ def follow(m, policy):
 
 
 def in_fractions(m, fractions):
-    """The process whose probabilities are exact: floats replaced by the fractions that they stand for.
+    """The process with exact probabilities: floats replaced by the fractions that they stand for.
 
-    Programs compute probabilities, and what they round no reader can guess: (1 - 0.95) / 2 is the float
-    0.025000000000000022, which stands for 1/40. Here one says so.
+    Programs compute probabilities, and what they round no reader can guess: (1 - 0.95) / 2 is the
+    float 0.025000000000000022, which stands for 1/40. Here one says so.
 
     fractions   {float: its fraction}; a float that is not listed stands for its shortest decimal
     ValueError if a fraction is not within 1e-9 of its float, or a row does not sum to exactly 1
@@ -98,15 +98,18 @@ def in_fractions(m, fractions):
         gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
     else:
         gamma = m.pair_gamma if m.exact_pair_gamma is None else m.exact_pair_gamma
-    out._store(m.available, m.outcome_ptr, m.next, np.array([as_float("P", x) for x in exact]), m.reward, exact,
-               m.exact_reward, gamma, m.initial if m.exact_initial is None else m.exact_initial, m.costs)
+    out._store(m.available, m.outcome_ptr, m.next, np.array([as_float("P", x) for x in exact]),
+               m.reward, exact,
+               m.exact_reward, gamma, m.initial if m.exact_initial is None else m.exact_initial,
+               m.costs)
     return out
 
 
 def meaning(fractions):
     """{float: its fraction} -> a function of floats: that fraction, or the shortest decimal."""
     if not isinstance(fractions, dict):
-        raise ValueError(f"fractions expects a dict float -> fraction, got {type(fractions).__name__}")
+        raise ValueError("fractions expects a dict float -> fraction, "
+                         f"got {type(fractions).__name__}")
     known = {}
     for number, meant in fractions.items():
         value, exact = parse(f"fractions[{number!r}]", meant)

@@ -203,7 +203,9 @@ def test_prisms_robot_and_storms_dice_are_read_and_solved():
 
 
 BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probability"), ("2 1 1\n0 0 5 1\n", "beyond the 2 states"), ("1 1 1\n0 0 0 x\n", "expects a number"), ("", "empty"),
-                 ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"), ("1 1 1\n0 0 0 0.9\n", "sum to 0.9, not to 1"), ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
+                 ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"),
+                 ("1 1 1\n0 0 0 0.9\n", "sum to 0.9, not to 1"),
+                 ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
        "m.drn": [("nothing", "not a DRN file"), ("@type: CTMC\n@model\nstate 0\n", "type 'CTMC' is not supported"), ("@type: MDP\n@model\naction a\n", "an action before any state"),
                  ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "expects \\[rewards\\]"), ("@type: MDP\n@model\nstate 0\naction a\n1 : 1", "leads to 1, which is not described"),
                  ("@type: MDP\n@model\nstate 0\nstate 0\n", "appears twice")],

@@ -4,11 +4,11 @@
     QuantEcon      product form R (S, A) with -inf where an action does not exist, Q (S, A, S);  pair form R (K,), Q (K, S), s_indices, a_indices
     choices        choice_start (S+1,), trans_start (K+1,), col, num, den (J,): the arrays of a .npz file, exact probabilities
 
-Neither package knows states without actions: a terminal state is written as one that stays where it is
-for nothing, which has the same value. Nor do they know an initial distribution, or names. All three
-forms have the mean reward of a pair only: values stay, the variance of the return does not. They have no
-place for costs, for discounts per pair, and for rewards of mean zero, which a total reward would no
-longer see: those are refused.
+Neither package knows states without actions: a terminal state is written as one that stays where it
+is for nothing, which has the same value. Nor do they know an initial distribution, or names. All
+three forms have the mean reward of a pair only: values stay, the variance of the return does not.
+They have no place for costs, for discounts per pair, and for rewards of mean zero, which a total
+reward would no longer see: those are refused.
 
 Read first: ../model.py, words.py.
 """
@@ -27,7 +27,8 @@ def from_mdptoolbox(P, R, gamma, **options):
     """pymdptoolbox's (P, R, discount) -> MDP.
 
     P    A matrices (S, S): an array (A, S, S), a list, a tuple, an object array, or a dict
-         {action: matrix}, whose keys become the names of the actions; each matrix dense or scipy.sparse
+         {action: matrix}, whose keys become the names of the actions; each matrix dense or
+         scipy.sparse
     R    (S,), (S, A), or A matrices (S, S) or vectors (S,) in the same forms
 
     >>> P = np.empty(2, object)
@@ -38,52 +39,67 @@ def from_mdptoolbox(P, R, gamma, **options):
     """
     names = None
     if isinstance(P, dict):
-        names = tuple(P)
-        if isinstance(R, dict):
-            if set(R) != set(P):
-                raise ValueError(f"P has actions {_few(P)}, R has {_few(R)}")
-            R = [R[a] for a in P]
+        names, R = tuple(P), _in_order(P, R)
         P = list(P.values())
     elif isinstance(R, dict):
         raise ValueError("R is a dict and P is none: give both by action")
-    P, R = _matrices("P", P), _matrices("R", R)
+    P, R = _by_action(P), _by_action(R)
     if isinstance(P, list):
-        shapes = [np.shape(p) for p in P]
-        if any(len(x) != 2 or x != (shapes[0][0],) * 2 for x in shapes) or 0 in shapes[0]:
-            raise ValueError(f"P expects square matrices of one size, got shapes {_few(shapes)}")
-        S = shapes[0][0]
-        if isinstance(R, list):
-            if len(R) != len(P) or any(np.shape(r) not in ((S,), (S, S)) for r in R):
-                raise ValueError(f"R expects {len(P)} vectors {(S,)} or matrices {(S, S)}, "
-                                 f"got {len(R)} of shapes {_few(map(np.shape, R))}")
-            if all(np.ndim(r) == 1 for r in R):
-                R = np.stack([np.asarray(r) for r in R], axis=1)             # (S, A)
-            else:
-                R = [sp.csr_matrix(np.repeat(np.asarray(r)[:, None], S, axis=1)) if np.ndim(r) == 1
-                     else r for r in R]
-        sparse = any(map(sp.issparse, P))
-        P = [sp.csr_matrix(p) for p in P] if sparse else np.stack([np.asarray(p) for p in P])
+        P = _of_one_size(P)
+    if isinstance(R, list) and (isinstance(P, list) or np.ndim(P) == 3):
+        R = _rewards_by_action(R, len(P), P[0].shape[0] if np.ndim(P[0]) == 2 else 0)
     if isinstance(R, list):
-        sparse = isinstance(P, list)
-        R = ([sp.csr_matrix(r) for r in R] if sparse
-             else np.stack([r.toarray() if sp.issparse(r) else np.asarray(r) for r in R]))
+        if isinstance(P, list):
+            R = [sp.csr_matrix(r) for r in R]
+        else:
+            R = np.stack([r.toarray() if sp.issparse(r) else np.asarray(r) for r in R])
     m = MDP(P, R, gamma, layout="ASS", **options)
     if names is not None:
         m.action_names = names
     return m
 
 
-def _matrices(name, given):
-    """A list, tuple or object array of matrices -> list; any other array as it is."""
+def _in_order(P, R):
+    """R, a dict or not, in the order of the actions of P."""
+    if not isinstance(R, dict):
+        return R
+    if set(R) != set(P):
+        raise ValueError(f"P has actions {_few(P)}, R has {_few(R)}")
+    return [R[a] for a in P]
+
+
+def _by_action(given):
+    """A list, tuple or object array of arrays -> list, one for each action; else one array."""
     if sp.issparse(given):
         return given
-    if isinstance(given, np.ndarray):
-        return list(given) if given.dtype == object and given.ndim == 1 and np.ndim(given[0]) else given
-    if not isinstance(given, (list, tuple)) or not len(given):
-        raise ValueError(f"{name} expects arrays, got {type(given).__name__}")
-    if any(isinstance(x, np.ndarray) or sp.issparse(x) for x in given):
-        return list(given)
-    return given
+    parts = given
+    if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
+        parts = list(given)
+    if isinstance(parts,
+                  (list, tuple)) and any(isinstance(x, np.ndarray) or sp.issparse(x)
+                                         for x in parts):
+        return list(parts)
+    return np.array(given, object) if isinstance(given, (list, tuple)) else np.asarray(given)
+
+
+def _of_one_size(P):
+    """Matrices by action -> list of CSR matrices if one is sparse, else array (A, S, S)."""
+    shapes = [np.shape(p) for p in P]
+    if any(len(x) != 2 or x != (shapes[0][0],) * 2 for x in shapes) or 0 in shapes[0]:
+        raise ValueError(f"P expects square matrices of one size, got shapes {_few(shapes)}")
+    if any(map(sp.issparse, P)):
+        return [sp.csr_matrix(p) for p in P]
+    return np.stack([np.asarray(p) for p in P])
+
+
+def _rewards_by_action(R, A, S):
+    """Vectors (S,) by action -> array (S, A); with matrices (S, S) among them -> list of those."""
+    if len(R) != A or any(np.shape(r) not in ((S,), (S, S)) for r in R):
+        raise ValueError(f"R expects {A} vectors {(S,)} or matrices {(S, S)}, "
+                         f"got {len(R)} of shapes {_few(map(np.shape, R))}")
+    if all(np.ndim(r) == 1 for r in R):
+        return np.stack([np.asarray(r) for r in R], axis=1)
+    return [np.repeat(np.asarray(r)[:, None], S, axis=1) if np.ndim(r) == 1 else r for r in R]
 
 
 def _few(things):
@@ -130,8 +146,9 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
             raise ValueError("the pair form needs a_indices beside s_indices")
         lengths = [np.shape(x)[:1] for x in (R, Q, s_indices, a_indices)]
         if R.ndim != 1 or any(x != R.shape for x in lengths):
-            raise ValueError("the pair form expects R (K,), Q (K, S), s_indices (K,) and a_indices (K,); "
-                             f"got {', '.join(str(np.shape(x)) for x in (R, Q, s_indices, a_indices))}")
+            shapes = ", ".join(str(np.shape(x)) for x in (R, Q, s_indices, a_indices))
+            raise ValueError("the pair form expects R (K,), Q (K, S), s_indices (K,) and "
+                             f"a_indices (K,); got {shapes}")
         kept = np.flatnonzero(R > -np.inf)
         Q = sp.csr_matrix(Q)[kept] if sp.issparse(Q) else np.asarray(Q)[kept]
         states = np.arange(Q.shape[1])
@@ -174,7 +191,8 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     column = indices("col", arrays["col"], S)
     p = _fractions(arrays, "num", "den", J)
     if reward is not None and not {reward + "_num", reward + "_den"} <= set(arrays):
-        raise ValueError(f"there is no reward {reward!r}; the rewards are {_few(choice_rewards(arrays)) or 'none'}")
+        there = ", ".join(choice_rewards(arrays)) or "none"
+        raise ValueError(f"there is no reward {reward!r}; the rewards are {there}")
     r = np.full(K, Fraction(0), object)
     if reward is not None:
         r = _fractions(arrays, reward + "_num", reward + "_den", K)
@@ -182,7 +200,8 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     if "initial" in arrays:
         initial = np.asarray(arrays["initial"])
         if initial.shape != () or initial.dtype.kind not in "iu":
-            raise ValueError(f"initial expects one state, got {initial.dtype} of shape {initial.shape}")
+            raise ValueError("initial expects one state, "
+                             f"got {initial.dtype} of shape {initial.shape}")
         initial = int(initial)
     state = np.repeat(np.arange(S), np.diff(start))
     action = np.arange(K) - start[state]
@@ -223,8 +242,9 @@ def to_choices(m):
 
     Floats are written as rational.py reads them. The discount and names are not part of the arrays.
 
-    ValueError if numbers have no small common denominator or do not fit int64, and for what the arrays
-    cannot say: discounts per pair, costs, rewards of mean zero, and more than one initial state.
+    ValueError if numbers have no small common denominator or do not fit int64, and for what the
+    arrays cannot say: discounts per pair, costs, rewards of mean zero, and more than one initial
+    state.
     """
     from ..rational import rational
     words.refuse_what_has_no_place(m, "choice arrays have", means=True)

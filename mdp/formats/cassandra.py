@@ -2,18 +2,20 @@
 
     discount: 0.95        values: reward | cost
     states: names or a number        actions: ...        observations: ...
-    start: probabilities | uniform | a state        start include: states        start exclude: states
+    start: probabilities | uniform | a state
+    start include: states        start exclude: states
     T: action : state : next  probability        T: action : state  row        T: action  matrix
     O: action : next : observation  probability  (likewise)
     R: action : state : next : observation  number  (likewise; without observations one place less)
 
-`*` stands for every one. A row may be `uniform` or, in T, `reset`: the start distribution, which is uniform
-where none is given. A matrix may be one of these, for every row, or `identity`. Later lines overrule
-earlier ones. Numbers and rows are read as words.py says; rows of partially observable processes are exact.
+`*` stands for every one. A row may be `uniform` or, in T, `reset`: the start distribution, which is
+uniform where none is given. A matrix may be one of these, for every row, or `identity`. Later lines
+overrule earlier ones. Numbers and rows are read as words.py says; rows of partially observable
+processes are exact.
 
 "values: cost" says that the rewards are costs: the process has `costs`, and solvers minimise.
 
-Rows are kept without their zeros, so that a file takes memory for what it says and not for S x S x A.
+Rows are kept without their zeros, so that a file takes memory for what it says, not for S x S x A.
 
 Cassandra, "POMDP file specification", pomdp.org.
 
@@ -29,7 +31,7 @@ import numpy as np
 
 from npixel.whole_file import write_text
 
-from ..given_numbers import as_float
+from ..given_numbers import as_float, short
 from ..model import MDP, _objects
 from ..pomdp import POMDP
 from . import words
@@ -38,7 +40,7 @@ PREAMBLE = ("discount", "values", "states", "actions", "observations", "start", 
             "start exclude")
 SECTION = re.compile(r"(?m)^\s*(discount|values|states|actions|observations|"
                      r"start\s+include|start\s+exclude|start|T|O|R)\s*:")
-MOST = 5_000_000                             # rows, and numbers that *, uniform and identity may stand for
+MOST = 5_000_000  # rows, and numbers that *, uniform and identity may stand for
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
@@ -73,10 +75,12 @@ def from_cassandra(path, *, normalise=False):
     floats = lambda key, x: np.array([as_float(f"{path}: {key}:", y) for y in x])   # noqa: E731
     m._assemble(file.S, file.A, ints(state), ints(action), ints(pair), ints(after),
                 floats("T", p) if exactly else np.array(p, float), floats("R", reward),
-                _objects(p) if exactly else None, _objects(reward), file.discount(), start, file.costs())
+                _objects(p) if exactly else None, _objects(reward), file.discount, start,
+                file.costs())
     if not observed:
         return m
-    table = tuple(tuple(_full(O[a * file.S + t], file.Z) for t in range(file.S)) for a in range(file.A))
+    table = tuple(tuple(_full(O[a * file.S + t], file.Z) for t in range(file.S))
+                  for a in range(file.A))
     return POMDP(m, table, tuple(map(tuple, mean)), tuple(first), tuple(file.observations))
 
 
@@ -98,7 +102,8 @@ class _File:
         if parts[0].strip() or len(parts) < 3:
             raise ValueError(f"{path}: not a Cassandra file: expected discount:, values:, states:, "
                              f"actions:, got {' '.join(parts[0].split())[:40]!r}")
-        self.sections = [(" ".join(key.split()), body) for key, body in zip(parts[1::2], parts[2::2])]
+        self.sections = [(" ".join(key.split()), body) for key,
+                         body in zip(parts[1::2], parts[2::2])]
         self.head = {}
         for key, body in self.sections:
             if key in PREAMBLE:
@@ -108,6 +113,7 @@ class _File:
         for key in ("states", "actions", "discount"):
             if key not in self.head:
                 self.wrong(f"{key}: is missing")
+        self.discount = self.numbers("discount", self.head["discount"], 1)[0]
         self.states, self.actions = self.names("states"), self.names("actions")
         self.observations = self.names("observations") if "observations" in self.head else []
         self.S, self.A, self.Z = len(self.states), len(self.actions), len(self.observations)
@@ -147,9 +153,6 @@ class _File:
             self.wrong(f"{key}: {' '.join(given)[:50]!r} expects {size} numbers, got {len(given)}")
         return [self.number(f"{self.path}: {key}:", word) for word in given]
 
-    def discount(self):
-        return self.numbers("discount", self.head["discount"], 1)[0]
-
     def costs(self):
         given = self.head.get("values", ["reward"])
         if given not in (["reward"], ["cost"]):
@@ -176,8 +179,8 @@ class _File:
         if len(told) == 1 and (told[0] in self.place[id(self.states)] or self.S > 1):
             return self.spread([self.index(key, told[0], self.states)])
         if all(word in self.place[id(self.states)] and not word.isdigit() for word in told):
-            self.wrong(f"start: expects {self.S} probabilities or one state, got {len(told)} states; "
-                       f"write start include: {' '.join(told)[:60]}")
+            self.wrong(f"start: expects {self.S} probabilities or one state, got {len(told)} "
+                       f"states; write start include: {' '.join(told)[:60]}")
         numbers = self.numbers(key, told, self.S)
         return self.checked("start: the probabilities", list(enumerate(numbers)))
 
@@ -191,12 +194,12 @@ class _File:
         """[(index, number)] -> the numbers as words.row reads them."""
         for _, x in row:
             if x < 0:
-                self.wrong(f"{what}: {float(x):.6g} is negative")
+                self.wrong(f"{what}: {short(x)} is negative")
         where = f"{self.path}: {what}"
         return words.row(where, [x for _, x in row], self.normalise, exactly=self.Z > 0)
 
     def entries(self, key, axes):
-        """Every T:, O: or R: section -> (places, rest): numbers or None for each name, and what follows."""
+        """Every T:, O: or R: section -> (a number or None for each name, the words that follow)."""
         for name, body in self.sections:
             if name != key:
                 continue
@@ -215,7 +218,9 @@ class _File:
             yield places, told[at + (told[at:at + 1] == [":"]):]         # some write a colon more
 
     def rows(self, key, names, start):
-        """T: or O: -> for each action and state, a * S + s, the row without zeros: [(index, number)].
+        """T: or O: -> at a * S + s the row of action a and state s, without zeros.
+
+        A row is a list of (index, number).
 
         start   what `reset` stands for; None if it stands for nothing
         """
@@ -247,18 +252,20 @@ class _File:
                 row, matrix = None, [{s: ONE} for s in range(S)]
             elif len(places) == 1:
                 given = self.numbers(key, rest, S * n)
-                matrix = [{t: p for t, p in enumerate(given[s * n:s * n + n]) if p} for s in range(S)]
+                matrix = [{t: p for t, p in enumerate(given[s * n:s * n + n]) if p}
+                          for s in range(S)]
             else:
                 row = {t: p for t, p in enumerate(self.numbers(key, rest, n)) if p}
-            for s in states:
-                row = row if matrix is None else matrix[s]
-                self.write(key, len(actions) * len(row))
+            chosen = {s: row if matrix is None else matrix[s] for s in states}
+            self.write(key, len(actions) * sum(map(len, chosen.values())))
+            for s, row in chosen.items():
                 for a in actions:
                     rows[a * S + s] = dict(row)
         out = []
         for i, row in enumerate(rows):
             row = sorted(row.items())
-            what = f"{key}: the probabilities of action {self.actions[i // S]!r}, state {self.states[i % S]!r}"
+            what = (f"{key}: the probabilities of action {self.actions[i // S]!r}, "
+                    f"state {self.states[i % S]!r}")
             out.append(list(zip([t for t, _ in row], self.checked(what, row))))
         return out
 
@@ -266,7 +273,8 @@ class _File:
         """Count the numbers that are written, and stop where a short file stands for too many."""
         self.written += count
         if self.written > MOST:
-            self.wrong(f"{key}: the lines stand for more than {MOST:,} numbers that are not zero, the limit")
+            self.wrong(f"{key}: the lines stand for more than {MOST:,} numbers that are not zero, "
+                       "which is the limit")
 
 
 class _Rewards:
@@ -291,7 +299,7 @@ class _Rewards:
 
     def expected(self, a, s, t, seen):
         """The mean reward of a transition.   seen   [(observation, probability)] on entering t"""
-        if not self.seen:                                                # no line names an observation
+        if not self.seen:  # no line names an observation
             return self.reward(a, s, t, None)
         return sum((p * self.reward(a, s, t, z) for z, p in seen), ZERO)
 
@@ -309,8 +317,8 @@ def to_cassandra(m, path):
     Names become words of letters, digits, points, hyphens and underscores. Floats are written as
     words.print_row says.
 
-    ValueError for terminal states, absent actions, discounts per pair, two outcomes of a pair with one
-    next state and different rewards, and names that become the same word, which it cannot say.
+    ValueError for terminal states, absent actions, discounts per pair, two outcomes of a pair with
+    one next state and different rewards, and names that become the same word, which it cannot say.
     """
     if m.terminal.any() or not m.available.all():
         raise ValueError("a Cassandra file has every action in every state")
@@ -335,8 +343,8 @@ def to_cassandra(m, path):
         after = m.next[first:last].tolist()
         for t in after:
             if after.count(t) > 1:
-                raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to {m.state_label(t)}; "
-                                 "the file has one reward for both")
+                raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to "
+                                 f"{m.state_label(t)}; the file has one reward for both")
         for t, x, y in zip(after, p, r[first:last]):
             where = f"{actions[m.pair_action[k]]} : {states[m.pair_state[k]]} : {states[t]}"
             lines += [f"T: {where} {x}"] + ([f"R: {where} {y}"] if y else [])

@@ -14,8 +14,8 @@
     state 1
 
 Brackets hold one number for each reward model: of the state, and of the action. The model's reward
-is their sum, for the reward model chosen. Numbers are read as words.py says. Of a chain (@type: DTMC)
-the lines "action 0" may be missing. What @nr_states and @nr_choices count must be there.
+is their sum, for the reward model chosen. Numbers are read as words.py says. Of a chain (@type:
+DTMC) the lines "action 0" may be missing. What @nr_states and @nr_choices count must be there.
 Several states with the label init are read as a uniform distribution, which is written so, too.
 
 Storm documentation, "The DRN file format"; Hensel et al., STTT 2022.
@@ -156,8 +156,8 @@ def to_drn(m, path):
     action is the mean over its outcomes: values stay, the variance of the return does not. The
     discount and the names of states are not part of the file.
 
-    ValueError for what it cannot say: discounts per pair, costs, an initial distribution that is not
-    uniform, rewards of mean zero, and action names that are no single word.
+    ValueError for what it cannot say: discounts per pair, costs, an initial distribution that is
+    not uniform, rewards of mean zero, and action names that are no single word.
     """
     from ..rational import rational
     words.refuse_what_has_no_place(m, "DRN files have", initial="uniform", means=True)

@@ -2,7 +2,7 @@
 
     .json           our own, readable
     .npz            our own, binary; or the choice arrays of verification benchmarks
-    .tra            PRISM or Storm explicit, with .sta and .lab beside it, and rewards (prism.py says which files)
+    .tra            PRISM or Storm explicit, with .sta and .lab beside it, and rewards (prism.py)
     .drn            Storm
     .pomdp, .mdp    Cassandra
 
@@ -32,13 +32,15 @@ class RewardWarning(UserWarning):
 
 
 def read(path, *, gamma=None, reward=None, normalise=False):
-    """Read a process from a file of any known format -> MDP. Of a .pomdp file, the process whose states are seen.
+    """Read a process from a file of any known format -> MDP.
+
+    Of a .pomdp file this is the process whose states are seen.
 
     gamma      another discount (formats without one have 1)
-    reward     which rewards, where there may be several. In a .drn file the name of a reward model; of choice
-               arrays the name of theirs, without which there are none; beside a .tra file the number or name
-               of one of its reward files. Default for .drn and .tra: the first, with a RewardWarning
-               if there are more
+    reward     which rewards, where there may be several. In a .drn file the name of a reward model;
+               of choice arrays the name of theirs, without which there are none; beside a .tra file
+               the number or name of one of its reward files. Default for .drn and .tra: the first,
+               with a RewardWarning if there are more
     normalise  divide rows that are off by less than 1e-5 by their sum
 
     ValueError in one line if the ending is unknown or the file is not what it says; OSError if it cannot be read.
@@ -51,7 +53,7 @@ def read(path, *, gamma=None, reward=None, normalise=False):
 
 
 def read_and_say(path, *, gamma=None, reward=None, normalise=False):
-    """As `read` -> (MDP, list of what to tell the reader: which rewards were taken, and what was left out).
+    """As `read` -> (MDP, list of notes: which rewards were taken, and what was left out).
 
     A note about a choice that was made for the reader is a RewardWarning, the others are strings.
     """
@@ -81,7 +83,8 @@ def _read(path, reward, normalise):
             none = [f"no rewards: the file has {', '.join(names)}; choose one with --reward"]
             return m, none if names and reward is None else []
     if reward is not None and ending in ENDINGS:
-        raise ValueError(f"{path}: has one reward; --reward {reward!r} belongs to .tra, .drn and choice arrays")
+        raise ValueError(f"{path}: has one reward; --reward {reward!r} belongs to .tra, .drn and "
+                         "choice arrays")
     if ending == ".npz":
         return from_arrays(arrays, path, normalise=normalise), []
     if ending == ".json":
@@ -90,8 +93,8 @@ def _read(path, reward, normalise):
         m = from_cassandra(path, normalise=normalise)
         if not hasattr(m, "mdp"):
             return m, []
-        return m.mdp, ["the file is partially observable; this is the process whose states are seen. "
-                       "POMDP.solve in Python knows the other"]
+        return m.mdp, ["the file is partially observable; this is the process whose states are "
+                       "seen (from_cassandra in Python reads the whole of it)"]
     raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
 
 
@@ -100,13 +103,17 @@ def _read_tra(path, reward, normalise):
     beside = {name: file for name, file in beside.items() if file.exists()}
     rewards = rewards_beside(path)
     names = {label: reward_name(files) for label, files in rewards.items()}
-    chosen = [x for x in rewards if x == reward] or [x for x in rewards if reward and names[x] == reward]
+    chosen = [x for x in rewards if x == reward] or [x for x in rewards if reward
+                                                     and names[x] == reward]
     known = [label or name or path.stem for label, name in names.items()]
     if reward is not None and len(chosen) != 1:
-        shown = ", ".join(f"{x} ({names[x]})" if x and names[x] else x or names[x] or path.stem for x in rewards)
-        raise ValueError(f"{path}: there are no rewards {reward!r} beside it; there are {shown or 'none'}")
+        shown = ", ".join(f"{x} ({names[x]})" if x and names[x] else x or names[x] or path.stem
+                          for x in rewards)
+        raise ValueError(f"{path}: there are no rewards {reward!r} beside it; "
+                         f"there are {shown or 'none'}")
     if not rewards:
-        return from_prism(path, **beside, normalise=normalise), ["no rewards: there is no .srew or .trew file beside it"]
+        m = from_prism(path, **beside, normalise=normalise)
+        return m, ["no rewards: there is no .srew or .trew file beside it"]
     label = chosen[0] if chosen else next(iter(rewards))
     m = from_prism(path, **beside, **rewards[label], normalise=normalise)
     told = "rewards: " + ", ".join(file.name for file in rewards[label].values())
@@ -118,14 +125,17 @@ def _taken(path, reward, names):
     """A note if there are several rewards and none was chosen."""
     if reward is not None or len(names) < 2:
         return []
-    return [RewardWarning(f"{path}: has rewards {', '.join(names)}; {names[0]} was taken, choose with reward= (--reward)")]
+    return [RewardWarning(f"{path}: has rewards {', '.join(names)}; {names[0]} was taken, "
+                          "choose with reward= (--reward)")]
 
 
 def write(m, path, *, choices=False):
-    """Write a process in the format of the ending.   choices: an .npz of choice arrays instead of our own
+    """Write a process in the format of the ending.
 
-    .json, .npz and .mdp files keep everything. The others have no discount; what else they cannot say,
-    they refuse (ValueError).
+    choices    an .npz of choice arrays instead of our own
+
+    .json, .npz and .mdp files keep everything. The others have no discount; what else they cannot
+    say, they refuse (ValueError).
     """
     path = Path(path)
     ending = path.suffix.lower()

@@ -15,16 +15,16 @@ def from_gymnasium(env, gamma=1, *, max_steps=None, fractions=None):
 
     gamma      discount
     max_steps  make a limit on steps part of the state: states are then (s, steps so far), and the process ends at the limit
-    fractions  what some of the floats stand for, such as {0.025000000000000022: "1/40"}; then the process
-               is exact (transforms.in_fractions)
+    fractions  what some of the floats stand for, such as {0.025000000000000022: "1/40"}; then the
+               process is exact (transforms.in_fractions)
     initial    taken from env.unwrapped.initial_state_distrib where there is one
 
-    ValueError if the environment has no table, or its steps do not follow the table: a taxi with a fickle
-    passenger, a wrapper that changes rewards or actions.
+    ValueError if the environment has no table, or its steps do not follow the table: a taxi with a
+    fickle passenger, a wrapper that changes rewards or actions.
     """
     inner = getattr(env, "unwrapped", env)
     _check_steps(env, inner)
-    number = float if fractions is None else meaning(fractions)          # before outcomes are merged
+    number = float if fractions is None else meaning(fractions)  # before outcomes are merged
     table = getattr(inner, "P", None)
     if table is None or not hasattr(table, "items") and not isinstance(table, (list, tuple)):
         raise ValueError(f"{type(inner).__name__} has no transition table P[s][a] = [(probability, next, reward, terminated)]")
@@ -33,7 +33,8 @@ def from_gymnasium(env, gamma=1, *, max_steps=None, fractions=None):
     ends, goes_on = {t for t, done in arrows if done}, {t for t, done in arrows if not done}
     terminal = ends - goes_on
     transitions = {int(s): {} if s in terminal else
-                   {int(a): [(number(float(p)), ("end", int(t)) if done and t not in terminal else int(t), float(r))
+                   {int(a): [(number(float(p)),
+                              ("end", int(t)) if done and t not in terminal else int(t), float(r))
                              for p, t, r, done in outcomes] for a, outcomes in row.items()}
                    for s, row in table.items()}
     transitions |= {("end", int(t)): {} for t in sorted(ends & goes_on)}
@@ -52,13 +53,13 @@ def from_gymnasium(env, gamma=1, *, max_steps=None, fractions=None):
 
 
 def _check_steps(env, inner):
-    """ValueError if a step of `env` is known to do something else than the table of `inner` says."""
+    """ValueError if steps of `env` are known to do something else than the table of `inner`."""
     if getattr(inner, "fickle_passenger", False):
-        raise ValueError(f"{type(inner).__name__} has fickle_passenger=True, and its table does not know "
-                         "that the passenger may change the destination")
+        raise ValueError(f"{type(inner).__name__} has fickle_passenger=True, and its table does "
+                         "not know that the passenger may change the destination")
     while env is not inner and env is not None:
         for kind in ("RewardWrapper", "ActionWrapper"):
             if kind in (base.__name__ for base in type(env).__mro__):
-                raise ValueError(f"{type(env).__name__} is a {kind}, and the table does not know what it "
-                                 "changes; give its inner environment")
+                raise ValueError(f"{type(env).__name__} is a {kind}, and the table does not know "
+                                 "what it changes; give its inner environment")
         env = getattr(env, "env", None)

@@ -98,7 +98,9 @@ def _normalise(states):
     """
     for choices in states.values() if isinstance(states, dict) else ():
         for a, outcomes in choices.items() if isinstance(choices, dict) else ():
-            if not isinstance(outcomes, list) or any(not isinstance(x, list) or len(x) != 3 for x in outcomes):
+            if not isinstance(outcomes,
+                              list) or any(not isinstance(x, list) or len(x) != 3
+                                           for x in outcomes):
                 continue
             given = [parse("P", x[0]) for x in outcomes]
             exactly = all(exact is not None for _, exact in given)

@@ -1,7 +1,7 @@
 """Our own binary file: the arrays of an MDP in one .npz, floats bit for bit, exact numbers as text. Never pickle.
 
     format                       "mdp 2"; "mdp 1" is read too, which had neither costs nor digest
-    names                        JSON of two texts: the names of states and actions as Python writes them
+    names                        JSON of two texts: names of states and actions, as repr has them
     pair_state, pair_action      (K,) sorted by state, then action
     outcome_ptr                  (K+1,) the outcomes of each pair
     next, probability, reward    (J,)
@@ -39,7 +39,8 @@ def save_npz(m, path):
             raise ValueError(f"name {name!r} is no number, text or tuple")
     text = lambda x: np.array([str(y) for y in x], dtype=str)            # noqa: E731
     names = json.dumps([repr(tuple(m.state_names)), repr(tuple(m.action_names))])
-    arrays = {"pair_state": m.pair_state, "pair_action": m.pair_action, "outcome_ptr": m.outcome_ptr,
+    arrays = {"pair_state": m.pair_state, "pair_action": m.pair_action,
+              "outcome_ptr": m.outcome_ptr,
               "next": m.next, "probability": m.probability, "reward": m.reward,
               "names": np.array(names), "format": np.array("mdp 2"), "costs": np.array(m.costs),
               "gamma": np.array(m.gamma) if m.pair_gamma is None else m.pair_gamma}
@@ -62,7 +63,7 @@ def _literal(name):
 
 
 def load_npz(path, *, normalise=False):
-    """Read an MDP.   ValueError in one line if it is not such a file, OSError if it cannot be read"""
+    """Read an MDP.   ValueError in one line if it is no such file, OSError if it cannot be read"""
     return from_arrays(safe_npz.read(path), path, normalise=normalise)
 
 
@@ -90,7 +91,8 @@ def from_arrays(z, path, *, normalise=False):
 def _process(z, normalise):
     states, actions = _names(z["names"])
     S, A = len(states), len(actions)
-    state, action = indices("pair_state", z["pair_state"], S), indices("pair_action", z["pair_action"], A)
+    state, action = indices("pair_state", z["pair_state"], S), indices("pair_action",
+                                                                       z["pair_action"], A)
     column = indices("next", z["next"], S)
     K, J = state.size, column.size
     ptr = pointers("outcome_ptr", z["outcome_ptr"], J)
@@ -144,7 +146,7 @@ def _names(text):
 
 
 def _exact(name, text, floats):
-    """Fractions as text -> object array.   ValueError unless the floats beside them are their values"""
+    """Fractions as text -> object array.   ValueError unless the floats beside them are theirs"""
     if text.size and text.dtype.kind != "U" or text.shape != floats.shape:
         raise ValueError(f"{name} expects text of shape {floats.shape}, "
                          f"got {text.dtype} of shape {text.shape}")
@@ -156,7 +158,7 @@ def _exact(name, text, floats):
         value, out[at] = known[word]
         if not abs(value - floats[at]) <= CLOSE * abs(value):
             raise ValueError(f"{name}{list(at) if at else ''} is {word[:40]}, "
-                             f"the float beside it is {floats[at]!r}")
+                             f"the float beside it is {float(floats[at])!r}")
     return out
 
 

@@ -13,14 +13,15 @@ PRISM's headers are the counts, Storm's are "mdp" and "dtmc". Numbers are read a
 A reward of the model is the state's plus the transition's. A state without choices is terminal.
 Lines that begin with # are comments (but for Storm's declaration).
 
-Nothing is guessed about a first line. It is a header where it cannot be an entry: it has fewer words
-than an entry; or, in .srew, it begins with the number of states, which is the number of no state.
-What a header counts must be there.
+Nothing is guessed about a first line. It is a header where it cannot be an entry: it has fewer
+words than an entry; or, in .srew, it begins with the number of states, which is the number of no
+state. What a header counts must be there.
 
-Several states labelled init are read as a uniform distribution, and a uniform distribution is written so.
+Several states labelled init are read as a uniform distribution, and a uniform distribution is
+written so.
 
-PRISM manual, "Explicit model files"; Hensel, Junges, Katoen, Quatmann, Volk, "The probabilistic model
-checker Storm", STTT 2022.
+PRISM manual, "Explicit model files"; Hensel, Junges, Katoen, Quatmann, Volk, "The probabilistic
+model checker Storm", STTT 2022.
 
 Read first: ../model.py, words.py.
 """
@@ -41,7 +42,8 @@ from .words import Numbers, integer, read_lines, read_text
 def from_prism(tra, *, sta=None, lab=None, srew=None, trew=None, gamma=1, normalise=False):
     """Read explicit files -> MDP; states are named by .sta, else by number.
 
-    The initial state is the one labelled init; without .lab it is state 0. Of a chain, every state has one action, 0.
+    The initial state is the one labelled init; without .lab it is state 0. Of a chain, every state
+    has one action, 0.
     normalise   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, with file and line, for what is no such file; OSError if one cannot be read.
@@ -125,7 +127,7 @@ def _transitions(tra, number):
 
 
 def _state_rewards(srew, S, number):
-    """The .srew file -> {state: reward}. No state has the number S: a line with it is the header."""
+    """The .srew file -> {state: reward}. No state has the number S, so that it marks a header."""
     lines = read_lines(srew)
     if lines and len(lines[0][1]) == 2 and lines[0][1][0] == str(S):
         _check_count(srew, lines[0][1], len(lines) - 1)
@@ -145,7 +147,7 @@ def _state_rewards(srew, S, number):
 
 
 def _transition_rewards(trew, counts, chain, outcomes, number):
-    """The .trew file -> {(state, choice, next): reward}. A header has one word less than an entry."""
+    """The .trew file -> {(state, choice, next): reward}. A header has a word less than an entry."""
     lines, width = read_lines(trew), 3 if chain else 4
     if lines and len(lines[0][1]) == width - 1:
         head = lines[0][1]
@@ -250,10 +252,10 @@ def read_labels(lab, num_states=None):
 
 
 def rewards_beside(tra):
-    """The reward files that lie beside a .tra file: {label: {"srew": path, "trew": path}}, sorted by label.
+    """The reward files beside a .tra file: {label: {"srew": path, "trew": path}}, sorted by label.
 
         robot.srew, robot.trew                          label ""
-        robot1.srew, robot1.trew                        label "1", PRISM's files of several reward structures
+        robot1.srew, robot1.trew                        label "1", PRISM's of several structures
         robot.state.rew, robot.trans.rew                label "", Storm's
         robot.flip.state.rew, robot.flip.trans.rew      label "flip"
 
@@ -276,7 +278,7 @@ def rewards_beside(tra):
 
 
 def reward_name(files):
-    """What PRISM's files call their rewards, in a first comment: # Reward structure "time"; else ""."""
+    """What PRISM calls these rewards, in a first comment: # Reward structure "time"; else ""."""
     for path in files.values():
         with open(path, encoding="utf-8", errors="replace") as file:
             match = re.match(r'# Reward structure "([^"]*)"', file.readline(1000))
@@ -290,10 +292,10 @@ def to_prism(m, base):
 
     Floats are written as words.print_row says, all other numbers as they are.
 
-    ValueError for what these files cannot say: discounts per pair, costs, an initial distribution that
-    is not uniform, action names that are no single word, and two outcomes of a pair with the same next
-    state and different rewards. ValueError as well if a file of state rewards lies there already, which
-    would belong to the new process.
+    ValueError for what these files cannot say: discounts per pair, costs, an initial distribution
+    that is not uniform, action names that are no single word, and two outcomes of a pair with the
+    same next state and different rewards. ValueError as well if a file of state rewards lies there
+    already, which would belong to the new process.
     """
     for ending in (".srew", ".state.rew"):
         if Path(f"{base}{ending}").exists():

@@ -1,8 +1,8 @@
 """What the text formats share: lines, numbers, rows of probabilities, and what they cannot say.
 
-A number is a decimal or a fraction ("1/2"), and is taken exactly. A row of probabilities must sum to one
-exactly. Programs print floats, though, and their sums are a little off. So a row that does not sum to one
-is read as follows:
+A number is a decimal or a fraction ("1/2"), and is taken exactly. A row of probabilities must sum
+to one exactly. Programs print floats, though, and their sums are a little off. So a row that does
+not sum to one is read as follows:
 
     floats in full length, near small fractions      those fractions: rational.py says which
     floats in full length, within 1e-12 per outcome  floats, as JSON and arrays have them
@@ -16,7 +16,9 @@ Read next: prism.py, drn.py, cassandra.py.
 from fractions import Fraction
 from pathlib import Path
 
-from ..given_numbers import exact
+import numpy as np
+
+from ..given_numbers import as_float, exact
 from ..model import ROW_SUM_TOLERANCE
 from ..rational import read_row
 
@@ -57,9 +59,9 @@ class Numbers:
 
     def __call__(self, where, word):
         if word not in self.known:
-            if word.startswith("[") or "," in word:
-                raise ValueError(f"{where} {word!r} is an interval; processes with intervals are not "
-                                 "supported, give each probability as one number")
+            if word.startswith("["):
+                raise ValueError(f"{where} {word!r} is an interval; processes with intervals are "
+                                 "not supported, give each probability as one number")
             self.known[word] = exact(f"{where} the entry", word)
         return self.known[word]
 
@@ -74,7 +76,7 @@ def row(where, numbers, normalise=False, *, exactly=False):
     total = sum(numbers)
     if total == 1:
         return numbers
-    off, floats = total - 1, [float(x) for x in numbers]
+    off, floats = total - 1, [as_float(where, x) for x in numbers]
     if abs(off) < NEAR ** 2:
         meant = read_row(floats)
         if meant is not None:
@@ -87,7 +89,8 @@ def row(where, numbers, normalise=False, *, exactly=False):
     hint = ""
     if abs(off) < NEAR:
         hint = "; normalise=True divides them by their sum, --normalise on the command line"
-    raise ValueError(f"{where} sum to {float(total):.9g}, not to 1 (off by {float(off):.2g}){hint}")
+    raise ValueError(f"{where} sum to {as_float(where, total):.9g}, not to 1 "
+                     f"(off by {as_float(where, off):.2g}){hint}")
 
 
 def _full_length(numbers, floats):
@@ -96,7 +99,7 @@ def _full_length(numbers, floats):
 
 
 def print_row(numbers):
-    """A row of floats -> words: the fractions of rational.py, where it reads some; else in full length.
+    """A row of floats -> words: the fractions of rational.py, where it reads some; else in full.
 
     >>> print_row([0.1, 0.9]), print_row([1 / 3, 2 / 3]), print_row([0.12345, 0.87655])
     (['0.1', '0.9'], ['1/3', '2/3'], ['0.12345', '0.87655'])
@@ -126,7 +129,7 @@ def refuse_what_has_no_place(m, what, *, initial="single", costs=True, means=Fal
     """ValueError, naming a remedy, for what a format of other programs cannot say.
 
     what      the format, for the message
-    initial   "single" or "uniform": the distributions that have a place
+    initial   "single", "uniform" or "any": the distributions that have a place
     means     the format has one reward for each choice, the mean over its outcomes
     """
     other = "; .json and .npz files keep it"
@@ -137,7 +140,8 @@ def refuse_what_has_no_place(m, what, *, initial="single", costs=True, means=Fal
                          "or write m.replace(costs=False), and minimise where it is solved")
     if m.initial is not None:
         start = m.initial[m.initial > 0]
-        if len(start) > 1 and (initial == "single" or (start != start[0]).any()):
+        uniform = initial == "uniform" and (start == start[0]).all()
+        if len(start) > 1 and initial != "any" and not uniform:
             raise ValueError(f"{what} no place for an initial distribution over {len(start)} "
                              f"states{other}")
     if means:
@@ -146,10 +150,17 @@ def refuse_what_has_no_place(m, what, *, initial="single", costs=True, means=Fal
 
 def _refuse_fair_bets(m, what):
     """Rewards of both signs whose mean is zero are no longer rewards once they are averaged."""
-    from ..rational import rational
-    R = rational(m)
-    for k in range(m.num_pairs):
-        if not R.r[k][0] and not R.zero[k]:
+    e = m.expected
+    for k in np.flatnonzero((e.size > 0) & (np.abs(e.r) <= 1e-9 * e.size)):
+        first, last = int(m.outcome_ptr[k]), int(m.outcome_ptr[k + 1])
+        floats = m.probability[first:last].tolist()
+        p = read_row(floats) if m.exact_probability is None else m.exact_probability[first:last]
+        p = list(map(Fraction, floats)) if p is None else p              # no small fractions
+        if m.exact_reward is None:
+            r = [Fraction(repr(x)) for x in m.reward[first:last].tolist()]
+        else:
+            r = m.exact_reward[first:last]
+        if sum(x * y for x, y in zip(p, r)) == 0:
             raise ValueError(f"{what} one reward for each choice, and those of {m.pair_label(k)} "
                              "have mean zero: a total reward would no longer see them; "
                              ".json and .npz files keep them")

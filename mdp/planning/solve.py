@@ -41,7 +41,8 @@ METHODS = {                                  # criterion -> method -> planner; t
 }
 
 
-def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None, minimize=None, method="auto", tol=1e-8, max_iterations=None):
+def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None,
+          minimize=None, method="auto", tol=1e-8, max_iterations=None):
     """Solve a Markov decision process -> Solution, with bounds that hold.
 
     criterion        "discounted" (gamma < 1), "total" (the expected sum of rewards; ignores m.gamma) or "finite_horizon" (needs `horizon`, uses m.gamma).
