@@ -183,12 +183,12 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
         if name not in arrays:
             raise ValueError(f"array {name} is missing")
     J = np.asarray(arrays["col"]).size
-    trans = pointers("trans_start", arrays["trans_start"], J)
-    start = pointers("choice_start", arrays["choice_start"], trans.size - 1)
+    trans = pointers("trans_start", arrays["trans_start"], J).astype(np.int64)
+    start = pointers("choice_start", arrays["choice_start"], trans.size - 1).astype(np.int64)
     S, K = start.size - 1, trans.size - 1
     if S < 1 or K < 1:
         raise ValueError(f"there are {S} states and {K} choices")
-    column = indices("col", arrays["col"], S)
+    column = indices("col", arrays["col"], S).astype(np.int64)
     p = _fractions(arrays, "num", "den", J)
     if reward is not None and not {reward + "_num", reward + "_den"} <= set(arrays):
         there = ", ".join(choice_rewards(arrays)) or "none"

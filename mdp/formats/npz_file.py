@@ -95,7 +95,7 @@ def _process(z, normalise):
                                                                        z["pair_action"], A)
     column = indices("next", z["next"], S)
     K, J = state.size, column.size
-    ptr = pointers("outcome_ptr", z["outcome_ptr"], J)
+    ptr = pointers("outcome_ptr", z["outcome_ptr"], J).astype(np.int64)
     if ptr.size != K + 1:
         raise ValueError(f"pair_state has {K} pairs, outcome_ptr {ptr.size - 1}")
     sizes = {"probability": (J,), "reward": (J,), "gamma": z["gamma"].shape[:1],
