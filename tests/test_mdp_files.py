@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import tracemalloc
-import warnings
 from fractions import Fraction as F
 
 import numpy as np
@@ -18,7 +17,7 @@ import hunt_files
 import mdp
 from cases_mdp import transitions
 from mdp.cli import main
-from mdp.formats import arrays, cassandra, drn, files, prism
+from mdp.formats import arrays, cassandra, files, prism
 from mdp.formats.files import RewardWarning
 from mdp.pomdp import POMDP
 from mdp.rational import rational
