@@ -60,7 +60,7 @@ def read_and_say(path, *, gamma=None, reward=None, normalise=False):
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: is a directory")
-    if path.exists() and not path.is_file():                             # a pipe would block for ever
+    if path.exists() and not path.is_file():           # a pipe would block for ever
         raise ValueError(f"{path}: is not a file")
     try:
         m, notes = _read(path, reward, normalise)
