@@ -24,7 +24,7 @@ import scipy.sparse as sp
 from npixel import blas
 from npixel.kernels import kernel
 
-from .linear import spread
+from .linear import rounding
 from .model import Expected
 
 LANES = 8                                    # parts into which a large sweep is split
@@ -65,7 +65,7 @@ def residual(m, v):
 def backup(e, v):
     """(T v, the first best pair of each state), (S,) each; v[s] and -1 in terminal states."""
     if e.full is not None:
-        q = e.r + e.gamma * (e.full @ v)
+        q = pair_q(e, v)
         return np.where(np.diff(e.pair_ptr) > 0, pair_max(e, q), v), pair_argmax(e, q)
     out, best = np.empty(v.size), np.empty(v.size, np.int64)
     _lanes(v.size, e.rows, lambda first, last: _backup(first, last, v, e.pair_ptr, *e.rows, e.r, e.gamma, out, best))
@@ -89,9 +89,20 @@ def follow(e, pairs):
 def pair_q(e, v):
     """q of every pair: (K,)."""
     if e.full is not None:
-        return e.r + e.gamma * (e.full @ v)
+        return e.r + e.gamma * _product(e.full, v)
     out = np.empty(e.r.size)
     _lanes(e.r.size, e.rows, lambda first, last: _pair_q(first, last, v, *e.rows, e.r, e.gamma, out))
+    return out
+
+
+def _product(full, v):
+    """full @ v, (K,), where 0 times an infinite value is 0: a state that is not reached counts for nothing."""
+    if np.isfinite(v).all():
+        return full @ v
+    out = full @ np.where(np.isfinite(v), v, 0.0)
+    with np.errstate(invalid="ignore"):                                # both infinities: nan
+        for infinite in (np.inf, -np.inf):
+            out[full @ (v == infinite).astype(float) > 0] += infinite
     return out
 
 
@@ -178,9 +189,20 @@ def pair_argmax(e, q):
     return out
 
 
+def pair_first(e, q, level):
+    """The first pair of each state with q >= level (S,), which its best pair reaches; -1 in terminal states."""
+    if e.choices:
+        return e.pair_ptr[:-1] + (q.reshape(-1, e.choices) >= level[:, None]).argmax(axis=1)
+    good = np.flatnonzero(q >= level[e.owner])
+    out = np.full(e.pair_ptr.size - 1, -1)
+    out[e.owner[good[::-1]]] = good[::-1]                              # reversed: the first one is written last
+    return out
+
+
 def pair_rounding(e, v):
-    """Bound on the error of `pair_q(e, v)`, (K,): rounding, and 2 ulp in each number given (linear.spread)."""
-    return spread(e.count) * (e.size + e.gamma * (e.P @ np.abs(v)))
+    """Bound on the error of `pair_q(e, v)`, (K,): rounding, and 2 ulp in each number given (linear.rounding)."""
+    largest = max(e.scale, float(np.abs(v).max(initial=0.0)))
+    return rounding(e.count, e.size + e.gamma * (e.P @ np.abs(v)), largest)
 
 
 def actions(e, pairs):

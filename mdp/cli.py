@@ -45,7 +45,8 @@ def parser():
     command.add_argument("--miss", choices=["inf", "-inf"], help="what missing the goal is worth: --miss=-inf (default) or inf; minimising inf")
     command.add_argument("--max-iterations", type=int, metavar="N", help="stop after N sweeps; the bounds are valid all the same")
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
-    command.add_argument("--tol", type=float, help="how far apart the bounds may be (default 1e-8)")
+    command.add_argument("--tol", type=float, help="how far apart the bounds may be: this, times the largest value if "
+                         "that is above one (default 1e-8)")
     command.add_argument("--minimize", action="store_true",
                          help="rewards are costs (default for files that say so)")
     command.add_argument("--exact", action="store_true", help="in fractions, with every optimal action; floats are read as the fractions they stand for")

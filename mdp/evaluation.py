@@ -13,7 +13,6 @@ Where v is computed from floats, `error` is a proven bound on its distance from 
 Read first: bellman.py, linear.py.  Read next: policy_evaluation.py (the same as a layer with gradients), planning/.
 """
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,15 +20,12 @@ import scipy.sparse as sp
 
 from . import bellman
 from .chains import refuse_rewards_for_ever
+from .convergence import ConvergenceWarning, warn
 from .linear import Resolvent, spread
 from .given_numbers import parse_array
 from .model import check_model, mix
 
 RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
-
-
-class ConvergenceWarning(UserWarning):
-    """A result is not as precise as asked for; its bounds are valid all the same."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ def evaluate(m, policy, *, terminal_values=None):
     count = np.bincount(e.owner, (weights > 0) * (e.count + 2), minlength=m.num_states)
     error = inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=m.num_states), count)
     if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
-        warnings.warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})", ConvergenceWarning, stacklevel=2)
+        warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})")
 
     second = inner if m.gamma == 1 and m.pair_gamma is None else Resolvent(mix(_squared(m, e), weights)[0], m.gamma ** 2)
     psi = _spread_of_targets(m, weights, v, v)

@@ -25,6 +25,7 @@ from numbers import Integral, Rational, Real
 
 import numpy as np
 
+SMALLEST = math.ulp(0.0)                     # the smallest positive float
 DIGITS = 4300                                # of a numerator or denominator; Python's own limit
 
 
@@ -78,7 +79,7 @@ def as_float(name, x):
     except OverflowError:
         raise ValueError(f"{name} is too large for a float: {_power(x)}") from None
     if value == 0 and x != 0:
-        return math.copysign(math.ulp(0.0), x.numerator)
+        return math.copysign(SMALLEST, x.numerator)
     return math.nextafter(1.0, 0.0) if value == 1 and x < 1 else value
 
 

@@ -22,6 +22,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 from . import graph
+from .given_numbers import SMALLEST
 
 UNIT = 2.0 ** -53                            # unit roundoff of float64
 DENSE_UP_TO = 400                            # states; a dense LU is faster below,
@@ -36,6 +37,19 @@ def spread(count):
     multiplied by the sum of absolute values.
     """
     return (np.asarray(count, float) + 10) * UNIT
+
+
+def rounding(count, magnitude, largest):
+    """Bound on the error of r + gamma sum p v: relative to its `magnitude`, and what falls below all floats.
+
+    count      outcomes, as in spread
+    magnitude  |r| + gamma sum p |v|
+    largest    the largest of all |v| and |r|; 0 if every number in sight is zero
+
+    A product may be rounded by half the smallest float, and so may a probability, which v multiplies.
+    """
+    below = 0.0 if largest == 0 else SMALLEST * (1 + largest)
+    return spread(count) * magnitude + (np.asarray(count, float) + 10) * below
 
 
 class Resolvent:

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .given_numbers import as_float, indices, parse, parse_array, pointers, short
+from .given_numbers import SMALLEST, as_float, indices, parse, parse_array, pointers, short
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
 MOST = 2 ** 31                               # states, or actions: an index of either has 32 bits
@@ -491,7 +491,8 @@ class MDP:
             r = np.bincount(self.outcome_pair, self.probability * self.reward, minlength=K)
         if self._reward_per_pair is None:
             given["size"] = np.bincount(self.outcome_pair, self.probability * np.abs(self.reward), minlength=K)
-            given["zero"] = np.bincount(self.outcome_pair, self.reward != 0, minlength=K) == 0      # a product may vanish where no factor does
+            given["zero"] = np.bincount(self.outcome_pair, self.reward != 0, minlength=K) == 0
+            given["size"][(given["size"] == 0) & ~given["zero"]] = SMALLEST            # a product may vanish where no factor does
         if not self.available.all():
             given["action"] = self.pair_action
         e = Expected(P, r, self.gamma, self.pair_ptr, **given)

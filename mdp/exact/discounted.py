@@ -18,7 +18,7 @@ def discounted(m, R, minimize):
     process = process_of(R, minimize, discounted=True)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)              # a proposal only: the exact check decides
-        proposed = solve(m, criterion="discounted", minimize=minimize, tol=1e-9 * max(1.0, float(np.abs(m.expected.r).max(initial=0)) / (1 - m.gamma)))
+        proposed = solve(m, criterion="discounted", minimize=minimize, tol=1e-9)
     policy = [-1 if a < 0 else R.pair_ptr[s] + R.action[R.pair_ptr[s]:R.pair_ptr[s + 1]].index(a) for s, a in enumerate(proposed.policy.tolist())]
     x, policy, sign, iterations = optimise(process, policy)
     certificate = write(R, "discounted", minimize, policy=actions(R, policy), slack=sign, **vector(x, minimize))

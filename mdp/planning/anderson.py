@@ -24,7 +24,7 @@ def anderson(m, e, *, tol, max_iterations=1_000_000):
     images, residuals = [], []
     plain, size = [None], [np.inf]                                       # the plain step to fall back to, and the residual to beat
 
-    def step(v, Tv, pairs, width):
+    def step(v, Tv, pairs, excess):
         f = Tv - v
         change = float(np.abs(f).max(initial=0.0))
         if plain[0] is not None and not change <= size[0]:              # the extrapolation made things worse: forget it

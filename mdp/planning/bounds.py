@@ -16,7 +16,7 @@ Read first: bellman.py.  Read next: value_iteration.py, policy_iteration.py.
 
 import numpy as np
 
-from .. import bellman
+from .. import bellman, linear
 from ..linear import UNIT, spread
 
 
@@ -45,9 +45,12 @@ def around(e, v, low, high):
 
 
 def width(e, v, Tv):
-    """How far apart `around` of a greedy step are, about: a number, from min and max alone; and the largest |T v - v|."""
+    """How far apart `around` of a greedy step are, about; the largest |midpoint|; the largest |T v - v|.   Numbers, from min and max alone"""
     below, above, slack, change = _shifts(e, v, Tv, Tv)
-    return above - below + 2 * slack, change
+    if not np.isfinite(above - below):
+        return np.inf, np.inf, change
+    middle = (above + below) / 2
+    return above - below + 2 * slack, max(abs(float(Tv.min()) + middle), abs(float(Tv.max()) + middle)), change
 
 
 def _shifts(e, v, low, high):
@@ -67,4 +70,6 @@ def _shifts(e, v, low, high):
 
 def rounding(e, v):
     """Bound on the error of every computed q at v: that of bellman.pair_rounding with the largest value of each of its parts, and no pass over P."""
-    return spread(e.most + 2) * (e.scale + e.gamma * e.sums[1] * float(np.abs(v).max(initial=0.0)))
+    largest = float(np.abs(v).max(initial=0.0))
+    magnitude = e.scale + e.gamma * e.sums[1] * largest
+    return float(linear.rounding(e.most + 2, magnitude, max(e.scale, largest)))

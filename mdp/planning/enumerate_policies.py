@@ -41,8 +41,10 @@ def enumerate_policies(m, e, *, tol):
         v, error, undefined = value_of(m, e, pairs)
         doubtful |= undefined
         upper = np.maximum(upper, v + error)
-        total = (np.isposinf(v).sum(), np.isfinite(v).sum(), np.where(np.isfinite(v), v, 0).sum())
-        if best is None or total > best_total:
+        finite = np.isfinite(v)
+        total = (np.isposinf(v).sum(), finite.sum(), v[finite].sum())
+        unsure = 2 * error[finite].sum() + spread(S) * np.abs(v[finite]).sum()          # policies come in order: the first of equals stays
+        if best is None or total > (*best_total[:2], best_total[2] + unsure):
             best_total, best, lower = total, pairs, v - error
     for s in np.flatnonzero(doubtful & ~np.isposinf(upper))[:1]:
         raise ValueError(f"total reward is undefined (positive and negative parts are both infinite) in {m.state_label(s)} under some policy; "

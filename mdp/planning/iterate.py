@@ -3,7 +3,7 @@
 They start from below: v = min over s of max over a of r(s, a), divided by 1 - gamma, so that v <= T v and rewards flow in from where they are.
 (From v = 0 with negative rewards a grid of 1e5 states took a hundred times longer.)
 
-They stop when bounds.discounted of the current v, which hold for any v however it was found, are tol apart. Methods whose step begins with T v
+They stop when bounds.discounted of the current v, which hold for any v however it was found, are within tol (solution.py: allowed). Methods whose step begins with T v
 have these bounds in each step for nothing (`from_backups`). For methods that sweep in place they cost one more sweep, and the largest change of a
 sweep only tells when they are worth it (`close_in`).
 
@@ -14,8 +14,9 @@ prioritized_sweeping.py, topological.py.
 import numpy as np
 
 from .. import bellman
+from ..linear import UNIT
 from . import bounds
-from .solution import finish
+from .settle import settle
 
 PATIENCE = 50                                # sweeps without a smaller change, or steps without closer bounds: rounding, or an oscillation
 
@@ -37,31 +38,30 @@ def lasts(e):
 
 
 def from_backups(m, e, step, *, tol, method, v=None, limit=1_000_000):
-    """Step until the bounds are tol apart, or come no closer.
+    """Step until the bounds are within tol, or come no closer.
 
-    step     (v, T v, pairs greedy for v, width of the bounds at v) -> the next v; all (S,), and v[s] = 0 stays so in terminal states
+    step     (v, T v, pairs greedy for v, how many times too far apart the bounds at v are) -> the next v; all (S,), and v[s] = 0
+             stays so in terminal states
     limit    steps at most; a limit reached is `converged=False` with valid bounds
     """
     v = start(e) if v is None else v
     history, since, closest, smallest = [], 0, (np.inf, None), np.inf
     while True:
         Tv, pairs = bellman.backup(e, v)
-        width, change = bounds.width(e, v, Tv)
+        width, size, change = bounds.width(e, v, Tv)
         history.append(width)
         since = 0 if width < closest[0] or change < smallest else since + 1
         smallest = min(smallest, change)
         if width < closest[0] or closest[1] is None:
-            closest = (width, (v, Tv, pairs))
-        if _within(closest[0], tol, Tv) or since >= PATIENCE or len(history) >= limit or not np.isfinite(width):
+            closest = (width, v)
+        if _within(width, size, tol) or since >= PATIENCE or len(history) >= limit or not np.isfinite(width):
             break
-        v = step(v, Tv, pairs, width)
-    v, Tv, pairs = closest[1]
-    lower, upper = bounds.around(e, v, Tv, Tv)
-    return _finish(m, e, lower, upper, pairs, tol, history, len(history), method)
+        v = step(v, Tv, pairs, width / (tol * max(1.0, size)))
+    return settle(m, e, closest[1], None, tol=tol, iterations=len(history), method=method, history=history)
 
 
 def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
-    """Sweep until the bounds are tol apart, or come no closer.
+    """Sweep until the bounds are within tol, or come no closer.
 
     sweep    v (S,) -> (v (S,), largest change); may work in place
     limit    sweeps at most; a limit reached is `converged=False` with valid bounds
@@ -70,29 +70,25 @@ def close_in(m, e, sweep, *, tol, method, v=None, limit=1_000_000, checks=8):
     v = start(e) if v is None else v
     history, iterations, stalled, closest = [], 0, 0, (np.inf, None)
     smallest, since = np.inf, 0                                          # the smallest change so far, and how long ago that was
-    worth = 0.25 * tol * (1 - e.gamma)                                   # a change from which bounds of width tol may be hoped for
-    while True:
+    worth = 0.25 * tol * (1 - e.gamma)                                   # a change from which bounds within tol may be hoped for,
+    while True:                                                          # of the largest value if that is above one
         v, change = sweep(v)
         iterations += 1
         history.append(2 * e.gamma / (1 - e.gamma) * change)
         smallest, since = (change, 0) if change < smallest else (smallest, since + 1)
-        if change <= worth or since >= PATIENCE or iterations >= limit or not np.isfinite(change):
-            found = bounds.discounted(e, v)
-            width = float(np.max(found[1] - found[0], initial=0.0))
+        size = max(1.0, float(np.abs(v).max(initial=0.0)))
+        if change <= worth * size or since >= PATIENCE or iterations >= limit or not np.isfinite(change):
+            Tv, _ = bellman.backup(e, v)
+            width, middle, _ = bounds.width(e, v, Tv)
             stalled = stalled + 1 if not width < closest[0] else 0
             if width < closest[0] or closest[1] is None:
-                closest = (width, found)
-            if _within(closest[0], tol, v) or stalled >= checks or iterations >= limit or not np.isfinite(change):
+                closest = (width, v.copy())
+            if _within(width, middle, tol) or stalled >= checks or iterations >= limit or not np.isfinite(change):
                 break
-            worth, since = (change / 2 if change > 0 else 0.0), 0
-    return _finish(m, e, *closest[1], tol, history, iterations, method)
+            worth, since = max(change / 2 / size, 2 * UNIT), 0           # below a unit or two a change is rounding
+    return settle(m, e, closest[1], None, tol=tol, iterations=iterations, method=method, history=history)
 
 
-def _within(width, tol, v):
-    """True if bounds near v, about `width` apart, are no more than tol apart when bounds.around and finish have rounded them outwards."""
-    return width <= tol and bool(width + 24 * np.spacing(np.abs(v).max(initial=0.0)) <= tol)
-
-
-def _finish(m, e, lower, upper, pairs, tol, history, iterations, method):
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
-                  criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)
+def _within(width, size, tol):
+    """True if bounds about `width` apart are within tol when bounds.around and finish have rounded them outwards.   size: of the largest value"""
+    return bool(width + 24 * np.spacing(size) <= tol * max(1.0, size) * (1 - 8 * UNIT))

@@ -15,9 +15,8 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from .. import bellman
-from . import bounds
 from .policy_iteration import evaluate_pairs
-from .solution import finish
+from .settle import settle
 
 
 def linear_programming(m, e, *, tol):
@@ -39,6 +38,4 @@ def balance(e):
 def bounded(m, e, pairs, tol, iterations, method):
     """The Solution that a policy proves: its own value, and how far from optimal it may be."""
     v, _ = evaluate_pairs(e, pairs)
-    lower, upper, _ = bounds.discounted(e, v, pairs)
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
-                  criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))
+    return settle(m, e, v, pairs, tol=tol, iterations=iterations, method=method)

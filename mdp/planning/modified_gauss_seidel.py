@@ -45,7 +45,7 @@ def modified_gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
     chain = []                                                           # its arrays, used again by every policy that fits
     lasts = iterate.lasts(e)
 
-    def step(v, Tv, greedy, width):
+    def step(v, Tv, greedy, excess):
         change = Tv - v
         mean = float(change.mean())
         if lasts and np.abs(change - mean).mean() < ALIKE * abs(mean):

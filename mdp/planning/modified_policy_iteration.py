@@ -40,12 +40,12 @@ def modified_policy_iteration(m, e, *, tol, max_iterations=1_000_000):
                 return v + e.gamma / (1 - e.gamma) * (low + high) / 2 if lasts else v    # the rest of the series, were every later change alike
         return v                                                        # a chain that does not mix, or is periodic: no later change is alike
 
-    def step(v, Tv, pairs, width):
+    def step(v, Tv, pairs, excess):
         nonlocal last, chain
         share = np.count_nonzero(pairs != last) / pairs.size
         if share:
             last, chain = pairs, bellman.follow(e, pairs)
-        return evaluate(Tv, chain, max(min(share, ENOUGH), 0.25 * tol / width))
+        return evaluate(Tv, chain, max(min(share, ENOUGH), 0.25 / excess))
     last = bellman.pair_argmax(e, e.r)
     chain = bellman.follow(e, last)
     return iterate.from_backups(m, e, step, v=evaluate(iterate.start(e), chain, ENOUGH), tol=tol, method="modified_policy_iteration", limit=max_iterations)

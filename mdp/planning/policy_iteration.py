@@ -24,7 +24,7 @@ from .. import bellman
 from ..linear import DENSE_UP_TO, Resolvent, spread
 from ..model import mix
 from . import bounds, gauss_seidel, iterate
-from .solution import finish
+from .settle import settle
 
 SWEEPS = 30                                  # before the first policy of a large process
 
@@ -50,8 +50,7 @@ def policy_iteration(m, e, *, tol, evaluate=None, method="policy_iteration"):
         if (better == pairs).all():
             break
         pairs = better
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations, method=method,
-                  criterion="discounted", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions), history=history)
+    return settle(m, e, v, pairs, tol=tol, iterations=iterations, method=method, history=history)
 
 
 def first(e):

@@ -1,15 +1,23 @@
 """What every planner returns."""
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Callable
 
 import numpy as np
 
-from ..evaluation import ConvergenceWarning
+from ..convergence import ConvergenceWarning, warn
 
 __all__ = ["ConvergenceWarning", "Solution", "finish"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The q of a Solution that was pickled or copied: whatever v is."""
+    q: np.ndarray
+
+    def __call__(self, v):
+        return self.q
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,11 @@ class Solution:
     v            (S,) (criterion "total": inf or -inf where the sum is infinite; bounds alike) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
     q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
-    policy       (S,) actions, -1 in terminal states;   (T, S)
-    converged    True if upper - lower <= tol everywhere
+    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best actions. Floats cannot
+                 always tell which are equally good: actions are called so if their q differ by no more than their
+                 rounding and what the bounds leave open, up to 1e-8 of the largest value (settle.py). Criteria "total"
+                 and "average": an action that is equally good only replaces the one that was found where this is proved
+    converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
     criterion    "discounted", "total", "finite_horizon" or "average"
@@ -48,13 +59,22 @@ class Solution:
             return self.q_of(self.v)
 
     def __getstate__(self):                                            # to be pickled: with q instead of the way to it
-        return {**{name: value for name, value in self.__dict__.items() if name != "q_of"}, "q": self.q}
+        return {**self.__dict__, "q": self.q, "q_of": Known(self.q)}
 
     @property
     def width(self):
         """The largest upper - lower; 0 where both are the same infinity."""
         with np.errstate(invalid="ignore"):
             return float(np.max(np.where(self.lower == self.upper, 0.0, self.upper - self.lower), initial=0.0))
+
+
+def allowed(tol, v):
+    """How far apart bounds around v (S,) may be: tol, times the largest finite |v| if that is above one.
+
+    >>> allowed(1e-8, np.array([0.5, -np.inf])), allowed(1e-8, np.array([-3e7, 2.0]))
+    (1e-08, 0.3)
+    """
+    return float(tol * max(1.0, np.abs(v[np.isfinite(v)]).max(initial=0.0)))
 
 
 def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None):
@@ -70,10 +90,10 @@ def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, hi
         width = np.where(known, 0.0, upper - lower)
         v = np.where(known, lower, lower + width / 2)
     v[~(np.isfinite(v) | known)] = 0.0                                 # one of the bounds is infinite
-    widest = float(np.max(width, initial=0.0))
-    converged = bool(widest <= tol)
+    widest, limit = float(np.max(width, initial=0.0)), allowed(tol, v)
+    converged = bool(widest <= limit)
     if not converged:
-        warnings.warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, tol is {tol:.3g}; the bounds are valid",
-                      ConvergenceWarning, stacklevel=4)
+        warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, "
+             f"tol is {tol:.3g} and allows {limit:.3g}; the bounds are valid")
     return Solution(v, lower, upper, q_of, policy, converged, int(iterations), method, criterion, tol,
                     None if history is None else np.asarray(history, dtype=float))

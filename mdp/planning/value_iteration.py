@@ -22,14 +22,14 @@ def value_iteration(m, e, *, tol, max_iterations=1_000_000):
     """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise) -> Solution of e"""
     if e.gamma == 1:
         raise ValueError("value_iteration has no bound on its error at gamma = 1: use method=\"policy_iteration\"")
-    with np.errstate(over="ignore"):
-        enough = _sweeps_needed(e.gamma, (e.r.max(initial=0.0) - e.r.min(initial=0.0)) / (1 - e.gamma), tol)
-    return iterate.from_backups(m, e, lambda v, Tv, pairs, width: Tv, tol=tol, method="value_iteration", limit=min(enough + 8, max_iterations))
+    enough = _sweeps_needed(e.gamma, float(np.abs(e.r).max(initial=0.0)), tol)
+    return iterate.from_backups(m, e, lambda v, Tv, pairs, excess: Tv, tol=tol, method="value_iteration", limit=min(enough + 8, max_iterations))
 
 
-def _sweeps_needed(gamma, span, tol):
-    """Sweeps after which the bounds are tol apart in exact arithmetic."""
-    if gamma == 0 or span == 0 or not np.isfinite(span):
+def _sweeps_needed(gamma, largest, tol):
+    """Sweeps after which the bounds are tol apart in exact arithmetic.   largest: of all |r|"""
+    if gamma == 0 or largest == 0:
         return 2
-    target = max(tol, 1e-300) * (1 - gamma) / (4 * span)
-    return 2 if target >= 1 else int(np.ceil(np.log(target) / np.log(gamma))) + 2
+    # log of tol (1 - gamma)**2 / (8 largest): as numbers they would overflow or vanish
+    target = np.log(max(tol, 1e-300)) + 2 * np.log1p(-gamma) - np.log(8) - np.log(largest)
+    return max(2, int(np.ceil(target / np.log(gamma))) + 2)

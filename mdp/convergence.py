@@ -1,0 +1,28 @@
+"""The warning that a result is less precise than asked for, shown at the line that asked.
+
+Read next: evaluation.py, planning/solution.py.
+"""
+
+import functools
+import os
+import sys
+import warnings
+
+OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class ConvergenceWarning(UserWarning):
+    """A result is not as precise as asked for; its bounds are valid all the same."""
+
+
+def warn(message):
+    """A ConvergenceWarning that names the line which called this package, however deep the call went since."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _within(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ConvergenceWarning, stacklevel=level)
+
+
+def _within(file):
+    """A file of this package; or functools, through which cached properties are called."""
+    return os.path.abspath(file).startswith(OURS) or file == functools.__file__
