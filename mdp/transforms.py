@@ -154,7 +154,7 @@ def semi_markov(P, R, time, *, step=None, **options):
     else:
         step = given("step", step) if exactly else parse("step", step)[0]
         if not 0 < step < np.inf:
-            raise ValueError(f"step is {short(step)}: it must be positive and finite")
+            raise ValueError(f"step is {float(step):g}: it must be positive and finite")
     ratio = step / time                                                  # (S, A)
     new = P * ratio[:, :, None]
     for s in range(S):

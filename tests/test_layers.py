@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import properties
 import walking
 from cases import CASES
+from npixel.layers import conditional_bias, conv2d
 
 LAYERS = walking.layers()
 seeds = st.integers(0, 2**32 - 1)
@@ -142,3 +143,19 @@ def test_conv2d_refuses_arguments_that_do_not_fit(change, words):
     with pytest.raises(ValueError) as error:
         LAYERS["npixel.layers.conv2d"].forward(arguments["x"], arguments["w"], arguments["b"], taps=[(0, 0), (-1, 0)], stride=arguments["stride"])
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("at", [(-1, slice(0, 1)), (3, slice(0, 1)), (10 ** 7, slice(0, 1)),
+                                (2, slice(3, 6)), (0, slice(0, 10 ** 6)), (0, slice(-9, -8))])
+def test_a_strip_outside_the_image_is_refused_before_memory_is_read(at):
+    """The compiled loop checks no index: cells of other arrays would become numbers."""
+    w = np.ones((2, 1, 1))
+    state = conv2d.start((1, 3, 4, 1), w, np.zeros(1), taps=[(0, -1), (0, 0)])
+    with pytest.raises(ValueError, match="outside the image"):
+        conv2d.read(state, at=at)
+
+
+@pytest.mark.parametrize("classes", [[-1], [3], [2 ** 40], [0.5], [True]])
+def test_a_class_outside_its_range_is_no_other_class(classes):
+    with pytest.raises(ValueError, match=r"condition must hold integers in \[0, 3\)"):
+        conditional_bias.encode(np.array(classes), 3, np.float32)

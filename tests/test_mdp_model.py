@@ -529,3 +529,31 @@ def test_rows_of_float32_that_do_not_sum_to_one_are_told_what_they_are(make):
     P = np.array([[[0.1, 0.9]], [[0.9, 0.1]]], np.float32)
     with pytest.raises(ValueError, match="float32 numbers: convert them to float64 and divide"):
         make(P)
+
+
+def test_a_belief_and_its_tables_are_exact_and_checked():
+    """b(left) after one true sound of 17/20 is 17/20, also from NumPy's integers, which would wrap."""
+    tiger = mdp.problems.tiger(hearing=Fraction(np.int32(17), np.int32(20)))
+    half = Fraction(np.int32(1), np.int32(2))
+    belief, chance = tiger.update([half, half], 0, 0)
+    assert belief == (Fraction(17, 20), Fraction(3, 20)) and chance == Fraction(1, 2)
+    numbers = [*belief, chance, *(x for table in tiger.O for row in table for x in row)]
+    assert all(type(x.numerator) is type(x.denominator) is int for x in numbers)
+    for arguments, message in ((([1], 0, 0), "belief expects a state or probabilities of shape"),
+                               (([1, 1], 0, 0), "belief sums to 2"),
+                               (([1, 0], -1, 0), "action[0] is -1, outside [0, 3)"),
+                               (([1, 0], 0, 2), "observation[0] is 2, outside [0, 2)")):
+        with pytest.raises(ValueError) as error:
+            tiger.update(*arguments)
+        assert message in str(error.value)
+    with pytest.raises(ValueError, match="r expects nested tuples of shape"):
+        mdp.POMDP(tiger.mdp, tiger.O, tiger.r[:1], tiger.start, tiger.observation_names)
+
+
+@pytest.mark.parametrize("name, value, message", [
+    ("step", 0, "step is 0: it must be positive"), ("step", "-1/2", "step is -0.5: it must be positive"),
+    ("step", np.nan, "step is nan"), ("step", "x", "step expects a number")])
+def test_a_step_of_semi_markov_time_is_a_positive_number(name, value, message):
+    for time in ([[1.0]], [["1/2"]]):
+        with pytest.raises(ValueError, match=message):
+            mdp.transforms.semi_markov([[["1"]]], [[1]], time, **{name: value})
