@@ -137,9 +137,15 @@ def parallel(work, lanes):
 
 
 def rows_in_lanes(work, *arrays):
-    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among LANES lanes, or one where there are few numbers."""
+    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among LANES lanes, or one where there are few numbers.
+
+    ValueError unless all have the same number of rows.
+    """
     rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
     n = len(rows[0])
+    if any(len(part) != n for part in rows):
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"arrays of shapes {shapes} do not have the same number of rows")
     size = max(1, -(-n // (LANES if rows[0].size > SMALL else 1)))
     parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
 

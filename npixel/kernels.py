@@ -21,7 +21,7 @@ user can set and that becomes an index is checked before a kernel sees it, in th
               passes, and MarkovChain.__init__ (given_numbers.py: indices, pointers; before 32 bits)
     npixel    levels and targets: losses/levels.py;   classes: Model.check_condition and
               layers/conditional_bias.py;   taps, strides and shapes: conv2d.check, and conv2d.read
-              for the place of a strip
+              for the place of a strip;   gradients that come back: plain(dy, shape), rows_in_lanes
 
 All others are made here: by counting, by argmax over a row, or from the shapes of arrays.
 
@@ -77,6 +77,11 @@ def enabled():
     return numba is not None
 
 
-def plain(array):
-    """The array in memory order and writable, copied only if it is not: kernels are compiled for one type of array."""
+def plain(array, shape=None):
+    """The array in memory order and writable, copied only if it is not: kernels are compiled for one type of array.
+
+    shape   what it must have, or ValueError: loops run over the shape of one array and index the others
+    """
+    if shape is not None and array.shape != tuple(shape):
+        raise ValueError(f"an array of shape {tuple(shape)} was expected, got {array.shape}")
     return np.require(array, requirements=["C", "W"])

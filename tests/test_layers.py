@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import properties
@@ -159,3 +159,22 @@ def test_a_strip_outside_the_image_is_refused_before_memory_is_read(at):
 def test_a_class_outside_its_range_is_no_other_class(classes):
     with pytest.raises(ValueError, match=r"condition must hold integers in \[0, 3\)"):
         conditional_bias.encode(np.array(classes), 3, np.float32)
+
+
+COMPILED = ["concat_elu", "conv2d", "gated_activation", "relu", "relu_conv2d", "lstm", "row_lstm",
+            "diagonal_lstm", "diagonal_bilstm", "spatial_lstm"]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@given(data=st.data())
+@settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
+def test_a_gradient_of_another_shape_is_refused_before_loops_read_beyond_it(name, data):
+    """The loops run over the shape of what forward kept, and index dy with it."""
+    layer = LAYERS[f"npixel.layers.{name}"]
+    case = data.draw(data.draw(st.sampled_from(CASES[f"npixel.layers.{name}"])))
+    arguments, configuration = vars(case)["arguments"], vars(case)["configuration"]
+    y, cache = layer.forward(*arguments, **configuration)
+    for axis in range(y.ndim):
+        dy = np.delete(y, 0, axis=axis)
+        with pytest.raises(ValueError):
+            layer.backward(dy, cache)

@@ -62,11 +62,11 @@ def forward(x, /, *weights, taps, padding="start"):
 def backward(dy, cache, /):
     """dy (N, H, W, D) -> dx, and a gradient for each of the ten weights."""
     cache_left, cache_right = cache
+    dx, *dw_left = diagonal_lstm.backward(dy, cache_left)              # checks the shape of dy
     # y[:, 1:] += right[:, :-1, ::-1]
     dright = np.empty_like(dy)
     dright[:, :-1], dright[:, -1] = dy[:, 1:, ::-1], 0
     dx_right, *dw_right = diagonal_lstm.backward(dright, cache_right)
-    dx, *dw_left = diagonal_lstm.backward(dy, cache_left)
     dx += dx_right
     return dx, *dw_left, *dw_right
 

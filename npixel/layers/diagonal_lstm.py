@@ -78,7 +78,7 @@ def backward(dh, cache, /):
     lanes = max(1, min(len(h), blas.LANES))
     gemm, dz, w_back = blas.gemm_pointer(h.dtype), np.empty_like(gates), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
     dw_ss, dh_left, dc_left = (np.zeros((lanes, *array.shape), h.dtype) for array in (w_ss, h_left, c_left))
-    dh = plain(dh)
+    dh = plain(dh, h.shape)
 
     def work(lane):
         _scan_backward(gemm, blas.scratch(h.dtype), w_back, h_left, c_left, lane, lanes, dh, gates, c, h,

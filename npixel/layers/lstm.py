@@ -59,11 +59,12 @@ def backward(dh, cache, /):
     """dh (N, T, D) -> dx, dw_x, dw_h, db, dh0, dc0."""
     cache_x, gates, c, h, w_h, h0, c0 = cache
     N, T, D = h.shape
+    dh = plain(dh, h.shape)
     gemm, lanes = blas.gemm_pointer(h.dtype), max(1, -(-N // TOGETHER))
     dz, dw_h = np.empty_like(gates), np.zeros((lanes, *w_h.shape), h.dtype)
     dh0, dc0 = np.zeros((lanes, D), h.dtype), np.zeros((lanes, D), h.dtype)
     w_back = np.ascontiguousarray(w_h.T)
-    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane, lanes, plain(dh), gates, c, h,
+    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane, lanes, dh, gates, c, h,
                                               dz, dw_h[lane], dh0[lane], dc0[lane]), lanes)
     dx, dw_x, db = conv2d.backward(dz.reshape(N, 1, T, 4 * D), cache_x)
     return dx.reshape(N, T, -1), dw_x[0], dw_h.sum(axis=0), db, dh0.sum(axis=0), dc0.sum(axis=0)

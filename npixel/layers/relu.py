@@ -17,7 +17,7 @@ def forward(x, /):
 
 def backward(dy, cache, /):
     """dy -> dx:  dy where x > 0, else 0."""
-    dy, y = plain(dy), plain(cache)
+    dy, y = plain(dy, cache.shape), plain(cache)
     dx = np.empty_like(dy)
     parts = [array.reshape(-1) for array in (dy, y, dx)]
     size = max(1, -(-dy.size // blas.LANES))

@@ -70,7 +70,7 @@ def backward(dh, cache, /):
     """dh (N, H, W, D) -> dx, dw_is, db, dw_ss."""
     inputs, w, back, w_ss, gates, c, h = cache
     N, H, W, _ = inputs.shape
-    lanes, gemm, dh = _lanes(N), blas.gemm_pointer(h.dtype), plain(dh)
+    lanes, gemm, dh = _lanes(N), blas.gemm_pointer(h.dtype), plain(dh, (N, H, W, h.shape[-1]))
     w_back, w_ss_back = np.ascontiguousarray(w.T), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
     dinputs = np.empty_like(inputs)
     dw, db, dw_ss = (np.zeros((len(lanes), *shape), h.dtype) for shape in (w.shape, w.shape[1:], w_ss.shape))

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..elementary import exp
-from ..kernels import kernel
+from ..kernels import kernel, plain
 
 BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache
 
@@ -76,7 +76,7 @@ def backward(dlog_prob, cache, /):
     eta, alpha, w, b, A, L, mu = weights
     K, D, M = A.shape
     beta, factors = np.exp(alpha), lower(L, D)
-    g = np.asarray(dlog_prob, h.dtype).reshape(-1)
+    g = plain(np.asarray(dlog_prob, h.dtype), h.shape[:-1]).reshape(-1)
     dh = np.empty_like(rows)
     deta, dalpha, dw, db, dA, dfactors, dmu = (np.zeros_like(array) for array in (eta, alpha, w, b, A, factors, np.empty((K, D), h.dtype)))
     for part, block in zip(_parts(len(rows)), blocks):
