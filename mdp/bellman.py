@@ -96,7 +96,7 @@ def pair_q(e, v):
 
 
 def _product(full, v):
-    """full @ v, (K,), where 0 times an infinite value is 0: a state that is not reached counts for nothing."""
+    """full @ v, (K,), where 0 times infinity is 0: what is not reached counts for nothing."""
     if np.isfinite(v).all():
         return full @ v
     out = full @ np.where(np.isfinite(v), v, 0.0)
@@ -190,17 +190,17 @@ def pair_argmax(e, q):
 
 
 def pair_first(e, q, level):
-    """The first pair of each state with q >= level (S,), which its best pair reaches; -1 in terminal states."""
+    """The first pair of each state with q >= level (S,), which its best one has; -1 if terminal."""
     if e.choices:
         return e.pair_ptr[:-1] + (q.reshape(-1, e.choices) >= level[:, None]).argmax(axis=1)
     good = np.flatnonzero(q >= level[e.owner])
     out = np.full(e.pair_ptr.size - 1, -1)
-    out[e.owner[good[::-1]]] = good[::-1]                              # reversed: the first one is written last
+    out[e.owner[good[::-1]]] = good[::-1]  # reversed: the first one is written last
     return out
 
 
 def pair_rounding(e, v):
-    """Bound on the error of `pair_q(e, v)`, (K,): rounding, and 2 ulp in each number given (linear.rounding)."""
+    """Bound on the error of `pair_q(e, v)`, (K,): rounding, and 2 ulp in each number given."""
     largest = max(e.scale, float(np.abs(v).max(initial=0.0)))
     return rounding(e.count, e.size + e.gamma * (e.P @ np.abs(v)), largest)
 

@@ -57,7 +57,8 @@ class MarkovChain:
             sums = self.exact_P.sum(axis=1)
             wrong = sums != 1
         for s in np.flatnonzero(wrong)[:1]:
-            raise ValueError(wrong_sum(f"P: the probabilities of {self.state_label(s)} sum", sums[s], self.P.data[self.P.indptr[s]:self.P.indptr[s + 1]]))
+            row = self.P.data[self.P.indptr[s]:self.P.indptr[s + 1]]
+            raise ValueError(wrong_sum(f"P: the probabilities of {self.state_label(s)} sum", sums[s], row))
         self.initial = None if initial is None else _distribution("initial", initial, S)
 
     def state_label(self, s):

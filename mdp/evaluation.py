@@ -101,7 +101,8 @@ def evaluate(m, policy, *, terminal_values=None):
     count = np.bincount(e.owner, (weights > 0) * (e.count + 2), minlength=m.num_states)
     error = inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=m.num_states), count)
     if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
-        warn(f"evaluate: the value is proved only to within {error.max():.3g} (largest value {np.abs(v).max():.3g})")
+        warn(f"evaluate: the value is proved only to within {error.max():.3g} "
+             f"(largest value {np.abs(v).max():.3g})")
 
     second = inner if m.gamma == 1 and m.pair_gamma is None else Resolvent(mix(_squared(m, e), weights)[0], m.gamma ** 2)
     psi = _spread_of_targets(m, weights, v, v)

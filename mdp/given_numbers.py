@@ -1,8 +1,8 @@
-"""Numbers as users give them: floats, integers, Fractions, Decimals, strings such as "1/3", indices.
+"""Numbers as users give them: floats, exact numbers, and indices.
 
-A number is *exact* if it is an integer, a Fraction, a Decimal or a string. A float is taken as it is,
-and never guessed to be a fraction here. Every function returns the float64 values, and beside them the
-Fractions where every number was exact (else None).
+A number is *exact* if it is an integer, a Fraction, a Decimal, or a string such as "1/3". A float is
+taken as it is, and never guessed to be a fraction here. Every function returns the float64 values, and
+beside them the Fractions where every number was exact (else None).
 
 Three promises hold for every exact number, and nothing behind this file has to ask for them again:
 
@@ -11,9 +11,9 @@ Three promises hold for every exact number, and nothing behind this file has to 
         takes all memory
     its float has its sign, and is below one where it is below one
 
-An *index* names a state, an action, a pair or a place in another array. It is checked by `indices` or
-`pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops, which check
-nothing.
+An *index* names a state, an action, a pair or a place in another array. It is checked by `indices`
+or `pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops, which
+check nothing.
 
 Read next: model.py.
 """
@@ -30,7 +30,7 @@ DIGITS = 4300                                # of a numerator or denominator; Py
 
 
 def parse(name, x):
-    """One number -> (float, Fraction or None).   ValueError names `name` if it is no real number."""
+    """One number -> (float, Fraction or None).   ValueError names `name` if it is no number."""
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
     if isinstance(x, (bool, np.bool_)):
@@ -65,11 +65,11 @@ def given(name, x):
 
 
 def as_float(name, x):
-    """A Fraction -> the nearest float; but what is not zero stays so, and what is below one as well.
+    """A Fraction -> the nearest float; but what is not zero, or is below one, stays so.
 
-    An arrow with a tiny probability is an arrow, a tiny reward has a sign, and a discount just below
-    one is a discount. Such a number becomes the smallest float of its sign, or the largest one below
-    one: at most an ulp from where it is.
+    An arrow with a tiny probability is an arrow, a tiny reward has a sign, and a discount just
+    below one is a discount. Such a number becomes the smallest float of its sign, or the largest
+    one below one: at most an ulp from where it is.
 
     >>> as_float("gamma", Fraction("0." + 20 * "9")) < 1, as_float("p", Fraction("-1e-400"))
     (True, -5e-324)
@@ -122,14 +122,14 @@ def indices(name, x, size):
         return np.zeros(0, np.int64)
     if x.dtype.kind not in "iu" or x.ndim != 1:
         raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
-    if x.min() < 0 or x.max() >= size:                                 # without a temporary of this size
+    if x.min() < 0 or x.max() >= size:  # without a temporary of this size
         i = np.flatnonzero((x < 0) | (x >= size))[0]
         raise ValueError(f"{name}[{i}] is {x[i]}, outside [0, {size})")
     return x
 
 
 def pointers(name, x, entries):
-    """Where each row begins, and the last one ends: integers from 0 to `entries` that never fall."""
+    """Where each row begins, and the last one ends: integers from 0 to `entries`, never falling."""
     x = np.asarray(x)
     if x.dtype.kind not in "iu" or x.ndim != 1 or not x.size:
         raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")

@@ -40,13 +40,13 @@ def spread(count):
 
 
 def rounding(count, magnitude, largest):
-    """Bound on the error of r + gamma sum p v: relative to its `magnitude`, and what falls below all floats.
+    """Bound on the error of r + gamma sum p v: a part of `magnitude`, and what underflows.
 
     count      outcomes, as in spread
     magnitude  |r| + gamma sum p |v|
     largest    the largest of all |v| and |r|; 0 if every number in sight is zero
 
-    A product may be rounded by half the smallest float, and so may a probability, which v multiplies.
+    A product may be rounded by half the smallest float; so may a probability, which v multiplies.
     """
     below = 0.0 if largest == 0 else SMALLEST * (1 + largest)
     return spread(count) * magnitude + (np.asarray(count, float) + 10) * below

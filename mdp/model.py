@@ -206,7 +206,8 @@ class MDP:
         S = P.shape[1]
         if num_states not in (None, S):
             raise ValueError(f"num_states is {num_states}, but P has {S} columns")
-        if num_actions is not None and (isinstance(num_actions, bool) or not isinstance(num_actions, (int, np.integer)) or num_actions < 1):
+        whole = isinstance(num_actions, (int, np.integer)) and not isinstance(num_actions, bool)
+        if num_actions is not None and not (whole and num_actions >= 1):
             raise ValueError(f"num_actions expects an integer >= 1, got {num_actions!r}")
         state = indices("state", state, S)
         action = indices("action", action, MOST if num_actions is None else num_actions)
@@ -291,7 +292,7 @@ class MDP:
                         before, fraction_before = merged[key][:2]
                         p, fraction_p = before + p, None if None in (fraction_before, fraction_p) else fraction_before + fraction_p
                         p = p if fraction_p is None else as_float("P", fraction_p)
-                    if p != 0:                                                 # an exact number that is not zero has a float that is not
+                    if p != 0:  # an exact number that is not zero has a float that is not
                         merged[key] = (p, fraction_p, r, fraction_r)
                 for (t, _), (p, fraction_p, r, fraction_r) in merged.items():
                     pair.append(len(state_of)), column.append(t)
@@ -329,7 +330,9 @@ class MDP:
                 raise ValueError(f"{name} has {len(index)} entries where {len(rows)} are expected")
         rank = state.astype(np.int64) * A + action
         for k in np.flatnonzero(np.diff(rank) <= 0)[:1]:
-            raise ValueError(f"state and action must be sorted, no pair twice: pair {k + 1} is {(int(state[k + 1]), int(action[k + 1]))}, after {(int(state[k]), int(action[k]))}")
+            before, after = ((int(state[i]), int(action[i])) for i in (k, k + 1))
+            raise ValueError(f"state and action must be sorted, no pair twice: "
+                             f"pair {k + 1} is {after}, after {before}")
         for j in np.flatnonzero(pair[1:] < pair[:-1])[:1]:
             raise ValueError(f"pair falls from {pair[j]} to {pair[j + 1]} at {j + 1}")
         available = np.zeros((int(S), int(A)), bool)
@@ -340,7 +343,9 @@ class MDP:
 
     def _store(self, available, outcome_ptr, column, probability, reward, exact_probability,
                exact_reward, gamma, initial, costs=False):
-        """Check everything and store it, without a copy of what fits as it is.   Every form and every reader passes here.
+        """Check everything and store it, without a copy of what fits as it is.
+
+        Every form and every reader passes here.
 
         available (S, A)   outcome_ptr (K+1,)   column, probability, exact_probability, exact_reward (J,)   reward (J,), or (K,): the same for all outcomes of a pair
         """
@@ -348,12 +353,16 @@ class MDP:
         K, J = int(np.count_nonzero(available)), len(probability)
         if S >= MOST:
             raise ValueError(f"{S} states are too many: an index has 32 bits")
-        column = indices("next", column, S)                                    # before they are cast, and before anything follows them
+        # before they are cast, and before anything follows them
+        column = indices("next", column, S)
         outcome_ptr = pointers("outcome_ptr", outcome_ptr, J)
-        for name, x, sizes in (("outcome_ptr", outcome_ptr, (K + 1,)), ("next", column, (J,)), ("reward", reward, (J, K)),
-                               ("exact_probability", exact_probability, (J,)), ("exact_reward", exact_reward, (J,))):
-            if x is not None and (len(x) not in sizes or np.ndim(x) != 1):
-                raise ValueError(f"{name} has {len(x)} entries where {sizes[0]} are expected: {K} pairs, {J} outcomes")
+        sizes = {"outcome_ptr": (outcome_ptr, (K + 1,)), "next": (column, (J,)),
+                 "reward": (reward, (J, K)), "exact_reward": (exact_reward, (J,)),
+                 "exact_probability": (exact_probability, (J,))}
+        for name, (x, fit) in sizes.items():
+            if x is not None and (len(x) not in fit or np.ndim(x) != 1):
+                raise ValueError(f"{name} has {len(x)} entries where {fit[0]} are expected: "
+                                 f"{K} pairs, {J} outcomes")
         self.num_states, self.num_actions, self.num_pairs = int(S), int(A), int(K)
         self._set_costs(costs)
         self.available, self.terminal = available, ~available.any(axis=1)
@@ -385,7 +394,8 @@ class MDP:
             np.add.at(sums, self.outcome_pair, exact_probability)
             wrong = sums != 1
         for k in np.flatnonzero(wrong)[:1]:
-            raise ValueError(wrong_sum(f"P: the probabilities of {self.pair_label(k)} sum", sums[k], probability[outcome_ptr[k]:outcome_ptr[k + 1]]))
+            row = probability[outcome_ptr[k]:outcome_ptr[k + 1]]
+            raise ValueError(wrong_sum(f"P: the probabilities of {self.pair_label(k)} sum", sums[k], row))
         self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
 
     @cached_property
@@ -421,12 +431,15 @@ class MDP:
             return
         numbers, exact = parse_array("gamma", gamma)
         if numbers.shape == self.available.shape and numbers.ndim == 2:
-            numbers, exact = numbers[self.available], None if exact is None else exact[self.available]
+            numbers = numbers[self.available]
+            exact = None if exact is None else exact[self.available]
         if numbers.shape != (self.num_pairs,):
-            raise ValueError(f"gamma expects a number, one for each pair ({self.num_pairs},), or shape {self.available.shape}; got shape {numbers.shape}")
+            raise ValueError(f"gamma expects a number, one for each pair ({self.num_pairs},), or shape "
+                             f"{self.available.shape}; got shape {numbers.shape}")
         given = numbers if exact is None else exact
         for k in np.flatnonzero(~((given >= 0) & (given <= 1)))[:1]:
-            raise ValueError(f"gamma is {f'{given[k]:g}' if exact is None else short(given[k])} for pair {k}, outside [0, 1]")
+            shown = f"{given[k]:g}" if exact is None else short(given[k])
+            raise ValueError(f"gamma is {shown} for pair {k}, outside [0, 1]")
         self.gamma, self.exact_gamma = float(numbers.max(initial=0.0)), None if exact is None else max(exact, default=Fraction(0))
         if (numbers != self.gamma).any() or exact is not None and (exact != self.exact_gamma).any():
             for k in np.flatnonzero(numbers == 1)[:1]:
@@ -492,7 +505,8 @@ class MDP:
         if self._reward_per_pair is None:
             given["size"] = np.bincount(self.outcome_pair, self.probability * np.abs(self.reward), minlength=K)
             given["zero"] = np.bincount(self.outcome_pair, self.reward != 0, minlength=K) == 0
-            given["size"][(given["size"] == 0) & ~given["zero"]] = SMALLEST            # a product may vanish where no factor does
+            # a product may vanish where no factor does
+            given["size"][(given["size"] == 0) & ~given["zero"]] = SMALLEST
         if not self.available.all():
             given["action"] = self.pair_action
         e = Expected(P, r, self.gamma, self.pair_ptr, **given)
@@ -573,7 +587,8 @@ class MDP:
             out_of_range = ~self.terminal & ((policy < 0) | (policy >= A))
             for at in np.argwhere(out_of_range)[:1]:
                 raise ValueError(f"policy: action {policy[tuple(at)]} in {self.state_label(at[-1])} is outside [0, {A})")
-            clipped = np.clip(policy.astype(np.int64), 0, A - 1)               # what a terminal state names is not read
+            # what a terminal state names is not read
+            clipped = np.clip(policy.astype(np.int64), 0, A - 1)
             missing = ~self.terminal & ~self.available[np.arange(S), clipped]
             for at in np.argwhere(missing)[:1]:
                 raise ValueError(f"policy: action {policy[tuple(at)]} is not available in {self.state_label(at[-1])}")
@@ -656,13 +671,13 @@ def _stack(matrices, S, A):
 
 
 def _canonical(P, name="P"):
-    """A copy as CSR, sorted, duplicates added up, without stored zeros, its index arrays checked."""
+    """A copy as CSR, sorted, duplicates added up, without stored zeros, its indices checked."""
     if P.ndim != 2 or P.dtype.kind not in "fiu":
         raise ValueError(f"{name} expects sparse matrices of real numbers, "
                          f"got {P.dtype} of shape {P.shape}")
-    _check_sparse(name, P)                                             # SciPy follows them without a look
+    _check_sparse(name, P)  # SciPy follows them without a look
     P = sp.csr_matrix(P, dtype=np.float64, copy=True)
-    _check_sparse(name, P)                                             # of other formats, what came of them
+    _check_sparse(name, P)  # of other formats, what came of them
     P.sum_duplicates()
     P.eliminate_zeros()
     return P
@@ -740,19 +755,23 @@ def _not_finite(x):
 
 
 def wrong_sum(what, total, row):
-    """The message for probabilities `row` that add up to `total`, a float or a Fraction.   what  "..., sum" """
+    """The message for probabilities `row` whose `total`, a float or a Fraction, is not one."""
     off = total - 1
-    message = f"{what} to {short(total)}, not to 1 (off by {short(off) if isinstance(off, Fraction) else f'{off:.3g}'})"
-    if not isinstance(total, Fraction) and abs(off) < 1e-5 and (np.asarray(row, np.float32) == row).all():
-        return message + "; these are float32 numbers: convert them to float64 and divide each row by its sum"
+    if isinstance(total, Fraction):
+        return f"{what} to {short(total)}, not to 1 (off by {short(off)})"
+    message = f"{what} to {short(total)}, not to 1 (off by {off:.3g})"
+    if abs(off) < 1e-5 and (np.asarray(row, np.float32) == row).all():
+        return message + ("; these are float32 numbers: convert them to float64 "
+                          "and divide each row by its sum")
     return message
 
 
 def _discount(gamma):
     value, exact = parse("gamma", gamma)
-    number = value if exact is None else exact                                 # 1 + 1e-20 is 1.0 as a float
+    number = value if exact is None else exact  # 1 + 1e-20 is 1.0 as a float
     if not 0 <= number <= 1:
-        raise ValueError(f"gamma is {f'{value:g}' if exact is None else short(exact)}, outside [0, 1]")
+        shown = f"{value:g}" if exact is None else short(exact)
+        raise ValueError(f"gamma is {shown}, outside [0, 1]")
     return value, exact
 
 

@@ -137,7 +137,9 @@ def parallel(work, lanes):
 
 
 def rows_in_lanes(work, *arrays):
-    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among LANES lanes, or one where there are few numbers.
+    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among lanes.
+
+    There are LANES lanes, or one where there are few numbers.
 
     ValueError unless all have the same number of rows.
     """

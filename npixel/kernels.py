@@ -14,8 +14,8 @@ Kernels are serial and release the interpreter lock, so they may run in several 
 meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
 compiled without fast-math: a sum is added up in the order written, and a division by zero is what it is in NumPy.
 
-Loops check no index: one outside its array reads or overwrites foreign memory. So every number that a
-user can set and that becomes an index is checked before a kernel sees it, in these places:
+Loops check no index: one outside its array reads or overwrites foreign memory. So every number that
+a user can set and that becomes an index is checked before a kernel sees it, in these places:
 
     mdp       states, actions, rows and columns of P: MDP._store, which every form and every reader
               passes, and MarkovChain.__init__ (given_numbers.py: indices, pointers; before 32 bits)
@@ -78,9 +78,10 @@ def enabled():
 
 
 def plain(array, shape=None):
-    """The array in memory order and writable, copied only if it is not: kernels are compiled for one type of array.
+    """The array in memory order and writable, copied only if it is not.
 
-    shape   what it must have, or ValueError: loops run over the shape of one array and index the others
+    Kernels are compiled for one type of array.
+    shape   what it must have, or ValueError: loops run over one array and index the others alike
     """
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(f"an array of shape {tuple(shape)} was expected, got {array.shape}")

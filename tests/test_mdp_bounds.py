@@ -139,7 +139,7 @@ def test_haddad_and_monmege_are_bracketed_by_every_method_that_answers(N):
 
 @pytest.mark.parametrize("method", METHODS["discounted"])
 def test_large_rewards_converge_by_every_method(method):
-    """Rewards of a million at gamma .99 beside a state worth nothing: v is 2e7 to 1e8, 1e-8 of which is above an ulp."""
+    """Rewards of a million at gamma .99 beside a state worth nothing: 1e-8 of v is far above an ulp."""
     m = mdp.MDP.from_dict({"a": {"x": [("1/2", "a", 10 ** 6), ("1/2", "b", 0)], "y": [(1, "c", 7)]},
                            "b": {"x": [("4/5", "a", 0), ("1/5", "c", 10 ** 6)]}, "c": {}}, "99/100")
     exact = mdp.solve_exact(m).v
@@ -152,7 +152,8 @@ def test_large_rewards_converge_by_every_method(method):
 def test_tol_is_relative_in_every_criterion():
     """3000 steps of -1; a million each step on average; rewards of a million over three steps."""
     N = 3000
-    chain = mdp.MDP.from_dict({s: {"on": [(1, s + 1, -1)]} if s < N else {} for s in range(N + 1)}, 1)
+    steps = {s: {"on": [(1, s + 1, -1)]} for s in range(N)}
+    chain = mdp.MDP.from_dict({**steps, N: {}}, 1)
     rich = mdp.MDP.from_dict({"a": {"x": [("1/3", "a", 10 ** 6), ("2/3", "b", -7)]},
                               "b": {"x": [("1/7", "b", 10 ** 6), ("6/7", "a", 1)]}}, "9999/10000")
     with warnings.catch_warnings():
@@ -166,7 +167,7 @@ def test_tol_is_relative_in_every_criterion():
 
 
 def test_a_solution_below_one_is_still_held_to_an_absolute_tol():
-    """One step of 1e-6 and bounds of 1e-8: the relative part must not ask for 1e-14, nor allow more than 1e-8."""
+    """One step of 1e-6: the relative part must not ask for 1e-14, nor allow more than 1e-8."""
     for scale, converged in ((1e-6, True), (1.0, True)):
         m = mdp.MDP([[[0.5, 0.5]], [[0.25, 0.75]]], [scale, 0], 0.9)
         s = mdp.solve(m, method="value_iteration")
@@ -182,8 +183,8 @@ SCALES = [5e-324, 1e-320, 1e-308, 1e-300, 1e-160, 1.0, 1e160, 1e300, 1e307]
        gamma=st.sampled_from([5e-324, 1e-200, 0.5, 0.9]), full=st.booleans())
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 def test_bounds_hold_at_the_ends_of_floating_point(data, scale, gamma, full):
-    """Three states, rewards of one scale: below the normal numbers rounding is absolute, above them sums overflow."""
-    draw = lambda most: data.draw(st.integers(-most, most))                                     # noqa: E731
+    """Below the normal numbers rounding is absolute, above them sums overflow."""
+    draw = lambda most: data.draw(st.integers(-most, most))  # noqa: E731
     tiny = "1e-320" if data.draw(st.booleans()) else "1/4"
     row = ["1/2", "1/4", "1/4"] if tiny == "1/4" else [Fraction(3, 4) - Fraction(tiny), "1/4", tiny]
     process = {s: {a: [(p, (s + i + a) % (3 if full else 4), Fraction(scale * draw(7) / 7))
@@ -194,8 +195,8 @@ def test_bounds_hold_at_the_ends_of_floating_point(data, scale, gamma, full):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             s = mdp.solve(m, method=method)
-        assert method == "enumerate_policies" or not lies(s, exact.v, 1e-8), (method, s.lower, s.upper)
-        assert s.iterations < 5000                                       # it stops where the bounds cannot shrink
+        assert method == "enumerate_policies" or not lies(s, exact.v, 1e-8), (method, s)
+        assert s.iterations < 5000  # it stops where the bounds cannot shrink
     s = mdp.solve(m, horizon=2)
     assert not lies(s, mdp.solve_exact(m, horizon=2).v.ravel(), 1e-8)
 
@@ -215,15 +216,17 @@ def test_bounds_hold_below_the_normal_numbers():
 @given(data=st.data(), gamma=st.sampled_from(["1/2", "9/10", "99/100"]), minimize=st.booleans())
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 def test_of_equally_good_actions_every_method_takes_the_first(data, gamma, minimize):
-    """Sums of tenths: copies of an action, mixtures of two, and the same mean by other outcomes, which floats compute otherwise."""
-    tenth = lambda: Fraction(data.draw(st.integers(-9, 9)), 10)                                # noqa: E731
+    """Copies of an action, mixtures of two, the same mean by other outcomes: floats tell them apart."""
+    state = lambda: data.draw(st.integers(0, 3))                         # noqa: E731
+    tenth = lambda: Fraction(data.draw(st.integers(-9, 9)), 10)  # noqa: E731
     process = {}
     for s in range(4):
-        one = [("3/10", data.draw(st.integers(0, 3)), tenth()), ("7/10", data.draw(st.integers(0, 3)), tenth())]
-        other = [("1/3", data.draw(st.integers(0, 3)), tenth()), ("2/3", data.draw(st.integers(0, 3)), tenth())]
+        one = [("3/10", state(), tenth()), ("7/10", state(), tenth())]
+        other = [("1/3", state(), tenth()), ("2/3", state(), tenth())]
         mixture = [(Fraction(p) / 2, t, r) for p, t, r in one + other]
-        spread = [(Fraction(p) / 2, t, r + d) for p, t, r in one for d in (Fraction(1, 10), Fraction(-1, 10))]
-        process[s] = dict(enumerate(data.draw(st.permutations([one, other, mixture, spread, list(other)]))))
+        apart = [(Fraction(p) / 2, t, r + d / Fraction(10)) for p, t, r in one for d in (1, -1)]
+        choices = [one, other, mixture, apart, list(other)]
+        process[s] = dict(enumerate(data.draw(st.permutations(choices))))
     m = mdp.MDP.from_dict(process, gamma)
     for criterion, options in (("discounted", {}), ("finite_horizon", {"horizon": 3})):
         exact = mdp.solve_exact(m, criterion=criterion, minimize=minimize, **options)
@@ -247,7 +250,8 @@ def test_q_counts_a_state_that_is_not_reached_for_nothing_though_it_is_worth_inf
     """Full matrix: 0 leads to the end for 1, 1 pays 1 for ever. q[0] is 1, not 0 times infinity."""
     m = mdp.MDP([[[0, 0, 1.0]], [[0, 1.0, 0]], [[0, 0, 1.0]]], [1, 1, 0], 1, terminal=[2])
     s = mdp.solve(m)
-    assert s.v[1] == s.q[1, 0] == np.inf and s.q[0, 0] == pytest.approx(1, rel=1e-15) and s.v[2] == 0
+    assert s.v[1] == s.q[1, 0] == np.inf and s.v[2] == 0
+    assert s.q[0, 0] == pytest.approx(1, rel=1e-15)
     rows = mdp.MDP([[[0, 0, 1.0]], [[0.5, 0.5, 0]], [[0, 0, 1.0]]], [1, 1, 0], 1, terminal=[2])
     e = rows.expected
     assert e.full is not None
@@ -261,13 +265,13 @@ def test_q_counts_a_state_that_is_not_reached_for_nothing_though_it_is_worth_inf
 
 @pytest.mark.parametrize("criterion, method", [(c, k) for c in METHODS for k in METHODS[c]])
 def test_a_warning_names_the_line_that_asked(criterion, method):
-    """Bounds closer than an ulp exist for no method; the warning is about this file, however deep the method sits."""
+    """Bounds closer than an ulp exist for no method; the warning is about this file, not about ours."""
     m = mdp.problems.taxicab().replace(gamma=1 if criterion == "total" else 0.99)
     if criterion == "total":
         m = mdp.MDP.from_dict({"a": {"x": [(0.3, "a", -0.1), (0.7, "b", -0.7)]}, "b": {}}, 1)
     options = {"horizon": 3} if criterion == "finite_horizon" else {}
     if (criterion, method) == ("total", "value_iteration"):
-        return                                                           # it has no bounds at gamma = 1, and refuses
+        return  # it has no bounds at gamma = 1, and refuses
     with pytest.warns(mdp.ConvergenceWarning) as caught:
         mdp.solve(m, criterion=criterion, method=method, tol=1e-300, **options)
     assert [w.filename for w in caught if w.category is mdp.ConvergenceWarning] == [__file__]
@@ -279,11 +283,11 @@ def everything():
                            "b": {"x": [(1, "a", -1)]}}, "9/10", initial="a")
     mdp.solve(m).q                                                       # fills what is cached
     chain = mdp.MarkovChain([["1/2", "1/2"], [1, 0]], initial=0)
-    found = [m, chain, mdp.MarkovRewardProcess([[0.5, 0.5], [1, 0]], [1, 2], 0.5), mdp.problems.tiger(),
-             mdp.solve(m), mdp.solve(m, horizon=2), mdp.solve(m, criterion="average"),
+    found = [m, chain, mdp.MarkovRewardProcess([[0.5, 0.5], [1, 0]], [1, 2], 0.5),
+             mdp.problems.tiger(), mdp.problems.tiger().solve(1), mdp.solve(m), mdp.solve(m, horizon=2), mdp.solve(m, criterion="average"),
              mdp.solve(m, minimize=True), mdp.solve_exact(m), mdp.evaluate(m, [0, 0]),
              mdp.certify(m, [1.0, 2.0]), mdp.solve_constrained(m, []),
-             mdp.simulate(m, [0, 0], np.random.default_rng(0), horizon=3)[0], mdp.problems.tiger().solve(1)]
+             mdp.simulate(m, [0, 0], np.random.default_rng(0), horizon=3)[0]]
     chain.stationary
     return found
 
@@ -293,18 +297,20 @@ def same(x, y):
     if sp.issparse(x):
         return same(x.toarray(), y.toarray())
     if isinstance(x, np.ndarray):
-        return x.shape == y.shape and (x.dtype == object or np.array_equal(x, y, equal_nan=x.dtype.kind == "f")) \
-            and all(same(a, b) for a, b in zip(x.ravel().tolist(), y.ravel().tolist()) if x.dtype == object)
+        if x.dtype == object:
+            return x.shape == y.shape and same(x.ravel().tolist(), y.ravel().tolist())
+        return np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
     if isinstance(x, (list, tuple)):
         return len(x) == len(y) and all(same(a, b) for a, b in zip(x, y))
     if isinstance(x, dict):
         return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if hasattr(x, "__dict__") and not isinstance(x, type) and not callable(x):
-        return type(x) is type(y) and all(same(value, getattr(y, name)) for name, value in vars(x).items())
+        return type(x) is type(y) and same(vars(x), vars(y))
     return callable(x) or x == y or x != x
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy,
+                                    lambda x: pickle.loads(pickle.dumps(x))])
 def test_every_object_can_be_copied_and_pickled(copied):
     for x in everything():
         y = copied(x)
@@ -312,7 +318,8 @@ def test_every_object_can_be_copied_and_pickled(copied):
         if isinstance(y, mdp.Solution):
             np.testing.assert_array_equal(dataclasses.replace(y, method="other").q, x.q)
     m = copied(everything()[0])
-    assert mdp.verify(m, mdp.solve_exact(everything()[0]).certificate)   # the same process, to the last digit
+    # the same process, to the last digit
+    assert mdp.verify(m, mdp.solve_exact(everything()[0]).certificate)
 
 
 def work(x):

@@ -485,7 +485,7 @@ def test_a_number_too_small_for_a_float_is_not_zero():
     m = mdp.MDP.from_dict({"a": {"x": [(Decimal("1e-400"), "b", 1), (nearly, "a", 1)]}, "b": {}}, 1)
     assert m.exact_probability[0] == Fraction(1, 10 ** 400) and m.expected.P[0, 1] > 0
     assert mdp.solve_exact(m).v[0] == 10 ** 400                          # steps until the exit
-    tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)      # for ever, and all positive
+    tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)  # for ever, and all positive
     assert mdp.solve(tiny).v[0] == np.inf and not tiny.expected.zero[0]
 
 
@@ -497,7 +497,7 @@ def test_a_gamma_is_told_from_one_exactly():
         with pytest.raises(ValueError, match=r"gamma is .* for pair 0, outside \[0, 1\]"):
             mdp.MDP.from_dict(loop, {"a": {"x": wrong}})
     m = mdp.MDP.from_dict(loop, "0.99999999999999999999")
-    assert m.exact_gamma < 1 and m.gamma < 1                             # so 1 / (1 - gamma) is finite
+    assert m.exact_gamma < 1 and m.gamma < 1  # so 1 / (1 - gamma) is finite
     assert mdp.solve_exact(m).v[0] == 10 ** 20 and mdp.solve_exact(m).criterion == "discounted"
     with pytest.warns(mdp.ConvergenceWarning):
         s = mdp.solve(m)
@@ -532,7 +532,7 @@ def test_rows_of_float32_that_do_not_sum_to_one_are_told_what_they_are(make):
 
 
 def test_a_belief_and_its_tables_are_exact_and_checked():
-    """b(left) after one true sound of 17/20 is 17/20, also from NumPy's integers, which would wrap."""
+    """b(left) after one true sound of 17/20 is 17/20, also from NumPy's integers, which wrap."""
     tiger = mdp.problems.tiger(hearing=Fraction(np.int32(17), np.int32(20)))
     half = Fraction(np.int32(1), np.int32(2))
     belief, chance = tiger.update([half, half], 0, 0)
@@ -551,7 +551,7 @@ def test_a_belief_and_its_tables_are_exact_and_checked():
 
 
 @pytest.mark.parametrize("name, value, message", [
-    ("step", 0, "step is 0: it must be positive"), ("step", "-1/2", "step is -0.5: it must be positive"),
+    ("step", 0, "step is 0: it must be positive"), ("step", "-1/2", "step is -0.5: it must be"),
     ("step", np.nan, "step is nan"), ("step", "x", "step expects a number")])
 def test_a_step_of_semi_markov_time_is_a_positive_number(name, value, message):
     for time in ([[1.0]], [["1/2"]]):

@@ -3,7 +3,9 @@
     v_T = terminal values
     v_t(s) = max over a of r(s, a) + gamma sum over s' of P(s' | s, a) v_{t+1}(s'),   t = T-1, ..., 0
 
-The optimal policy depends on time: policy[t] is what to do with T - t steps to go, the first of the actions that rounding cannot tell from the best. gamma may be 1. In a terminal state the process has
+The optimal policy depends on time: policy[t] is what to do with T - t steps to go,
+the first of the actions that rounding cannot tell from the best.
+gamma may be 1. In a terminal state the process has
 ended: its value is its terminal value at every t.
 
 Bellman 1957; Puterman 1994, section 4.5. The bounds carry the rounding of each step back through the operator, which is monotone.
@@ -29,8 +31,9 @@ def backward_induction(m, e, *, horizon, terminal_values, tol):
         v[t] = np.where(m.terminal, v[T], bellman.pair_max(e, pairs))
         # both for the best action and for the value of the policy: |true q - q| <= this, for every pair
         passed_on = e.gamma * (1 + spread(e.count)) * (e.P @ error[t + 1])
-        wrong = bellman.pair_max(e, (bellman.pair_rounding(e, v[t + 1]) + passed_on) * (1 + 4 * spread(0)))
-        first = bellman.pair_first(e, pairs, v[t] - 2 * wrong)          # of those that may be the best
+        wrong = bellman.pair_rounding(e, v[t + 1]) + passed_on
+        wrong = bellman.pair_max(e, wrong * (1 + 4 * spread(0)))
+        first = bellman.pair_first(e, pairs, v[t] - 2 * wrong)  # of those that may be the best
         given_up = np.where(first >= 0, v[t] - pairs[first], 0.0) if K else 0.0
         error[t] = (wrong + given_up) * (1 + 4 * spread(0))
         policy[t], q[t] = bellman.actions(e, first), bellman.table(e, pairs, m.num_actions)

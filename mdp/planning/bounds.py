@@ -45,12 +45,16 @@ def around(e, v, low, high):
 
 
 def width(e, v, Tv):
-    """How far apart `around` of a greedy step are, about; the largest |midpoint|; the largest |T v - v|.   Numbers, from min and max alone"""
+    """(about how far apart `around` of a greedy step are, the largest |midpoint|, the largest |T v - v|).
+
+    Numbers, from min and max alone.
+    """
     below, above, slack, change = _shifts(e, v, Tv, Tv)
     if not np.isfinite(above - below):
         return np.inf, np.inf, change
     middle = (above + below) / 2
-    return above - below + 2 * slack, max(abs(float(Tv.min()) + middle), abs(float(Tv.max()) + middle)), change
+    largest = max(abs(float(Tv.min()) + middle), abs(float(Tv.max()) + middle))
+    return above - below + 2 * slack, largest, change
 
 
 def _shifts(e, v, low, high):

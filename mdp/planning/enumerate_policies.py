@@ -43,7 +43,8 @@ def enumerate_policies(m, e, *, tol):
         upper = np.maximum(upper, v + error)
         finite = np.isfinite(v)
         total = (np.isposinf(v).sum(), finite.sum(), v[finite].sum())
-        unsure = 2 * error[finite].sum() + spread(S) * np.abs(v[finite]).sum()          # policies come in order: the first of equals stays
+        # policies come in order: the first of equals stays
+        unsure = 2 * error[finite].sum() + spread(S) * np.abs(v[finite]).sum()
         if best is None or total > (*best_total[:2], best_total[2] + unsure):
             best_total, best, lower = total, pairs, v - error
     for s in np.flatnonzero(doubtful & ~np.isposinf(upper))[:1]:

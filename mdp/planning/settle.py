@@ -1,12 +1,13 @@
-"""Where every method of the discounted criterion ends: bounds around v, and the first of the best actions.
+"""Where every method of the discounted criterion ends: bounds, and the first of the best actions.
 
     high = T v,  low = T_pi v           what bounds.py needs
     pi(s) = the first a with q(s, a) >= high(s) - slack
 
-Actions that are equally good differ in the computed q by its rounding, and by up to gamma times the distance
-of the bounds, since v is known no better. So the slack is the sum of both, if that is small. The policy that
-takes the first of them is proved anew: its lower bound must leave the bounds within tol. Where that fails, the
-slack is the rounding alone; and where that fails too, the policy stays as the method found it.
+Actions that are equally good differ in the computed q by its rounding, and by up to gamma times the
+distance of the bounds, since v is known no better. So the slack is the sum of both, if that is
+small. The policy that takes the first of them is proved anew: its lower bound must leave the bounds
+within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy stays
+as the method found it.
 
 Read first: bounds.py.  Read next: iterate.py, policy_iteration.py.
 """
@@ -17,8 +18,8 @@ from .. import bellman
 from . import bounds
 from .solution import allowed, finish
 
-TIE = 1e-8                                   # of the largest value: a loss above this is never called a tie
-SWEEPS = 100                                 # of the policy of first actions, until its lower bound is good
+TIE = 1e-8  # of the largest value: a loss above this is never called a tie
+SWEEPS = 100  # of the policy of first actions, until its lower bound is good
 
 
 def settle(m, e, v, pairs, *, tol, iterations, method, history=None):
@@ -30,13 +31,13 @@ def settle(m, e, v, pairs, *, tol, iterations, method, history=None):
     width = float(np.max(upper - lower, initial=0.0))
     if np.isfinite(width) and e.r.size:
         lower, pairs = _first_best(e, v, high, pairs, lower, upper, width, tol)
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations,
-                  method=method, criterion="discounted", history=history,
+    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs),
+                  iterations=iterations, method=method, criterion="discounted", history=history,
                   q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))
 
 
 def _first_best(e, v, high, pairs, lower, upper, width, tol):
-    """(lower, pairs) of the policy of first best actions; as they came where its lower bound is not good."""
+    """(lower, pairs) of the policy of first best actions; as they came where it proves too little."""
     middle = (lower + upper) / 2
     limit = allowed(tol, middle)
     rounding = 2 * bounds.rounding(e, v)
@@ -53,7 +54,7 @@ def _first_best(e, v, high, pairs, lower, upper, width, tol):
 
 
 def _lower(e, v, pairs, upper, limit):
-    """A lower bound (S,) on the value of `pairs` at most `limit` below `upper`, by sweeps of it from v; or None."""
+    """A lower bound (S,) on the value of `pairs`, at most `limit` below `upper`; or None."""
     chain, closest = bellman.follow(e, pairs), np.inf
     for _ in range(SWEEPS):
         swept = bellman.backup(chain, v)[0]

@@ -27,10 +27,11 @@ class Solution:
     v            (S,) (criterion "total": inf or -inf where the sum is infinite; bounds alike) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
     q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
-    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best actions. Floats cannot
-                 always tell which are equally good: actions are called so if their q differ by no more than their
-                 rounding and what the bounds leave open, up to 1e-8 of the largest value (settle.py). Criteria "total"
-                 and "average": an action that is equally good only replaces the one that was found where this is proved
+    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best.
+                 Floats cannot always tell which actions are equally good. They are called so if
+                 their q differ by no more than rounding and what the bounds leave open, up to 1e-8
+                 of the largest value (settle.py). Criteria "total" and "average": ties go to the
+                 action that was found first, which need not be the first of all
     converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
@@ -69,7 +70,7 @@ class Solution:
 
 
 def allowed(tol, v):
-    """How far apart bounds around v (S,) may be: tol, times the largest finite |v| if that is above one.
+    """How far apart bounds around v (S,) may be: tol, times the largest finite |v| if above one.
 
     >>> allowed(1e-8, np.array([0.5, -np.inf])), allowed(1e-8, np.array([-3e7, 2.0]))
     (1e-08, 0.3)

@@ -54,8 +54,8 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time before; default zero
     minimize         rewards are costs: the smallest expected sum.  Default: m.costs
     method           "auto", or a name of METHODS[criterion]
-    tol              how far apart the bounds may be: upper - lower <= tol * max(1, the largest finite |v|); if they are farther,
-                     `converged` is False and a ConvergenceWarning says so
+    tol              how far apart the bounds may be: at most tol * max(1, the largest finite |v|);
+                     if they are farther, `converged` is False and a ConvergenceWarning says so
 
     max_iterations   for methods that sweep: stop after so many; bounds not yet tol apart are then `converged=False`
 

@@ -25,11 +25,12 @@ def topological(m, e, *, tol, max_iterations=1_000_000):
     arrays = renumbered(e, order)
     v = iterate.start(e)
     w = v[order]
-    precision = [0.25 * tol * (1 - e.gamma)]                             # of the largest value if that is above one
+    precision = [0.25 * tol * (1 - e.gamma)]  # of the largest value if that is above one
 
     def sweep(v):
         size = float(np.abs(w).max(initial=0.0))
-        change = _components(w, ends, *arrays, e.gamma, max(precision[0] * max(1.0, size), 2 * np.spacing(size)), 100_000)
+        enough = max(precision[0] * max(1.0, size), 2 * np.spacing(size))
+        change = _components(w, ends, *arrays, e.gamma, enough, 100_000)
         precision[0] /= 8
         v[order] = w
         return v, change

@@ -23,7 +23,8 @@ def value_iteration(m, e, *, tol, max_iterations=1_000_000):
     if e.gamma == 1:
         raise ValueError("value_iteration has no bound on its error at gamma = 1: use method=\"policy_iteration\"")
     enough = _sweeps_needed(e.gamma, float(np.abs(e.r).max(initial=0.0)), tol)
-    return iterate.from_backups(m, e, lambda v, Tv, pairs, excess: Tv, tol=tol, method="value_iteration", limit=min(enough + 8, max_iterations))
+    return iterate.from_backups(m, e, lambda v, Tv, pairs, excess: Tv, tol=tol,
+                                method="value_iteration", limit=min(enough + 8, max_iterations))
 
 
 def _sweeps_needed(gamma, largest, tol):

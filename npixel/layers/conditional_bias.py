@@ -44,7 +44,7 @@ def encode(condition, classes, dtype):
         condition = np.asarray(condition)
         if condition.dtype.kind not in "ui" or condition.size and not (
                 0 <= condition.min() <= condition.max() < classes):
-            raise ValueError(f"condition must hold integers in [0, {classes}), is {condition.dtype} "
+            raise ValueError(f"condition must hold integers in [0, {classes}), is {condition.dtype}, "
                              f"from {condition.min()} to {condition.max()}")
         s = np.eye(classes, dtype=dtype)[condition]
     return s if s.ndim == 4 else s[:, None, None]

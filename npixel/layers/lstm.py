@@ -64,8 +64,8 @@ def backward(dh, cache, /):
     dz, dw_h = np.empty_like(gates), np.zeros((lanes, *w_h.shape), h.dtype)
     dh0, dc0 = np.zeros((lanes, D), h.dtype), np.zeros((lanes, D), h.dtype)
     w_back = np.ascontiguousarray(w_h.T)
-    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane, lanes, dh, gates, c, h,
-                                              dz, dw_h[lane], dh0[lane], dc0[lane]), lanes)
+    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane,
+                                              lanes, dh, gates, c, h, dz, dw_h[lane], dh0[lane], dc0[lane]), lanes)
     dx, dw_x, db = conv2d.backward(dz.reshape(N, 1, T, 4 * D), cache_x)
     return dx.reshape(N, T, -1), dw_x[0], dw_h.sum(axis=0), db, dh0.sum(axis=0), dc0.sum(axis=0)
 

@@ -63,8 +63,8 @@ def backward(dh, cache, /):
     lanes = max(1, min(len(h), blas.LANES))
     gemm, dz, w_back = blas.gemm_pointer(h.dtype), np.empty_like(gates), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
     dw_ss, dh0, dc0 = (np.zeros((lanes, *array.shape), h.dtype) for array in (w_ss, h0, c0))
-    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane, lanes, dh, gates, c, h,
-                                              dz, dw_ss[lane], dh0[lane], dc0[lane]), lanes)
+    blas.parallel(lambda lane: _scan_backward(gemm, blas.scratch(h.dtype), w_back, h0, c0, lane,
+                                              lanes, dh, gates, c, h, dz, dw_ss[lane], dh0[lane], dc0[lane]), lanes)
     dx, dw_is, db = conv2d.backward(dz, cache_is)
     return dx, dw_is, db, dw_ss.sum(axis=0), dh0.sum(axis=0), dc0.sum(axis=0)
 
