@@ -64,6 +64,7 @@ def residual(m, v):
 
 def backup(e, v):
     """(T v, the first best pair of each state), (S,) each; v[s] and -1 in terminal states."""
+    _check(e, v)
     if e.full is not None:
         q = pair_q(e, v)
         return np.where(np.diff(e.pair_ptr) > 0, pair_max(e, q), v), pair_argmax(e, q)
@@ -88,11 +89,18 @@ def follow(e, pairs):
 
 def pair_q(e, v):
     """q of every pair: (K,)."""
+    _check(e, v)
     if e.full is not None:
         return e.r + e.gamma * _product(e.full, v)
     out = np.empty(e.r.size)
     _lanes(e.r.size, e.rows, lambda first, last: _pair_q(first, last, v, *e.rows, e.r, e.gamma, out))
     return out
+
+
+def _check(e, v):
+    """ValueError unless v has a number for each state: compiled loops would read beyond it."""
+    if v.shape != (e.pair_ptr.size - 1,):
+        raise ValueError(f"v expects shape {(e.pair_ptr.size - 1,)}, got {v.shape}")
 
 
 def _product(full, v):

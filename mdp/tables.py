@@ -5,7 +5,7 @@ Read first: layout.py.
 
 import sys
 
-from . import layout
+from . import given_numbers, layout
 
 MOST = 200                                   # states printed
 
@@ -69,7 +69,9 @@ def fraction(x):
 def short(x):
     """A Fraction in at most 40 characters or so."""
     text = fraction(x)
-    return text if len(text) <= 40 else f"{float(x):.12g} (denominator of {x.denominator.bit_length()} bits)"
+    if len(text) <= 40:
+        return text
+    return f"{given_numbers.short(x)} (denominator of {x.denominator.bit_length()} bits)"
 
 
 def _arrow(name):

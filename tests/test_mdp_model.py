@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import mdp
 from cases_mdp import exact_policy_value, solve_exactly, transitions
+from mdp import tables
 from mdp.given_numbers import parse
 from mdp.problems.student import PUBLISHED_REWARD_PROCESS, STATES
 from npixel import safe_npz
@@ -557,3 +558,18 @@ def test_a_step_of_semi_markov_time_is_a_positive_number(name, value, message):
     for time in ([[1.0]], [["1/2"]]):
         with pytest.raises(ValueError, match=message):
             mdp.transforms.semi_markov([[["1"]]], [[1]], time, **{name: value})
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_values_of_another_size_are_refused_before_compiled_loops_follow_the_arrows(full):
+    e = THREE.expected if full else THREE.expected._replace(full=None)
+    for operator in (mdp.bellman.backup, mdp.bellman.pair_q):
+        for size in (0, 2, 4):
+            with pytest.raises(ValueError, match=r"v expects shape \(3,\), got"):
+                operator(e, np.zeros(size))
+
+
+def test_an_exact_value_of_any_size_can_be_printed():
+    """A float holds neither 10**400 / 3 nor its neighbour."""
+    assert tables.short(Fraction(10 ** 400 + 1, 3)) == "3.33333e399 (denominator of 2 bits)"
+    assert tables.short(Fraction(1, 3)) == "1/3"
