@@ -573,3 +573,10 @@ def test_an_exact_value_of_any_size_can_be_printed():
     """A float holds neither 10**400 / 3 nor its neighbour."""
     assert tables.short(Fraction(10 ** 400 + 1, 3)) == "3.33333e399 (denominator of 2 bits)"
     assert tables.short(Fraction(1, 3)) == "1/3"
+
+
+def test_a_policy_of_small_integers_may_choose_among_many_actions():
+    """200 actions do not fit eight bits. Action 100 pays 100, for ever at gamma 1/2: 200."""
+    m = mdp.MDP(np.ones((1, 200, 1)), [range(200)], 0.5)
+    assert mdp.evaluate(m, np.array([100], np.int8)).v.tolist() == [200]
+    assert mdp.evaluate(m, np.array([100], np.uint64)).v.tolist() == [200]

@@ -8,7 +8,7 @@ within tol (solution.py: allowed). Methods whose step begins with T v
 have these bounds in each step for nothing (`from_backups`). For methods that sweep in place they cost one more sweep, and the largest change of a
 sweep only tells when they are worth it (`close_in`).
 
-Read first: bounds.py.  Read next: value_iteration.py, modified_policy_iteration.py, anderson.py; gauss_seidel.py, modified_gauss_seidel.py,
+Read first: bounds.py, settle.py.  Read next: value_iteration.py, modified_policy_iteration.py, anderson.py; gauss_seidel.py, modified_gauss_seidel.py,
 prioritized_sweeping.py, topological.py.
 """
 

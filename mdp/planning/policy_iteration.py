@@ -11,7 +11,7 @@ of v as well: then every switch is an improvement in exact arithmetic, and no po
 The number of policies that are evaluated depends on the first one. Where a factorisation costs more than some sweeps, it is greedy for the v that
 thirty sweeps of gauss_seidel.py leave: on a grid of 10,000 states five policies are then enough, instead of a hundred.
 
-The bounds are those of bounds.py, from one application of T to the last v.
+The bounds are those of bounds.py, from one application of T to the last v; settle.py breaks ties.
 
 Howard, "Dynamic Programming and Markov Processes", 1960; Puterman 1994, section 6.4. This file: gamma < 1; at gamma = 1: policy_iteration_total.py.
 

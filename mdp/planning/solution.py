@@ -30,8 +30,9 @@ class Solution:
     policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best.
                  Floats cannot always tell which actions are equally good. They are called so if
                  their q differ by no more than rounding and what the bounds leave open, up to 1e-8
-                 of the largest value (settle.py). Criteria "total" and "average": ties go to the
-                 action that was found first, which need not be the first of all
+                 of the largest value (settle.py). Criterion "total": the first with which the
+                 policy still ends. "average": gain comes first, then bias; of several that keep
+                 both any may be taken
     converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
