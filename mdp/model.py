@@ -438,7 +438,7 @@ class MDP:
                              f"{self.available.shape}; got shape {numbers.shape}")
         given = numbers if exact is None else exact
         for k in np.flatnonzero(~((given >= 0) & (given <= 1)))[:1]:
-            shown = f"{given[k]:g}" if exact is None else short(given[k])
+            shown = short(given[k]) if numbers[k] == 1 else f"{numbers[k]:g}"
             raise ValueError(f"gamma is {shown} for pair {k}, outside [0, 1]")
         self.gamma, self.exact_gamma = float(numbers.max(initial=0.0)), None if exact is None else max(exact, default=Fraction(0))
         if (numbers != self.gamma).any() or exact is not None and (exact != self.exact_gamma).any():
@@ -770,7 +770,7 @@ def _discount(gamma):
     value, exact = parse("gamma", gamma)
     number = value if exact is None else exact  # 1 + 1e-20 is 1.0 as a float
     if not 0 <= number <= 1:
-        shown = f"{value:g}" if exact is None else short(exact)
+        shown = short(number) if value == 1 else f"{value:g}"
         raise ValueError(f"gamma is {shown}, outside [0, 1]")
     return value, exact
 
