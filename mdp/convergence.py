@@ -16,7 +16,7 @@ class ConvergenceWarning(UserWarning):
 
 
 def warn(message):
-    """A ConvergenceWarning that names the line which called this package, however deep the call went since."""
+    """A ConvergenceWarning at the line that called this package, however deep the call went."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _within(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
