@@ -129,10 +129,18 @@ def _read_process(path):
     except ValueError as error:
         _line(error)
         return "read, no exact answer"
-    value = np.array([float(y) for y in x.v])
+    value = np.array([_float(y) for y in x.v])
     room = 1e-9 * np.maximum(1, np.where(np.isinf(value), 1, np.abs(value)))
     assert ((s.lower <= value + room) & (s.upper >= value - room)).all(), f"solve {s.lower} {s.upper}, solve_exact {value}"
     return "read"
+
+
+def _float(y):
+    """A Fraction as a float, infinite where it is larger than any."""
+    try:
+        return float(y)
+    except OverflowError:
+        return np.inf if y > 0 else -np.inf
 
 
 def _certificates(criterion):
