@@ -126,7 +126,12 @@ def parallel(work, lanes):
         while (lane := next(counter)) < lanes:         # next() on a count is atomic
             work(lane)
 
-    futures = [_pool().submit(run) for _ in range(helpers)]
+    futures = []
+    try:
+        for _ in range(helpers):
+            futures.append(_pool().submit(run))
+    except RuntimeError:                               # Python is ending, and starts no threads: this one does it all
+        pass
     try:
         run()
     finally:

@@ -13,6 +13,7 @@ Read first: command.py.  Read next: commands/, one file for each verb.
 """
 
 import sys
+import warnings
 
 from npixel import command
 
@@ -20,7 +21,10 @@ from npixel import command
 def main(argv=None):
     """Run one command; the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    return command.start("npixel", lambda: parser(argv), argv)
+    with warnings.catch_warnings():
+        # NumPy's one warning about a nan; what is not finite is refused in words
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return command.start("npixel", lambda: parser(argv), argv)
 
 
 def parser(argv=()):

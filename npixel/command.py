@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message):
-        _complain(self.prog, f"{message} (see {self.prog} --help)")
+        complain(self.prog, f"{message} (see {self.prog} --help)")
         self.exit(2)
 
     def print_help(self, file=None):
@@ -77,10 +77,10 @@ def _in_one_line(prog, call):
         return READER_GONE
     except (ValueError, OSError, ImportError, MemoryError, OverflowError, RecursionError) as error:
         _abandon(sys.stdout)
-        _complain(prog, _words(error))
+        complain(prog, _words(error))
         return 2
     except KeyboardInterrupt:
-        _complain(prog, "interrupted")
+        complain(prog, "interrupted")
         return INTERRUPTED
     finally:
         _abandon(sys.stderr)
@@ -98,7 +98,7 @@ def _words(error):
     return text or type(error).__name__
 
 
-def _complain(prog, text):
+def complain(prog, text):
     """One line on standard error, whatever stands in `text`; nothing where there is no standard error."""
     text = " ".join(text.split())
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)           # terminal escapes
@@ -215,13 +215,14 @@ def add_force(parser, what="the file named by --out"):
                         help=f"replace {what} if it exists and is of the same kind")
 
 
-def check_output(path, kind, *, inputs=(), force=False):
+def check_output(path, kind, *, inputs=(), force=False, hint="--force replaces it, another name keeps it"):
     """Find an output wrong before any work is done for it; the Path.
 
     path      where a command is about to write; a symbolic link stands for what it leads to
     kind      the Kind that will be written: PICTURE, TEXT, or one of npz_of, json_of, beginning_with
     inputs    files and folders that the command reads; None, and what is no file, is left out
     force     True: a file of that kind, or an empty one, may be replaced
+    hint      what to do about a file that exists
 
     FileNotFoundError if its folder does not exist. ValueError if it is a folder or a device; if it is
     an input, or a file in a folder that is one, with --force too; if it exists, without --force; if it
@@ -238,7 +239,7 @@ def check_output(path, kind, *, inputs=(), force=False):
         if given is not None and _reads(given, path):
             raise ValueError(f"{path} is read by this command ({given}): it is never written over")
     if not force:
-        raise ValueError(f"{path} exists: --force replaces it, another name keeps it")
+        raise ValueError(f"{path} exists: {hint}")
     if path.exists() and path.stat().st_size and not kind.is_one(path):
         raise ValueError(f"{path} exists and is not {kind.name}: not even --force replaces it")
     return path

@@ -146,7 +146,7 @@ class Density(Model):
 
     # generation
 
-    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False, limits=None):
+    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False, limits=None, progress=None):
         """n images (n, H, W, C), float64 of scale [0, 1), which may lie outside it: nothing is clipped. One uniform per number.
 
         size      (H, W), by default those of image_shape
@@ -154,6 +154,7 @@ class Density(Model):
         naive     a whole forward pass per pixel, the definition; else one step per pixel
         limits    (low, high): every number is brought between them as soon as it is drawn, as the authors' program can. Then it is no longer a sample of
                   the density; but one that has left the range of the data may never come back
+        progress  called as progress(done, total) after every pixel that is drawn; or None
 
         With border="given" the model does not say what a border looks like: drawing begins 40 pixels outside of the image, beside mean grey, and these
         are dropped. After photographs even that may not be enough: what begins beside smooth grey stays smooth for a while, as skies do.
@@ -164,18 +165,25 @@ class Density(Model):
         if not (_is_count(H) and _is_count(W)):
             raise ValueError(f"size must be two positive integers (H, W), is {size!r}")
         self.check_weights()
-        around = MARGIN if self.config.border == "given" else 0
-        shape = (n, H + around, W + 2 * around, self.image_shape[2])
+        shape = (n, *self.drawn_shape(H, W))
+        sampling.check_memory(n, shape[1:])
         uniforms = self._uniforms(shape, rng, uniforms)
         drawn, model = np.zeros(shape), self.of_size(*shape[1:3])
         with np.errstate(over="ignore", invalid="ignore"):                 # said in words below
-            for where, outputs in sampling.walk(model, drawn, naive=naive):
+            for place, (where, outputs) in enumerate(sampling.walk(model, drawn, naive=naive), 1):
+                if progress is not None:
+                    progress(place, math.prod(shape[1:3]))
                 drawn[where] = self.module.draw(self.params, outputs, uniforms[where])
                 if limits is not None:
                     drawn[where] = np.clip(drawn[where], *limits)
         if not np.isfinite(drawn).all():
             raise ValueError(f"what was drawn left the range of the data and ran away to infinity: limits=(0, 1) keeps this {self.name} within it")
-        return drawn[:, around:, around:around + W]
+        return drawn[:, shape[1] - H:, (shape[2] - W) // 2:(shape[2] + W) // 2]
+
+    def drawn_shape(self, H, W):
+        """(H', W', C) of what is drawn for an image of (H, W): with border="given", pixels around it that are dropped."""
+        around = MARGIN if self.config.border == "given" else 0
+        return H + around, W + 2 * around, self.image_shape[2]
 
     def _uniforms(self, shape, rng, uniforms):
         if rng is not None and not isinstance(rng, np.random.Generator):
@@ -230,7 +238,8 @@ class Density(Model):
         if images.dtype.kind != "f":
             raise ValueError(f"images must be floats of scale [0, 1), not {images.dtype}: density.dequantise makes them of integers")
         if not images.size or min(self.scored(images.shape[1:3])) < 1:
-            raise ValueError(f"images of shape {images.shape} have no pixel to score: neighbourhoods reach {m} pixels up and to both sides")
+            raise ValueError(f"images of shape {images.shape} have no pixel to score: neighbourhoods reach {m} pixels up and to both sides; "
+                             'with border="padded" (--border padded) every pixel is scored')
         if not np.isfinite(images).all():
             raise ValueError("images hold numbers that are not finite")
         return images

@@ -3,7 +3,8 @@
     fig = figure(6.0, 4.0)                   # inches
 
 As the last line of a notebook's cell it shows itself, whatever backend pyplot has there: IPython
-asks an object for _repr_png_. matplotlib is imported when the first figure is made.
+asks an object for _repr_png_. Names of files, models and states are shown as they are: a dollar
+sign begins no formula. matplotlib is imported when the first figure is made.
 """
 
 import functools
@@ -25,11 +26,17 @@ def figure(width, height, **options):
 @functools.cache
 def _class():
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     class Picture(Figure):
-        """A Figure that a notebook shows as a picture."""
+        """A Figure that a notebook shows as a picture, and whose words are no formulas."""
 
         __qualname__ = "Picture"                       # pickle finds it by this name: __getattr__
+
+        def draw(self, renderer):
+            for text in self.findobj(Text):
+                text.set_parse_math(False)
+            super().draw(renderer)
 
         def _repr_png_(self):
             png = io.BytesIO()

@@ -1,16 +1,172 @@
-"""Keeping memory that was freed: a setting for programs that train, never made by importing.
+"""Memory: how much there is, how much a piece of work would take, and keeping what was freed.
+
+    memory.require(memory.training_bytes(model, 16), "a batch of 16 images", "a smaller batch takes less")
+
+What is too large is refused before it begins, in one line with both numbers. The estimates come from
+what a forward pass holds (the `width` of a model: numbers for each pixel), and are rough. The limit is
+what the machine has available, or a cgroup or `ulimit -v` leaves; the environment variable
+NPIXEL_MEMORY, a number of bytes, sets another.
 
     memory.keep()
 
-A training step allocates and frees the same hundred megabytes again and again. GNU's allocator gives large blocks back to the system when they are
-freed, and every page of the next ones must be cleared again at first touch: about a fifth of the time of a small PixelCNN's step. The command line
-and the benchmarks (for every implementation alike) call this once at their beginning.
+Keeping is a setting for programs that train, never made by importing. A training step allocates and
+frees the same hundred megabytes again and again. GNU's allocator gives large blocks back to the system
+when they are freed, and every page of the next ones must be cleared again at first touch: about a
+fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
+implementation alike) call this once at their beginning.
 """
 
 import ctypes
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import numpy as np
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3            # malloc.h
 MOST = 2**30
+VARIABLE = "NPIXEL_MEMORY"                             # bytes; of the environment
+PART = 32                                              # pixels: the side of the part of an image whose caches are counted
+BACKWARD, LOSS, WEIGHTS = 1.2, 2.75, 5                 # copies of caches, outputs and weights at the peak: measured on all models
+CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+
+
+def forward_bytes(model, n=1):
+    """What one forward pass over n images holds, without caches."""
+    pixels = math.prod(model.image_shape[:2])
+    return n * pixels * model.module.width(model.config) * model.dtype.itemsize
+
+
+def training_bytes(model, batch):
+    """What a step of training holds at its peak: caches, the loss, and weights with all that goes with them.
+
+    What two images add to one in a forward pass that keeps its caches is what each image holds. Large
+    images are represented by a part: the rest is alike.
+    """
+    H, W, C = model.image_shape
+    part = model.config if H * W <= PART**2 else \
+        dataclasses.replace(model.config, image_shape=(min(H, PART), min(W, PART), C))
+    h, w = part.image_shape[:2]
+
+    def held(n):
+        x = model.encode(np.zeros((n, h, w, C), np.int64))
+        outputs, caches = model.module.forward(model.params, x, part, condition=_condition(part, n))
+        return nbytes([outputs, caches]), outputs.nbytes
+
+    one, two = held(1), held(2)
+    each = BACKWARD * (two[0] - one[0]) + LOSS * (two[1] - one[1])
+    return each * batch * (H * W) / (h * w) + WEIGHTS * nbytes(model.params)
+
+
+def _condition(config, n):
+    """Some condition of the right shape for n images; None for a model without."""
+    if getattr(config, "classes", 0):
+        return np.zeros(n, np.int64)
+    if V := getattr(config, "condition_features", 0):
+        return np.zeros((n, V), np.float32)
+    if M := getattr(config, "condition_maps", 0):
+        return np.zeros((n, *config.image_shape[:2], M), np.float32)
+    return None
+
+
+def nbytes(tree):
+    """Bytes of the arrays in a tree of dicts, tuples and lists; what two of them share counts once.
+
+    >>> a = np.zeros(10)
+    >>> nbytes({"a": a, "b": (a[:5], [np.zeros(1)])})
+    88
+    """
+    found, waiting = {}, [tree]
+    while waiting:
+        tree = waiting.pop()
+        if isinstance(tree, np.ndarray):
+            while isinstance(tree.base, np.ndarray):
+                tree = tree.base
+            found[id(tree)] = tree.nbytes
+        elif isinstance(tree, dict):
+            waiting += tree.values()
+        elif isinstance(tree, (tuple, list)):
+            waiting += tree
+    return sum(found.values())
+
+
+def require(needed, what, remedy):
+    """ValueError, one line with the numbers, if `needed` bytes are more than are available.
+
+    what      is what takes them: "a batch of 16 images"
+    remedy    is what takes less
+    """
+    left = available()
+    if needed > left:
+        raise ValueError(f"{what} would take about {words(needed)} of memory, and {words(left)} are available: "
+                         f"{remedy} ({VARIABLE}=BYTES sets another limit)")
+
+
+def words(size):
+    """Bytes for people.
+
+    >>> words(700), words(3 * 2**29), words(2**50)
+    ('700 bytes', '1.5 GiB', '1,024 TiB')
+    """
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        size /= 1024
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+    return f"{size:,.0f} TiB"
+
+
+def available():
+    """Bytes that this process may still take; infinity where nothing is known.   ValueError for a limit that is no number"""
+    given = os.environ.get(VARIABLE, "").strip()
+    if given and not (given.isascii() and given.isdigit()):
+        raise ValueError(f"{VARIABLE} must be a number of bytes, is {given!r}")
+    if given:
+        return int(given)
+    return max(0, min(_of_the_machine(), _of_the_cgroup(), _of_the_address_space()))
+
+
+def _of_the_machine():
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        return 1024 * (sizes["MemAvailable"] + sizes["SwapFree"])
+    except (OSError, ValueError, KeyError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def _of_the_cgroup(root=Path("/sys/fs/cgroup")):
+    for limit, used in CGROUPS:
+        try:
+            return int((root / limit).read_text()) - int((root / used).read_text()) + _reclaimable(root / used)
+        except (OSError, ValueError):                  # no such file; "max", which is no limit
+            pass
+    return math.inf
+
+
+def _reclaimable(used):
+    """Pages of files that count as used, and that the system gives back when asked."""
+    for line in (used.parent / "memory.stat").read_text().splitlines():
+        name, _, size = line.partition(" ")
+        if name in ("inactive_file", "total_inactive_file"):
+            return int(size)
+    return 0
+
+
+def _of_the_address_space():
+    try:
+        import resource
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (ImportError, OSError, ValueError, IndexError):
+        return math.inf
+    return math.inf if limit == resource.RLIM_INFINITY else limit - used
 
 
 def keep():

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from . import checkpoint, sampling
+from . import checkpoint, memory, sampling
 from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm, spatial_lstm
 
 MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm,
@@ -144,19 +144,23 @@ class Model:
 
     # generation
 
-    def sample(self, n, rng=None, *, uniforms=None, naive=False, condition=None):
+    def sample(self, n, rng=None, *, uniforms=None, naive=False, condition=None, progress=None):
         """n images (n, H, W, C), integers. One uniform per sub-pixel, drawn from `rng` in one call before anything else.
 
         uniforms   float64 (n, H, W, C) in [0, 1), in place of rng: which number decides which sub-pixel is fixed
         naive      a whole forward pass per sub-pixel, the definition; else one step per pixel
+        progress   called as progress(done, total) after every place that is drawn; or None
+
+        ValueError, too, if so many images would not fit into memory.
         """
         if not _is_count(n):
             raise ValueError(f"n must be a positive integer, not {n!r}")
         self.check_weights()
         self.check_condition(condition, n)
-        return sampling.sample(self, self._uniforms(n, rng, uniforms), naive=naive, condition=condition)
+        sampling.check_memory(n, self.image_shape)
+        return sampling.sample(self, self._uniforms(n, rng, uniforms), naive=naive, condition=condition, progress=progress)
 
-    def complete(self, images, known, rng=None, *, uniforms=None, naive=False, condition=None):
+    def complete(self, images, known, rng=None, *, uniforms=None, naive=False, condition=None, progress=None):
         """Images with the sub-pixels that are not `known` drawn in order of generation, each given everything before it.
 
         images   (N, H, W, C); unknown entries are never read
@@ -175,7 +179,8 @@ class Model:
         images = self.check_images(np.where(known, images, 0).astype(images.dtype))
         self.check_weights()
         self.check_condition(condition, len(images))
-        return sampling.complete(self, images, known, self._uniforms(len(images), rng, uniforms), naive=naive, condition=condition)
+        sampling.check_memory(len(images), self.image_shape)
+        return sampling.complete(self, images, known, self._uniforms(len(images), rng, uniforms), naive=naive, condition=condition, progress=progress)
 
     def visible_past(self, at):
         """bool, image_shape: what the prediction at `at` = (row, column, channel) can depend on for some weights. From masks alone."""
@@ -309,8 +314,7 @@ class Model:
         """read(outputs, images) over chunks of the batch, whose caches are dropped at once."""
         self.check_weights()
         self.check_condition(condition, len(images))
-        per_image = math.prod(self.image_shape[:2]) * self.module.width(self.config) * self.dtype.itemsize
-        chunk = max(1, CHUNK_BYTES // per_image)
+        chunk = max(1, CHUNK_BYTES // memory.forward_bytes(self))
         results = []
         for first in range(0, len(images), chunk):
             part = slice(first, first + chunk)

@@ -4,7 +4,8 @@
     plots.save(figure, "samples.png")
 
 Every function takes plain arrays and returns a matplotlib Figure that belongs to nobody else: no
-global state of pyplot, no window. In a notebook it shows itself (figure.py).
+global state of pyplot, no window. In a notebook it shows itself, and its
+words are no formulas (figure.py).
 What a picture shows is computed by `as_rgb`, `mosaic` and `field_classes`, which give arrays and are what the tests read.
 Matplotlib comes with the extra npixel[demo] and is imported when the first figure is made.
 """

@@ -15,7 +15,12 @@ Levels that are not known yet must be valid but do not matter: tests put noise t
 Read first: models/pixelcnn.py.
 """
 
+import math
+
 import numpy as np
+
+from . import memory
+from .memory import nbytes as _nbytes
 
 CACHED_BYTES = 256 * 2**20                             # what the states of one chunk of images may hold
 
@@ -60,44 +65,53 @@ def walk(model, images, *, naive=False, known=None, condition=None):
         drawn = drawn | mine
 
 
-def sample(model, uniforms, *, naive=False, condition=None):
+def sample(model, uniforms, *, naive=False, condition=None, progress=None):
     """Images (N, H, W, C) from uniforms of the same shape: each sub-pixel inverts its conditional's distribution function at its own uniform."""
     nothing = np.zeros(uniforms.shape, bool)
-    return complete(model, np.zeros(uniforms.shape, np.int64), nothing, uniforms, naive=naive, condition=condition)
+    return complete(model, np.zeros(uniforms.shape, np.int64), nothing, uniforms, naive=naive, condition=condition, progress=progress)
 
 
-def complete(model, images, known, uniforms, *, naive=False, condition=None):
+def complete(model, images, known, uniforms, *, naive=False, condition=None, progress=None):
     """Images with every sub-pixel that is not `known` drawn, in order, given everything before it.   All arrays (N, H, W, C).
 
     Unknown entries of `images` are never read. Chunked so that the states fit in memory; chunks change nothing but rounding.
+
+    progress   called as progress(done, total) after every place, `total` of them in all chunks; or None
     """
     result = np.where(known, images, 0)
-    chunk = len(images) if naive else max(1, CACHED_BYTES // max(1, _bytes_per_image(model, images, condition)))
-    for first in range(0, len(images), chunk):
-        part = slice(first, first + chunk)
+    chunk = images_per_chunk(model, images.shape[1:], naive=naive, condition=condition)
+    parts = [slice(first, first + chunk) for first in range(0, len(images), chunk)]
+    given = [known[part].all(axis=(0, 3)) for part in parts]
+    done, total = 0, sum(int((~pixels).sum()) for pixels in given) * len(model.module.draws(images.shape[3]))
+    for part, pixels in zip(parts, given):
         x, u, fixed = result[part], uniforms[part], known[part]
-        for where, outputs in walk(model, x, naive=naive, known=fixed.all(axis=(0, 3)), condition=_cut(condition, part)):
+        for where, outputs in walk(model, x, naive=naive, known=pixels, condition=_cut(condition, part)):
             x[where] = np.where(fixed[where], x[where], model.draw(outputs, u[where]))
+            done += 1
+            if progress is not None:
+                progress(done, total)
     return result
+
+
+def images_per_chunk(model, shape, *, naive=False, condition=None):
+    """How many images (H, W, C) are drawn together: as many as their states, or naive their forward pass, fit into CACHED_BYTES; one at least."""
+    each = memory.forward_bytes(model) if naive else _bytes_per_image(model, shape, condition)
+    return max(1, CACHED_BYTES // max(1, each))
+
+
+def check_memory(n, shape):
+    """ValueError with the estimate if n images (H, W, C) that are drawn at once would not fit into memory: a uniform and a level each."""
+    memory.require(n * math.prod(shape) * 17, f"{n:,} images of {'x'.join(map(str, shape))}", "draw fewer at a time")
 
 
 def _cut(condition, part):
     return None if condition is None else condition[part]
 
 
-def _bytes_per_image(model, images, condition):
+def _bytes_per_image(model, shape, condition):
     """What each image adds to a state, in the stage that holds most: two images' less one's, since a state also carries the weights."""
     def held(n, stage):
-        some = np.zeros((n, *images.shape[1:]), np.int64)
+        some = np.zeros((n, *shape), np.int64)
         labels = None if condition is None else np.repeat(_cut(condition, slice(0, 1)), n, axis=0)
         return _nbytes(model.start(some.shape, condition=labels, stage=stage, images=some))
     return max(held(2, stage) - held(1, stage) for stage in range(len(model.stages)))
-
-
-def _nbytes(state):
-    """Bytes held by the arrays of a state, however it nests."""
-    if isinstance(state, np.ndarray):
-        return state.nbytes
-    if isinstance(state, dict):
-        state = list(state.values())
-    return sum(map(_nbytes, state)) if isinstance(state, (tuple, list)) else 0

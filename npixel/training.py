@@ -23,6 +23,9 @@ lowest negative log-likelihood of the validation images (early stopping, except 
 
 npixel.load opens the checkpoint of a run, finished or not, as a model.
 
+What goes wrong. A loss, a gradient, or weights after an update that are not finite end the run: Diverged. So do weights whose likelihood is not
+finite, at an entry of the learning curve and before a checkpoint is written. The weights that had the last finite loss stay.
+
 Densities (density.py) are trained by the same loop. Their images come from patches.py, which cuts other and larger ones as the run goes on; their loss is
 in nats per pixel; and after a part of the run they refine some of their weights themselves (`refine`), which belongs to the step that ends the part.
 
@@ -37,20 +40,27 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from . import checkpoint as files
+from . import memory
 from .optimizers import adam, averaging, clipping, rmsprop, schedules, sgd
+from .progress import Progress, clock as _clock
+from .whole_file import lock
 
 OPTIMIZERS = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 SCHEDULES = {name: getattr(schedules, name) for name in ("constant", "exponential", "cosine", "piecewise")}
 EVALUATIONS = 10, 100                                  # in a run, if evaluate_every is not given: at least, at most
 BETWEEN = 7                                            # and between two of them at least this many images trained on for one evaluated: a twentieth of the time
+MOST_STEPS = 2**53                                     # more are a mistake, and no float counts them
+HEALTHY = 4                                            # images whose likelihood tells before a checkpoint whether weights are sound
 MEASURE = 0.04                                         # the share of `minutes` spent on measuring the rate
 _ORDER, _DROPOUT, _VALIDATION = range(3)               # streams of random numbers
 
@@ -131,13 +141,13 @@ class Result:
 def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optimizer="adam", optimizer_options=None, lr=1e-3, schedule="constant",
         schedule_options=None, clip_norm=None, clip_value=None, average=None, average_warm_up=True, keep="last", seed=0,
         condition=None, valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None, refine=None,
-        checkpoint=None, checkpoint_every=60.0, resume=False, progress=True, log=None):
+        checkpoint=None, checkpoint_every=60.0, resume=False, replace=False, progress=True, log=None):
     """Train a model by maximum likelihood: minimise the mean of -log p(image).   model.params: in place
 
     model               from npixel.build or npixel.load
     images              (N, *image_shape) integers or bools in [0, levels); or what cuts batches itself, as patches.Patches does, and then valid_images too
     steps, epochs, minutes      the length of the run, exactly one of them (or none with resume=True, then it is the checkpoint's):
-                        steps; passes over the images; or minutes of wall time from the call of `fit`, compilation and evaluation included. For
+                        steps; passes over the images; or minutes of wall time, evaluation included, compilation and checks of the data not. For
                         `minutes` the rate is measured first, on copies of the weights, and the number of steps that fits is fixed once and for
                         all: it is then the same run as steps=that number, and goes on to its end if the machine turns out slower
     optimizer           "sgd", "rmsprop" or "adam", and its options, such as {"b2": 0.9995}
@@ -149,6 +159,7 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
                         model.refine on images of about so many pixels, with so many evaluations at most; with `minutes` as many as fit into that share of it
     checkpoint          a path, or None. Written before the first step, every `checkpoint_every` seconds, and at the end
     resume              go on from `checkpoint`; every argument that decides the numbers must be as it was
+    replace             start anew, though `checkpoint` exists: the new one replaces it
     progress            write the rate, loss and time left to standard error
     log                 called with every new entry of the learning curve, a dict
 
@@ -157,62 +168,78 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     Ctrl-C and SIGTERM let the current step finish, write the checkpoint and return with status "interrupted"; a second one raises
     KeyboardInterrupt at once. (Signals reach Python's main thread only.)
 
-    ValueError, one line with the numbers, for arguments that make no sense or differ from those of the checkpoint, and if `checkpoint` exists and
-    resume is False; FileNotFoundError if there is nothing to go on from; Diverged (a ValueError) if the loss, a gradient or a weight is
-    not finite: the last checkpoint stays, and model.params is what it was when that happened.
+    ValueError, one line with the numbers, for arguments that make no sense or differ from those of the checkpoint; if `checkpoint` exists and
+    neither resume nor replace is True; if another run is writing to it; if a step would take more memory than is available.
+    FileNotFoundError if there is nothing to go on from. Diverged (a ValueError) as the header says: the last checkpoint stays, and model.params are
+    the weights that had the last finite loss.
     """
-    started = time.monotonic()
-    data = images if hasattr(images, "digest") else _Data("images", model, images, condition, "condition")
-    valid = valid_images
-    if valid is not None and not hasattr(valid, "digest"):
-        valid = _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
-    saved = _read(checkpoint, model) if resume else None
-    if checkpoint is not None and not resume and os.path.lexists(checkpoint):
-        raise ValueError(f"{checkpoint} exists: resume goes on with it, another name starts anew")
-    length = _length(steps, epochs, minutes, data, batch, saved)
-    make = dict(batch=_count("batch", batch), lr=_number("lr", lr), schedule=schedule, schedule_options=_options("schedule_options", schedule_options),
-                optimizer=optimizer, optimizer_options=_options("optimizer_options", optimizer_options), clip_norm=_maybe("clip_norm", clip_norm),
-                clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
-                seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
-                minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
-                data=data.digest(), valid_data=valid and valid.digest(),
-                refine=_refinement(refine))
-    if make["refine"] and not (hasattr(model, "refine") and hasattr(data, "for_refining")):
-        raise ValueError(f"refine is for densities that train on patches.Patches, not for {model.name} on {type(images).__name__}")
-    if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
-        make["refine"]["evaluations"] = saved[0].refine["evaluations"]     # derived from the time, as the steps were
-    if evaluate_every is not None:
-        _count("evaluate_every", evaluate_every)
-    if not checkpoint_every >= 0:
-        raise ValueError(f"checkpoint_every must be at least 0 seconds, is {checkpoint_every}")
+    if not hasattr(model, "loss_and_grads"):
+        raise ValueError(f"model must be what npixel.build or npixel.load returns, is {model!r}")
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise ValueError(f"checkpoint must be a path or None, is {checkpoint!r}")
+    with nullcontext() if checkpoint is None else lock(checkpoint):
+        data = images if hasattr(images, "digest") else _Data("images", model, images, condition, "condition")
+        valid = valid_images
+        if valid is not None and not hasattr(valid, "digest"):
+            valid = _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
+        saved = _read(checkpoint, model) if resume else None
+        if checkpoint is not None and not resume and not replace and os.path.lexists(checkpoint):
+            raise ValueError(f"{checkpoint} exists: resume goes on with it, another name starts anew")
+        length = _length(steps, epochs, minutes, data, batch, saved)
+        make = dict(batch=_count("batch", batch), lr=_number("lr", lr), schedule=schedule, schedule_options=_options("schedule_options", schedule_options),
+                    optimizer=optimizer, optimizer_options=_options("optimizer_options", optimizer_options), clip_norm=_maybe("clip_norm", clip_norm),
+                    clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
+                    seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
+                    minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
+                    data=data.digest(), valid_data=valid and valid.digest(),
+                    refine=_refinement(refine))
+        if make["refine"] and not (hasattr(model, "refine") and hasattr(data, "for_refining")):
+            raise ValueError(f"refine is for densities that train on patches.Patches, not for {model.name} on {type(images).__name__}")
+        if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
+            make["refine"]["evaluations"] = saved[0].refine["evaluations"]     # derived from the time, as the steps were
+        if evaluate_every is not None:
+            _count("evaluate_every", evaluate_every)
+        if not isinstance(checkpoint_every, (int, float, np.integer, np.floating)) or not checkpoint_every >= 0:
+            raise ValueError(f"checkpoint_every must be at least 0 seconds, is {checkpoint_every!r}")
 
-    def plan_for(steps):
-        return Plan(steps=steps, evaluate_every=evaluate_every or _every(steps, make["batch"], make["valid_size"]), **make)
+        def plan_for(steps):
+            return Plan(steps=steps, evaluate_every=evaluate_every or _every(steps, make["batch"], make["valid_size"]), **make)
 
-    plan = plan_for(length or 10**9)
-    _check(plan, data)
-    if saved:
-        _compare(saved[0], plan, checkpoint)
-    run = _Run(model, plan, data, valid and valid.choose(plan.valid_size, plan.seed), checkpoint, checkpoint_every)
-    with _Signals() as signals:
+        plan = plan_for(length or 10**9)
+        _check(plan, data)
         if saved:
-            run.restore(*saved)
-        else:
+            _compare(saved[0], plan, checkpoint)
+        if isinstance(data, _Data):                    # patches are small
+            check_memory(model, plan.batch)
+        run = _Run(model, plan, data, valid and valid.choose(plan.valid_size, plan.seed), checkpoint, checkpoint_every)
+        with _Signals() as signals:
+            if saved:
+                run.restore(*saved)
+            else:
+                if length is None:
+                    steps, seconds = _measure(run, 60 * minutes, evaluate_every, signals)
+                    run.plan = plan_for(steps)         # the refinement's evaluations have been filled in
+                    _check(run.plan, data)
+                run.save()
+            show = _Progress(run, progress)
             if length is None:
-                steps, seconds = _measure(run, started, 60 * minutes, evaluate_every, signals)
-                run.plan = plan_for(steps)             # the refinement's evaluations have been filled in
-                _check(run.plan, data)
-            run.save()
-        show = _Progress(run, progress)
-        if length is None:
-            show.say(f"{seconds:.3g} seconds per step: {steps} steps in {minutes:g} minutes")
-        if saved:
-            show.say(f"going on after step {run.step} of {run.plan.steps}")
-        try:
-            run.go(signals, show, log)
-        finally:
-            show.close()
-        return run.finish(show)
+                show.say(f"{seconds:.3g} seconds per step: {steps} steps in {minutes:g} minutes")
+            if saved:
+                show.say(f"going on after step {run.step} of {run.plan.steps}")
+            try:
+                run.go(signals, show, log)
+            finally:
+                show.close()
+            return run.finish(show)
+
+
+def check_memory(model, batch):
+    """ValueError with the estimate if a step on so many images would not fit into memory; memory.py."""
+    if hasattr(model, "module"):                       # else it is a stand-in, and unknown
+        H, W, C = model.image_shape
+        memory.require(memory.training_bytes(model, batch),
+                       f"a step of {model.name} on {batch} images of {H}x{W}x{C}, {model.levels} levels,",
+                       "smaller or fewer images in a batch, fewer levels or features take less")
 
 
 class _Run:
@@ -227,13 +254,22 @@ class _Run:
 
     def go(self, signals, show, log):
         """Make steps until the last one, or until a signal arrives; the checkpoint is written either way."""
+        good = averaging.init(self.model.params)       # the weights that had the last finite loss
+        try:
+            self.loop(signals, show, log, good)
+        except Diverged:
+            _copy(good, self.model.params)
+            raise
+
+    def loop(self, signals, show, log, good):
         before, begun = self.seconds, time.monotonic()
         written, saved = begun, -1
         while self.step < self.plan.steps and not signals.caught:
-            self.losses.append(self.advance(self.model.params, self.state, self.average, self.step))
+            self.losses.append(self.advance(self.model.params, self.state, self.average, self.step, good))
             self.step += 1
             if self.plan.refines_after(self.step):
                 self.refine(self.plan.refine["evaluations"], self.model.params)
+            self.check_finite(files.flatten(self.model.params))
             self.seconds = before + time.monotonic() - begun
             show.step()
             if self.step % self.plan.evaluate_every == 0 or self.step == self.plan.steps:
@@ -244,13 +280,18 @@ class _Run:
                 if log is not None:
                     log(dict(self.history[-1]))
             if time.monotonic() - written >= self.every:
+                self.check_likelihood()
                 self.save()
                 written, saved = time.monotonic(), self.step
         if saved != self.step:
+            self.check_likelihood()
             self.save()
 
-    def advance(self, params, state, average, step):
-        """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss."""
+    def advance(self, params, state, average, step, good=None):
+        """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss.
+
+        good   where a copy of the weights goes if their loss is finite, before they change
+        """
         plan, lr = self.plan, self.plan.lr_at(step)
         images, condition = self.data.batch(step, plan)
         try:
@@ -260,6 +301,8 @@ class _Run:
         if not math.isfinite(nll):
             size, label = clipping.largest(params, grads)
             raise Diverged(f"step {step}: the loss is {nll} nats (lr {lr:g}, largest gradient {size:g} in {label}); {self.last_good()}")
+        if good is not None:
+            _copy(params, good)
         try:
             length = clipping.norm(params, grads, step=step)
         except ValueError as error:
@@ -301,12 +344,38 @@ class _Run:
         """Mean negative log-likelihood of the chosen validation images under the average, nats per image (of a density, per pixel: model.mean_nll)."""
         if self.valid is None:
             return None
-        weights = averaging.init(self.model.params)
-        _copy(self.running(), self.model.params)
+        return self.mean_nll(self.running(), self.valid.images, self.valid.condition, "validation images")
+
+    def mean_nll(self, weights, images, condition, words):
+        """model.mean_nll under other weights.   Diverged if it is not finite"""
+        own = averaging.init(self.model.params)
+        _copy(weights, self.model.params)
         try:
-            return self.model.mean_nll(self.valid.images, condition=self.valid.condition)
+            nll = self.model.mean_nll(images, condition=condition)
+        except ValueError as error:                    # images and conditions have been checked: it is the weights
+            raise Diverged(f"step {self.step}: no loss on {words}: {error} ({self.lr_words()}); {self.last_good()}") from None
         finally:
-            _copy(weights, self.model.params)
+            _copy(own, self.model.params)
+        if not math.isfinite(nll):
+            raise Diverged(f"step {self.step}: the loss on {words} is {nll} nats ({self.lr_words()}); {self.last_good()}")
+        return nll
+
+    def check_likelihood(self):
+        """Diverged unless the weights, and their average, give a few images of the last batch a finite likelihood."""
+        images, condition = self.data.batch(max(0, self.step - 1), self.plan)
+        condition = None if condition is None else condition[:HEALTHY]
+        for weights in (self.model.params, self.average):
+            if weights is not None:
+                self.mean_nll(weights, images[:HEALTHY], condition, "images of the last batch")
+
+    def check_finite(self, arrays):
+        """Diverged unless all numbers of these arrays, by name, are finite."""
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise Diverged(f"step {self.step}: {name} is no longer finite ({self.lr_words()}); {self.last_good()}")
+
+    def lr_words(self):
+        return f"lr {self.plan.lr_at(max(0, self.step - 1)):g}"
 
     def finish(self, show):
         _copy(self.kept(), self.model.params)
@@ -344,9 +413,7 @@ class _Run:
             if weights is not None and weights is not self.kept():
                 arrays |= files.flatten(weights, prefix)
         arrays |= files.flatten(self.state, "training/optimizer")
-        for name, array in arrays.items():
-            if not np.isfinite(array).all():
-                raise Diverged(f"step {self.step}: {name} is no longer finite (lr {self.plan.lr_at(max(0, self.step - 1)):g}); {self.last_good()}")
+        self.check_finite(arrays)
         arrays["training/losses"] = np.array(self.losses, np.float64)
         for field in ("step", "seconds", "train", "valid", "lr"):
             column = [entry[field] for entry in self.history]
@@ -424,13 +491,20 @@ def _length(steps, epochs, minutes, data, batch, saved):
         raise ValueError(f"give exactly one of steps, epochs and minutes, not {' and '.join(given) or 'none of them'}")
     _count("batch", batch)
     if steps is not None:
-        return _count("steps", steps)
+        return _at_most("steps", _count("steps", steps))
     for name, value in given.items():
         if _number(name, value) <= 0:
             raise ValueError(f"{name} must be positive, is {value}")
     if epochs is not None:
-        return max(1, math.ceil(epochs * len(data) / batch - 1e-9))        # 0.1 * 30 is not to be 4
+        steps = epochs * len(data) / batch - 1e-9      # 0.1 * 30 is not to be 4
+        return max(1, math.ceil(_at_most(f"the steps of {epochs:g} epochs", steps)))
     return saved[0].steps if saved else None
+
+
+def _at_most(name, steps):
+    if steps > MOST_STEPS:
+        raise ValueError(f"{name} must be at most {MOST_STEPS:,}, are {steps:.6g}")
+    return steps
 
 
 def _every(steps, batch, valid_size):
@@ -570,11 +644,11 @@ def _copy(source, target):
 
 # --- minutes ---
 
-def _measure(run, started, budget, evaluate_every, signals):
-    """How many steps fit into what is left of `budget` seconds since `started`: (steps, seconds per step).
+def _measure(run, budget, evaluate_every, signals):
+    """How many steps fit into `budget` seconds: (steps, seconds per step).
 
-    The weights are not touched: trial steps update copies of them and of the optimizer's state. Of each kind of work the first call is left out,
-    since it may compile. What evaluation and checkpoints will take is measured too, and set aside.
+    The weights are not touched: trial steps update copies of them and of the optimizer's state. Of each kind of work the first call may compile.
+    It is made before the clock starts. What evaluation and checkpoints will take is measured too, and set aside.
     """
     params, state = averaging.init(run.model.params), OPTIMIZERS[run.plan.optimizer].init(run.model.params)
     average = None if run.average is None else averaging.init(params)
@@ -583,16 +657,17 @@ def _measure(run, started, budget, evaluate_every, signals):
         some = min(run.plan.batch, len(run.valid))
         images, condition = run.valid.images[:some], None if run.valid.condition is None else run.valid.condition[:some]
         run.model.mean_nll(images, condition=condition)
-        evaluation = _seconds(lambda: run.model.mean_nll(images, condition=condition)) * len(run.valid) / some
-    else:
-        evaluation = 0.0
+    if run.plan.refine is not None:
+        run.refine(1, params)
+
+    started = time.monotonic()
+    evaluation = 0.0 if run.valid is None else \
+        _seconds(lambda: run.model.mean_nll(images, condition=condition)) * len(run.valid) / some
     saving = 0.0
     if run.path is not None:
-        trial = Path(f"{run.path}.trial")
-        try:
-            saving = _seconds(lambda: files.write(trial, *run.contents()))
-        finally:
-            trial.unlink(missing_ok=True)
+        path = Path(os.path.realpath(run.path))
+        with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".trial", dir=path.parent) as folder:
+            saving = _seconds(lambda: files.write(Path(folder, "trial"), *run.contents()))
 
     first, made = time.monotonic(), 0
     while made < 3 or time.monotonic() < first + MEASURE * budget:
@@ -605,7 +680,6 @@ def _measure(run, started, budget, evaluate_every, signals):
     refining = 0.0
     if run.plan.refine is not None:
         refining = run.plan.refine["share"] * (budget - (time.monotonic() - started))
-        run.refine(1, params)                          # it may compile
         few, more = (_seconds(lambda: run.refine(evaluations, params)) for evaluations in (1, 5))
         each = max((more - few) / 4, 0.02 * few)
         run.plan.refine["evaluations"] = max(1, int((refining / run.plan.refine["times"] - few) / each))
@@ -655,66 +729,27 @@ class _Signals:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-class _Progress:
-    """Rate, loss and time left on standard error: tqdm's bar on a terminal that has it, else a line now and then."""
+class _Progress(Progress):
+    """Rate, loss and time left of a run, on standard error; see progress.py."""
 
     def __init__(self, run, on):
-        self.run, self.on, self.bar = run, on, None
-        self.begun = self.shown = time.monotonic()
-        self.first, self.valid = run.step, None
-        terminal = on and sys.stderr.isatty()
-        self.pause = 5.0 if terminal else 30.0         # seconds between lines
-        if terminal:
-            try:
-                from tqdm import tqdm
-                self.bar = tqdm(total=run.plan.steps, initial=run.step, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
-            except ImportError:
-                pass
+        super().__init__(run.plan.steps if on else 0, "step", done=run.step, on=on)
+        self.run, self.valid = run, None
 
     def step(self):
-        if not self.on:
-            return
-        now = time.monotonic()
-        if self.bar is not None:
-            if now - self.shown >= 0.5:
-                self.shown = now
-                self.bar.set_postfix_str(self.numbers(now), refresh=False)
-            self.bar.update(1)
-        elif now - self.shown >= self.pause:
-            self.line(now)
+        self.at(self.run.step, self.numbers)
 
     def entry(self, entry):
         self.valid = entry["valid"]
-        if self.on and self.bar is None:
-            self.line(time.monotonic())
+        if self.bar is None:
+            self.at(self.run.step, self.numbers, line=True)
 
-    def line(self, now):
-        run, self.shown = self.run, now
-        left = (now - self.begun) / (run.step - self.first) * (run.plan.steps - run.step)
-        self.say(f"step {run.step}/{run.plan.steps}, {self.numbers(now)}, {_clock(left)} left")
-
-    def numbers(self, now):
-        """Images per second since this call began, the mean loss of the last 100 steps, and the latest validation."""
-        run = self.run
-        rate = (run.step - self.first) * run.plan.batch / max(now - self.begun, 1e-9)
-        return f"{rate:.3g} images/s, train {self.loss(np.mean(run.losses[-100:]))}" + (
-            "" if self.valid is None else f", valid {self.loss(self.valid)}")
+    def numbers(self):
+        """Images per second, the mean loss of the last 100 steps, and the latest validation."""
+        rate = self.rate()
+        parts = [] if rate is None else [f"{rate * self.run.plan.batch:.3g} images/s"]
+        parts.append(f"train {self.loss(np.mean(self.run.losses[-100:]))}")
+        return ", ".join(parts if self.valid is None else [*parts, f"valid {self.loss(self.valid)}"])
 
     def loss(self, nats):
         return self.run.model.in_words(nats)
-
-    def say(self, text):
-        if self.bar is not None:
-            self.bar.write(text, file=sys.stderr)
-        elif self.on:
-            print(text, file=sys.stderr, flush=True)
-
-    def close(self):
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-
-
-def _clock(seconds):
-    """A time for people: "45 s", "12 min", "3.4 h"."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

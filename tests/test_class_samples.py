@@ -49,7 +49,7 @@ def test_training_is_fit_with_the_labels_as_condition(trained, tmp_path, digits)
 def test_samples_are_of_the_class_asked_for_or_of_each_in_turn(trained, tmp_path, call):  # noqa: F811
     model = npixel.load(trained)
     for more, labels in (((), np.arange(12) % 10), (("--class", 7), np.full(12, 7))):
-        assert call("sample", trained, "-n", 12, *more, "--seed", 3, "--out", tmp_path / "s.npz")[0] == 0
+        assert call("sample", trained, "-n", 12, *more, "--seed", 3, "--out", tmp_path / "s.npz", "--force")[0] == 0
         arrays = images_in(tmp_path / "s.npz")
         np.testing.assert_array_equal(arrays["labels"], labels)
         np.testing.assert_array_equal(arrays["images"], model.sample(12, np.random.default_rng(3), condition=labels))
@@ -58,7 +58,7 @@ def test_samples_are_of_the_class_asked_for_or_of_each_in_turn(trained, tmp_path
 def test_completions_take_the_labels_of_their_images_or_the_class_asked_for(trained, tmp_path, call, digits):  # noqa: F811
     model = npixel.load(trained)
     for more in ((), ("--class", 7)):
-        assert call("complete", trained, "--data", "digits", "-n", 4, "--draws", 2, *more, "--out", tmp_path / "c.npz")[0] == 0
+        assert call("complete", trained, "--data", "digits", "-n", 4, "--draws", 2, *more, "--out", tmp_path / "c.npz", "--force")[0] == 0
         arrays = images_in(tmp_path / "c.npz")
         rows = [np.flatnonzero((digits.test == image).all(axis=(1, 2, 3)))[0] for image in arrays["given"]]
         labels = np.tile(np.full(4, 7) if more else digits.test_labels[rows], 2)
@@ -72,7 +72,7 @@ def test_completions_take_the_labels_of_their_images_or_the_class_asked_for(trai
 def test_pictures_of_classes_are_written(trained, tmp_path, call):  # noqa: F811
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: the test of pictures is skipped")
     for more in ((), ("--class", 2)):
-        assert call("sample", trained, "-n", 12, *more, "--out", tmp_path / "s.png")[0] == 0
+        assert call("sample", trained, "-n", 12, *more, "--out", tmp_path / "s.png", "--force")[0] == 0
 
 
 @pytest.mark.parametrize("argv, words", [

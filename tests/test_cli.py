@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import commands as cli, data, doctor, plots, recipes, training
+from npixel import data, doctor, plots, recipes, training
+from npixel.commands import complete, shared, train
 
 SOURCE = "noisy_rule:4x5,train=64,valid=20,test=30"
 TINY = ["--data", SOURCE, "--batch", "16", "--quiet"]
@@ -83,14 +84,14 @@ def test_the_fields_of_a_model_are_options_with_their_own_help(call):
     status, out, _ = call("train", "pixelcnn", "--help")
     text = " ".join(out.split())
     assert status == 0
-    for field in cli.own_fields("pixelcnn"):
+    for field in shared.own_fields("pixelcnn"):
         assert "--" + field.name.replace("_", "-") in text
     assert "(default 7)" in text and "--hidden" not in call("train", "fvbn", "--help")[1]
 
 
 def test_an_annotation_says_how_an_option_is_read():
-    assert cli._kind(int) is int and cli._kind("float") is float and cli._kind(int | None) is int and cli._kind("str | None") is str
-    assert cli._kind("tuple")("(1, 2)") == (1, 2)
+    assert train._kind(int) is int and train._kind("float") is float and train._kind(int | None) is int and train._kind("str | None") is str
+    assert train._kind("tuple")("(1, 2)") == (1, 2)
 
 
 def test_flags_and_numbers_that_may_be_none_become_options():
@@ -102,7 +103,7 @@ def test_flags_and_numbers_that_may_be_none_become_options():
 
     parser = argparse.ArgumentParser()
     for field in dataclasses.fields(Config):
-        cli._add_field(parser, field)
+        train._add_field(parser, field)
     assert vars(parser.parse_args([])) == {"field_skip": None, "field_classes": None, "field_dropout": None}
     chosen = vars(parser.parse_args(["--no-skip", "--classes", "10", "--dropout", "0.25"]))
     assert chosen == {"field_skip": False, "field_classes": 10, "field_dropout": 0.25}
@@ -112,8 +113,8 @@ def test_without_a_name_the_checkpoint_is_called_after_model_and_data(tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert call("train", "fvbn", *TINY, "--steps", 1)[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["fvbn-noisy_rule_4x5_train_64_valid_20_test_30.npz"]
-    assert cli.default_out("fvbn", "a/b.npz") == "fvbn-b.npz" and cli.default_out("fvbn", "folder/") == "fvbn-folder.npz"
-    assert cli.default_out("fvbn", "noisy_rule:8x8,eps=0.1") != cli.default_out("fvbn", "noisy_rule:8x8,eps=0.2")
+    assert train.default_out("fvbn", "a/b.npz") == "fvbn-b.npz" and train.default_out("fvbn", "folder/") == "fvbn-folder.npz"
+    assert train.default_out("fvbn", "noisy_rule:8x8,eps=0.1") != train.default_out("fvbn", "noisy_rule:8x8,eps=0.2")
 
 
 def test_one_image_has_a_mean_and_no_standard_error(trained, call):
@@ -151,14 +152,15 @@ def test_completion_says_when_its_law_is_not_the_exact_conditional(trained, tmp_
     known[2] = True
     np.savez(tmp_path / "known.npz", known=known)
     for option, value, exact in (("--rows", 0, True), ("--rows", 4, True), ("--columns", 2, False), ("--known", tmp_path / "known.npz", False)):
-        status, out, _ = call("complete", trained, "--data", SOURCE, "-n", 2, option, value, "--out", tmp_path / "c.npz", "--json")
+        status, out, _ = call("complete", trained, "--data", SOURCE, "-n", 2, option, value,
+                              "--out", tmp_path / "c.npz", "--force", "--json")
         assert status == 0 and json.loads(out)["exact_conditional"] is exact
     order = npixel.load(trained).order
     prefix = np.zeros(20, bool)
     prefix[:7] = True
-    assert cli.exact_conditional(prefix.reshape(4, 5, 1), order)
+    assert complete.exact_conditional(prefix.reshape(4, 5, 1), order)
     prefix[9] = True
-    assert not cli.exact_conditional(prefix.reshape(4, 5, 1), order)
+    assert not complete.exact_conditional(prefix.reshape(4, 5, 1), order)
 
 
 def test_models_lists_paper_fields_and_size_and_refuses_a_size_with_its_reason(call):

@@ -439,7 +439,7 @@ class Clock:
 
 @pytest.mark.parametrize("options", [{}, dict(valid_images=images(2000, seed=1), valid_size=1000), dict(valid_images=images(2000, seed=1), valid_size=1000, evaluate_every=50)])
 @pytest.mark.parametrize("saving", [0.0, 3.0])
-def test_ten_minutes_are_ten_minutes(tmp_path, monkeypatch, options, saving):
+def test_ten_minutes_are_ten_minutes_beside_compilation(tmp_path, monkeypatch, options, saving):
     clock = Clock()
     monkeypatch.setattr(training, "time", clock)
     write = files.write
@@ -450,7 +450,7 @@ def test_ten_minutes_are_ten_minutes(tmp_path, monkeypatch, options, saving):
     monkeypatch.setattr(training.files, "write", slow_write)
     model = Timed(clock)
     result = training.fit(model, images(), minutes=10, batch=6, checkpoint=tmp_path / "a", progress=False, **options)
-    assert abs(clock.now - 100 - 600) < 0.02 * 600
+    assert abs(clock.now - 100 - 40 - 600) < 0.02 * 600          # compilation eats no minutes
     measuring = len(model.seen) - result.step
     assert measuring * 0.5 < 0.05 * 600 and result.plan.minutes == 10
     assert os.listdir(tmp_path) == ["a"]

@@ -89,7 +89,8 @@ def init_from_data(params, images, config, *, rng):
     N, H, W, _ = images.shape
     inside = (N, H - m, W - 2 * m)
     if min(inside) < 1:
-        raise ValueError(f"images of {H} x {W} have no inside: neighbourhoods reach {m} pixels up and to both sides")
+        raise ValueError(f"images of {H} x {W} have no inside: neighbourhoods reach {m} pixels up and to both sides; "
+                         'with border="padded" (--border padded) every pixel is scored')
     places = np.prod(inside)
     chosen = rng.permutation(places)[:SAMPLES] if places <= 20 * SAMPLES else rng.integers(0, places, SAMPLES)
     n, row, column = np.unravel_index(np.sort(chosen), inside)

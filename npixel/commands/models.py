@@ -1,0 +1,39 @@
+"""npixel models: every model with its paper, its fields and its size."""
+
+import npixel
+from npixel import command
+
+from .shared import MODULES, about, own_fields, shape_words, size
+
+
+def add_arguments(verbs):
+    parser = verbs.add_parser("models", help="the models, their fields and their sizes",
+                              description="Every model: its paper, its fields with their defaults, its size.")
+    parser.add_argument("--image-shape", type=size, default=(28, 28, 1), metavar="HxWxC", help="for the number of parameters (default 28x28x1)")
+    parser.add_argument("--levels", type=int, default=2, metavar="L", help="(default 2)")
+    command.add_json(parser)
+    parser.set_defaults(call=_models)
+
+
+def _models(arguments):
+    rows = []
+    for name in MODULES:
+        summary, paper = about(name)
+        row = {"name": name, "about": summary, "paper": paper, "fields": {field.name: field.default for field in own_fields(name)},
+               "parameters": None, "refused": None}
+        try:
+            row["parameters"] = npixel.build(name, image_shape=arguments.image_shape, levels=arguments.levels).num_parameters
+        except (ValueError, MemoryError) as error:
+            row["refused"] = str(error) or "not enough memory"
+        rows.append(row)
+    if all(row["refused"] for row in rows):
+        raise ValueError(rows[0]["refused"])
+    if arguments.json:
+        command.print_json({"image_shape": arguments.image_shape, "levels": arguments.levels, "models": rows})
+        return
+    print(f"Parameters are for {shape_words(arguments.image_shape)} images of {arguments.levels} levels.")
+    for row in rows:
+        parameters = f"{row['parameters']:,} parameters" if row["refused"] is None else f"refused: {row['refused']}"
+        fields = ", ".join(f"{field}={default}" for field, default in row["fields"].items()) or "none"
+        lines = [row["about"], *filter(None, [row["paper"]]), f"fields: {fields}", parameters]
+        print("\n    ".join(["\n" + row["name"], *lines]))
