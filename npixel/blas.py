@@ -21,7 +21,6 @@ import ctypes
 import itertools
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -159,6 +158,8 @@ def rows_in_lanes(work, *arrays):
 
 @cache
 def _pool():
+    from concurrent.futures import ThreadPoolExecutor  # which refuses to be imported while Python ends
+
     return ThreadPoolExecutor(max_workers=max(1, threads() - 1), thread_name_prefix="npixel")
 
 

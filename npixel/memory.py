@@ -34,8 +34,19 @@ CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "m
 
 def forward_bytes(model, n=1):
     """What one forward pass over n images holds, without caches."""
-    pixels = math.prod(model.image_shape[:2])
-    return n * pixels * model.module.width(model.config) * model.dtype.itemsize
+    return n * _one_image(model.module, model.config, model.dtype)
+
+
+def check_config(module, config, dtype):
+    """ValueError with the estimate if a model could not look at one image, before it has weights."""
+    H, W, C = config.image_shape
+    require(_one_image(module, config, dtype),
+            f"one image of {H}x{W}x{C}, {config.levels:,} levels, in {module.__name__.rpartition('.')[2]}",
+            "smaller images, fewer levels or features take less")
+
+
+def _one_image(module, config, dtype):
+    return math.prod(config.image_shape[:2]) * module.width(config) * dtype.itemsize
 
 
 def training_bytes(model, batch):

@@ -44,6 +44,7 @@ def build(name, *, image_shape, levels=None, seed=0, dtype="float32", **config):
     except (TypeError, ValueError):
         raise ValueError(f"seed must be a non-negative integer, is {seed!r}") from None
     kind, modules = _kind(name)
+    memory.check_config(modules[name], config, dtype)
     return kind(name, config, _cast(modules[name].init(rng, config), dtype))
 
 

@@ -239,8 +239,8 @@ BAD = [
     (("models", "--levels", 1), "levels must be an integer of at least 2, is 1"),
     (("data", "info", "nowhere"), "'nowhere' is no data set"),
     (("demo", "--models", "fvbn,resnet"), "there is no model 'resnet'; there are fvbn"),
-    (("demo", "--minutes", 0), "minutes must be a positive number, is 0.0"),
-    (("demo", "--minutes", "nan"), "minutes must be a positive number, is nan"),
+    (("demo", "--effort", 0), "effort must be a positive number, is 0.0"),
+    (("demo", "--effort", "nan"), "effort must be a positive number, is nan"),
     (("demo", "--seed", -1), "seed must be at least 0, is -1"),
 ]
 

@@ -1,10 +1,17 @@
-"""Keeping freed memory: the second step of a program that allocates much touches no new page."""
+"""Keeping freed memory: the second step of a program that allocates much touches no new page. And estimates of what work would take."""
 
+import math
 import platform
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+import npixel
+from npixel import memory, training
 
 CODE = """
 import resource, sys
@@ -25,3 +32,74 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_freed_memory_is_kept_only_where_asked():
     faults = {how: int(subprocess.run([sys.executable, "-c", CODE, how], capture_output=True, text=True, check=True).stdout) for how in ("keep", "leave")}
     assert faults["keep"] < 100 < faults["leave"]
+
+
+# --- estimates ---
+
+@pytest.mark.parametrize("name, layers, levels", [("pixelcnn", 1, 2), ("pixelcnn", 6, 2), ("pixelcnn", 1, 64),
+                                                  ("gated_pixelcnn", 4, 16), ("row_lstm", 2, 64)])
+def test_the_estimate_of_a_step_is_what_a_step_takes(name, layers, levels):
+    """Within a factor of two of what is allocated at the peak, beyond the weights, whose part is fixed."""
+    model = npixel.build(name, image_shape=(12, 12, 1), levels=levels, hidden=8, head=8, layers=layers)
+    images = np.random.default_rng(0).integers(0, levels, (24, 12, 12, 1))
+
+    def peak(n):
+        model.loss_and_grads(images[:n])               # compiles
+        tracemalloc.start()
+        model.loss_and_grads(images[:n])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    measured = peak(24) - peak(8)
+    estimated = memory.training_bytes(model, 24) - memory.training_bytes(model, 8)
+    assert 0.5 < estimated / measured < 2
+
+
+def test_a_part_of_a_large_image_stands_for_all_of_it():
+    small, large = (npixel.build("pixelcnn", image_shape=(side, side, 1), hidden=4, layers=1, head=4) for side in (32, 320))
+    weights = memory.WEIGHTS * memory.nbytes(small.params)
+    assert memory.training_bytes(large, 3) - weights == pytest.approx(300 * (memory.training_bytes(small, 1) - weights))
+
+
+def test_what_is_too_large_is_refused_with_both_numbers(monkeypatch):
+    monkeypatch.setenv("NPIXEL_MEMORY", str(3 * 2**29))
+    assert memory.available() == 3 * 2**29
+    memory.require(3 * 2**29, "it", "less")
+    with pytest.raises(ValueError, match=r"^it would take about 2 GiB of memory, and 1.5 GiB are available: less \(NPIXEL_MEMORY"):
+        memory.require(2**31, "it", "less")
+    monkeypatch.setenv("NPIXEL_MEMORY", "much")
+    with pytest.raises(ValueError, match="NPIXEL_MEMORY must be a number of bytes, is 'much'"):
+        memory.available()
+
+
+@pytest.mark.parametrize("limit, used, stat, left", [
+    ("1000000", "400000", "inactive_file 300000\nactive_file 5\n", 900_000),   # what files hold can be had back
+    ("max", "400000", "inactive_file 300000\n", math.inf)])
+def test_the_limit_of_a_cgroup_counts(tmp_path, limit, used, stat, left):
+    assert memory._of_the_cgroup(tmp_path) == math.inf
+    for name, text in (("memory.max", limit), ("memory.current", used), ("memory.stat", stat)):
+        (tmp_path / name).write_text(text + "\n")
+    assert memory._of_the_cgroup(tmp_path) == left
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v is told by Linux")
+def test_the_limit_of_the_address_space_counts():
+    code = ("import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9))\n"
+            "from npixel import memory; print(memory.available() < 3 * 10**9)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    assert done.stdout == "True\n"
+
+
+def test_models_samples_and_steps_that_do_not_fit_are_refused_before_they_begin(monkeypatch):
+    model = npixel.build("pixelcnn", image_shape=(8, 8, 1), hidden=4, layers=1, head=4)
+    images = np.zeros((40, 8, 8, 1), int)
+    monkeypatch.setattr(type(model), "loss_and_grads", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr(type(model), "_uniforms", lambda *_, **__: pytest.fail("it began"))
+    with pytest.raises(ValueError, match="2,000,000,000 images of 8x8x1 would take about .* TiB"):
+        model.sample(2 * 10**9)
+    monkeypatch.setenv("NPIXEL_MEMORY", "100000")
+    with pytest.raises(ValueError, match="a step of pixelcnn on 40 images of 8x8x1, 2 levels, would take about"):
+        training.fit(model, images, steps=1, batch=40, progress=False)
+    with pytest.raises(ValueError, match="one image of 999x999x1, 2 levels, in pixelcnn would take about"):
+        npixel.build("pixelcnn", image_shape=(999, 999, 1))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from types import SimpleNamespace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -543,10 +544,146 @@ def test_a_real_model_whose_rate_is_absurd_stops_at_a_named_step(tmp_path, lr):
     assert one_line(error).startswith("step ") and f"lr {lr:g}" in str(error.value) and "the last checkpoint stays" in str(error.value)
 
 
+# --- what is not finite ---
+
+class Spoiled(Pixels):
+    """Weights that are finite and give no finite likelihood from the fourth update on, as 1e12 in float32 do."""
+
+    def __init__(self):
+        super().__init__()
+        self.trace = []
+
+    def spoiled(self):
+        return len(self.seen) >= 4
+
+    def loss_and_grads(self, x, **rest):
+        nll, grads = super().loss_and_grads(x, **rest)
+        self.trace.append(self.params["pixels"].b.copy())
+        return (math.nan if len(self.seen) > 4 else nll), grads
+
+    def log_prob(self, x, condition=None):
+        found = super().log_prob(x, condition=condition)
+        return found * math.nan if self.spoiled() else found
+
+
+@pytest.mark.parametrize("valid", [True, False])
+@pytest.mark.parametrize("steps, every", [(4, 60.0), (4, 0.0), (9, 60.0), (9, 0.0)])
+def test_weights_without_a_finite_loss_end_a_run_at_its_last_step_too_and_the_last_good_ones_stay(tmp_path, steps, every, valid):
+    model, path = Spoiled(), tmp_path / "a"
+    changes = {} if valid else dict(valid_images=None)
+    with pytest.raises(training.Diverged) as error:
+        fit(model, steps=steps, checkpoint=path, checkpoint_every=every, evaluate_every=1, average=None, **changes)
+    told = steps == 9 and every == 60.0 and not valid  # nobody looks before the next loss
+    assert one_line(error).startswith(f"step 4: the loss {'is nan' if told else 'on '}") and f"the last checkpoint stays in {path}" in str(error.value)
+    # the fourth update spoiled them: the loss of those before it was the last that is finite
+    assert model.params["pixels"].b.tobytes() == model.trace[3].tobytes()
+    assert steps_in(path) == (3 if every == 0 else 0)
+
+
+def test_the_history_of_a_run_is_finite_or_the_run_has_diverged(tmp_path):
+    """Real models at absurd rates, from the first step to the last: either everything is finite, or Diverged and the model still works."""
+    x = (np.random.default_rng(0).random((32, 6, 5, 1)) < 0.3).astype(np.uint8)
+    rng, diverged = np.random.default_rng(1), 0
+    for number in range(12):
+        name = ("fvbn", "pixelcnn")[number % 2]
+        model = npixel.build(name, image_shape=(6, 5, 1), **({} if name == "fvbn" else dict(hidden=4, layers=1, head=4)))
+        path = tmp_path / f"{number}.npz"
+        try:
+            result = training.fit(model, x, steps=int(rng.integers(1, 4)), batch=16, lr=float(10 ** rng.uniform(-2, 39)), checkpoint=path,
+                                  optimizer=str(rng.choice(["sgd", "adam"])), average=None if number % 3 else 0.5, progress=False,
+                                  valid_images=x[:4] if number % 4 else None)
+            assert np.isfinite(result.losses).all() and all(math.isfinite(e["valid"] or 0.0) for e in result.history)
+        except training.Diverged:
+            diverged += 1
+        for ours in (model, npixel.load(path)):
+            assert np.isfinite(ours.log_prob(x)).all()
+    assert 0 < diverged < 12
+
+
+# --- other processes ---
+
+def test_the_second_of_two_runs_on_one_checkpoint_is_refused(tmp_path):
+    def log(entry):
+        with pytest.raises(ValueError, match="another run is writing to it"):
+            fit(Pixels(seed=2), checkpoint=tmp_path / "a")
+        with pytest.raises(ValueError, match="another run is writing to it"):
+            fit(Pixels(seed=2), checkpoint=tmp_path / "a", resume=True)
+    fit(checkpoint=tmp_path / "a", log=log)
+    fit(checkpoint=tmp_path / "b")
+    assert arrays_of(tmp_path / "a") == arrays_of(tmp_path / "b") and sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_measuring_overwrites_and_follows_nothing_beside_the_checkpoint(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(training, "time", clock)
+    (tmp_path / "precious").write_text("old")
+    (tmp_path / "a.trial").symlink_to(tmp_path / "precious")
+    fit(Timed(clock), steps=None, minutes=0.5, checkpoint=tmp_path / "a", evaluate_every=None)
+    assert (tmp_path / "a.trial").is_symlink() and (tmp_path / "precious").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["a", "a.trial", "precious"]
+
+
+def test_a_run_that_goes_on_keeps_the_permissions_of_its_checkpoint(tmp_path):
+    interrupted(tmp_path / "a", 8)
+    (tmp_path / "a").chmod(0o600)
+    fit(checkpoint=tmp_path / "a", resume=True)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_may_start_anew_where_it_is_asked_to(tmp_path):
+    fit(Pixels(seed=3), checkpoint=tmp_path / "a", seed=7)
+    with pytest.raises(ValueError, match="exists: resume goes on with it"):
+        fit(checkpoint=tmp_path / "a")
+    fit(checkpoint=tmp_path / "a", replace=True)
+    fit(checkpoint=tmp_path / "b")
+    assert arrays_of(tmp_path / "a") == arrays_of(tmp_path / "b")
+
+
+OUTLIVES = """
+import threading, numpy as np, npixel
+from npixel import training
+def work():
+    threading.main_thread().join()
+    model = npixel.build("pixelcnn", image_shape=(8, 8, 1), hidden=8, layers=1)
+    training.fit(model, np.zeros((64, 8, 8, 1), int), steps=3, progress=False)
+    print("trained", len(model.sample(2)), flush=True)
+threading.Thread(target=work).start()
+"""
+
+
+def test_a_thread_that_outlives_the_main_thread_trains_and_draws():
+    done = subprocess.run([sys.executable, "-c", OUTLIVES], capture_output=True, text=True, timeout=100,
+                          env=os.environ | {"NPIXEL_THREADS": "2"}, cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "trained 2\n", "")
+
+
+SAYS_MUCH = """
+import os, sys, numpy as np, npixel
+from npixel import training
+images = (np.random.default_rng(0).random((40, 6, 5, 1)) < 0.3).astype(np.uint8)
+training.fit(npixel.build("fvbn", image_shape=(6, 5, 1)), images, steps=60, batch=8, evaluate_every=1, valid_images=images, checkpoint=sys.argv[1])
+print("trained")
+"""
+
+
+@pytest.mark.parametrize("stderr", ["2>&1 >/dev/tty1x | head -2", "2>&-", "2>/dev/full"])
+def test_a_run_survives_its_standard_error(tmp_path, stderr):
+    if stderr.endswith("full") and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    line = f'"$PYTHON" -c "$CODE" "$OUT" {stderr}'.replace(">/dev/tty1x", '>"$OUT.out"')
+    subprocess.run(["bash", "-c", line], timeout=100, capture_output=True, cwd=Path(__file__).parents[1],
+                   env=os.environ | {"PYTHON": sys.executable, "CODE": SAYS_MUCH, "OUT": str(tmp_path / "a")})
+    assert steps_in(tmp_path / "a") == 60
+
+
 @pytest.mark.parametrize("changes, message", [
     (dict(steps=None), "exactly one of steps, epochs and minutes, not none of them"),
     (dict(epochs=2), "not steps and epochs"),
     (dict(steps=0), "steps must be an integer of at least 1, is 0"),
+    (dict(steps=10**30), "steps must be at most 9,007,199,254,740,992, are 1e+30"),
+    (dict(steps=None, epochs=1e308), "the steps of 1e+308 epochs must be at most 9,007,199,254,740,992, are inf"),
+    (dict(checkpoint_every="1"), "checkpoint_every must be at least 0 seconds, is '1'"),
+    (dict(checkpoint=5), "checkpoint must be a path or None, is 5"),
     (dict(steps=-3), "-3"),
     (dict(steps=2.5), "2.5"),
     (dict(steps=True), "True"),

@@ -22,7 +22,7 @@ moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) 
 Read first: measure.py.  Read next: table.py, pictures.py.
 """
 
-import sys
+import os
 import time
 from pathlib import Path
 
@@ -31,6 +31,7 @@ import numpy as np
 from .. import command, data, doctor, plots, recipes, training
 from ..evaluation import class_samples, condition, evaluate
 from ..model import build
+from ..progress import say
 from . import measure, pictures, table
 
 DATA = ("digits", "noisy_rule:8x8", "blind_corner:8x8")
@@ -62,13 +63,15 @@ def add_arguments(subparsers):
                         help="this times as many steps (default 1: about three minutes on two cores)")
     parser.add_argument("--models", default=",".join(STEPS), metavar="A,B", help="(default all: %(default)s)")
     parser.add_argument("--out", default="npixel-demo", metavar="DIR", help="where the pictures go (default npixel-demo, here)")
+    command.add_force(parser, "pictures of an earlier demo")
     parser.add_argument("--seed", type=int, default=0, help="(default 0)")
     command.add_json(parser)
     parser.set_defaults(call=_demo)
 
 
 def _demo(arguments):
-    say = lambda line: print(line, file=sys.stderr, flush=True)           # noqa: E731
+    for name in pictures.NAMES if os.path.isdir(arguments.out) else ():
+        command.check_output(Path(arguments.out, name + ".png"), command.PICTURE, force=arguments.force)
     report = run(arguments.models.split(","), effort=arguments.effort, out=arguments.out, seed=arguments.seed, progress=say)
     say(f"{report['seconds']:.0f} s in all")
     if arguments.json:

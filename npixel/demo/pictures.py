@@ -11,6 +11,8 @@ import numpy as np
 from .. import plots
 from . import measure
 
+NAMES = ("samples", "classes", "completions", "receptive_field", "bits_per_pixel", "predicted_levels",
+         "learning_curves", "strip")                   # of the pictures, without .png
 STRIP = "pixelcnn"                                     # the model of the strip of four small pictures
 LABEL = 3                                              # the digit that is looked at closely
 FIELD_AT = (6, 1, 0)                                   # whose receptive field is drawn: near the left edge, where blind spots are large
@@ -28,7 +30,7 @@ def draw(folder, data, runs, curves, conditional, *, seed, progress):
     levels, written = data.levels, []
 
     def save(figure, name):
-        path = folder / f"{name}.png"
+        path = folder / f"{NAMES[NAMES.index(name)]}.png"
         plots.save(figure, path)
         written.append(str(path))
         progress(f"wrote {path}")
