@@ -165,3 +165,21 @@ def test_a_model_with_another_order_has_another_past():
     assert past[2, 2, 0] and past[0, 1, 0] and not past[1, 2, 0] and past.sum() == 4 + 2 + 1
     classes = plots.field_classes((1, 1, 0), past, past, past)
     assert classes[2, 2, 0] == plots.SEEN and classes[1, 2, 0] == plots.FUTURE
+
+
+@pytest.mark.parametrize("name", ["x_{$y$^", "$x_{$", r"\frac$$1", "50 % of $a_1$"])
+def test_names_are_shown_as_they_are(name):
+    """A dollar sign begins no formula: every picture with such names is drawn, and keeps the words."""
+    from matplotlib.text import Text
+
+    x = np.zeros((2, 3, 3, 1), int)
+    past = np.zeros((3, 3, 1), bool)
+    for figure in (plots.samples(x, levels=2, title=name), plots.samples({name: x}, levels=2),
+                   plots.completions(x, x == 0, {name: x}, levels=2, title=name),
+                   plots.receptive_fields({name: ((0, 0, 0), past, past)}, title=name),
+                   plots.bits_per_pixel(x[0], {name: x[0] + 1.0}, levels=2, title=name),
+                   plots.predicted_distributions(x[0], [(0, 0, 0)], {name: [[0.5, 0.5]]}, levels=2, title=name),
+                   plots.learning_curves({name: ({name: ([1, 2], [3.0, 2.0])}, {name: 1.0})}, title=name)):
+        assert figure._repr_png_()[:4] == b"\x89PNG"
+        shown = [text for text in figure.findobj(Text) if name in text.get_text()]
+        assert shown and not any(text.get_parse_math() for text in shown)
