@@ -38,10 +38,19 @@ def forward_bytes(model, n=1):
 
 
 def check_config(module, config, dtype):
-    """ValueError with the estimate if a model could not look at one image, before it has weights."""
+    """ValueError with the estimate if a model could not hold its weights, or look at one image.
+
+    The weights are at least one matrix h x h in each layer, and the visible half of the first kernel.
+    They are drawn in float64. Nothing is allocated here.
+    """
     H, W, C = config.image_shape
-    require(_one_image(module, config, dtype),
-            f"one image of {H}x{W}x{C}, {config.levels:,} levels, in {module.__name__.rpartition('.')[2]}",
+    name = module.__name__.rpartition(".")[2]
+    fields = {field: getattr(config, field) for field in ("hidden", "layers", "first_kernel") if hasattr(config, field)}
+    if h := fields.get("hidden", 0):
+        weights = fields.get("layers", 1) * h * h + fields.get("first_kernel", 0)**2 // 2 * C * h
+        given = ", ".join(f"{field} {value}" for field, value in fields.items())
+        require(8 * weights, f"the weights of {name} with {given}", "smaller ones take less")
+    require(_one_image(module, config, dtype), f"one image of {H}x{W}x{C}, {config.levels} levels, in {name}",
             "smaller images, fewer levels or features take less")
 
 
@@ -120,6 +129,8 @@ def words(size):
     >>> words(700), words(3 * 2**29), words(2**50)
     ('700 bytes', '1.5 GiB', '1,024 TiB')
     """
+    if size >= 2**100:
+        return f"2^{int(size).bit_length() - 1} bytes"
     if size < 1000:
         return f"{size:.0f} bytes"
     for unit in ("KiB", "MiB", "GiB", "TiB"):

@@ -254,18 +254,18 @@ class _Run:
 
     def go(self, signals, show, log):
         """Make steps until the last one, or until a signal arrives; the checkpoint is written either way."""
-        good = averaging.init(self.model.params)       # the weights that had the last finite loss
+        self.good = averaging.init(self.model.params)  # the weights that had the last finite loss
         try:
-            self.loop(signals, show, log, good)
+            self.loop(signals, show, log)
         except Diverged:
-            _copy(good, self.model.params)
+            _copy(self.good, self.model.params)
             raise
 
-    def loop(self, signals, show, log, good):
+    def loop(self, signals, show, log):
         before, begun = self.seconds, time.monotonic()
         written, saved = begun, -1
         while self.step < self.plan.steps and not signals.caught:
-            self.losses.append(self.advance(self.model.params, self.state, self.average, self.step, good))
+            self.losses.append(self.advance(self.model.params, self.state, self.average, self.step))
             self.step += 1
             if self.plan.refines_after(self.step):
                 self.refine(self.plan.refine["evaluations"], self.model.params)
@@ -287,11 +287,8 @@ class _Run:
             self.check_likelihood()
             self.save()
 
-    def advance(self, params, state, average, step, good=None):
-        """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss.
-
-        good   where a copy of the weights goes if their loss is finite, before they change
-        """
+    def advance(self, params, state, average, step):
+        """One step of the loop in the header, on these weights; the gradient is that of the model's. Returns the loss."""
         plan, lr = self.plan, self.plan.lr_at(step)
         images, condition = self.data.batch(step, plan)
         try:
@@ -301,8 +298,8 @@ class _Run:
         if not math.isfinite(nll):
             size, label = clipping.largest(params, grads)
             raise Diverged(f"step {step}: the loss is {nll} nats (lr {lr:g}, largest gradient {size:g} in {label}); {self.last_good()}")
-        if good is not None:
-            _copy(params, good)
+        if params is self.model.params:                # not a trial on copies
+            _copy(params, self.good)
         try:
             length = clipping.norm(params, grads, step=step)
         except ValueError as error:

@@ -114,6 +114,8 @@ def test_without_a_name_the_checkpoint_is_called_after_model_and_data(tmp_path, 
     assert call("train", "fvbn", *TINY, "--steps", 1)[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["fvbn-noisy_rule_4x5_train_64_valid_20_test_30.npz"]
     assert train.default_out("fvbn", "a/b.npz") == "fvbn-b.npz" and train.default_out("fvbn", "folder/") == "fvbn-folder.npz"
+    assert train.default_out("fvbn", ".") == f"fvbn-{tmp_path.name}.npz"   # not fvbn-.npz
+    assert train.default_out("fvbn", "/") == "fvbn-data.npz"
     assert train.default_out("fvbn", "noisy_rule:8x8,eps=0.1") != train.default_out("fvbn", "noisy_rule:8x8,eps=0.2")
 
 
@@ -220,6 +222,8 @@ BAD = [
     (("train", "fvbn", *TINY, "--steps", 1, "--out", "{}/run.npz"), "exists: resume goes on with it"),
     (("train", "fvbn", *TINY, "--steps", 1, "--out", "{}/run.npz", "--resume"), "its model has name pixelcnn, this model has fvbn"),
     (("train", "pixelcnn", *TINY, *SMALL, "--steps", 5, "--out", "{}/run.npz", "--resume"), "steps was 4 when the run began, is 5 now"),
+    (("train", "pixelcnn", *TINY, "--steps", 1, "--hidden", 10**9, "--out", "{}/x.npz"), "with hidden 1000000000, layers 7, first_kernel 7 would take about"),
+    (("train", "ride", "--data", "noisy_rule:4x4,train=64,valid=20,test=30", "--quiet", "--steps", 1, "--out", "{}/x.npz"), "(--border padded)"),
     (("evaluate", "{}/none.npz", "--data", SOURCE), "none.npz not found"),
     (("evaluate", "{}/foreign.npz", "--data", SOURCE), "not a checkpoint of npixel"),
     (("evaluate", "{}/damaged.npz", "--data", SOURCE), "damaged"),

@@ -103,3 +103,17 @@ def test_models_samples_and_steps_that_do_not_fit_are_refused_before_they_begin(
         training.fit(model, images, steps=1, batch=40, progress=False)
     with pytest.raises(ValueError, match="one image of 999x999x1, 2 levels, in pixelcnn would take about"):
         npixel.build("pixelcnn", image_shape=(999, 999, 1))
+
+
+@pytest.mark.parametrize("name", sorted(set(npixel.MODELS) - {"fvbn"}) + ["ride"])
+def test_absurd_fields_are_refused_before_anything_is_allocated(name):
+    """The bound on weights is one: no model has fewer. So no model that fits is ever refused by it."""
+    module = (npixel.MODELS | npixel.DENSITIES)[name]
+    for field in ("hidden", "layers", "first_kernel"):
+        for value in (10**9 + 1, 10**30 + 1, 10**600 + 1):
+            if field in module.Config.__dataclass_fields__:
+                with pytest.raises(ValueError, match=f"the weights of {name} with .*{field} {value}.* would take about"):
+                    npixel.build(name, image_shape=(8, 8, 1), **{field: value})
+    model = npixel.build(name, image_shape=(8, 8, 1), hidden=8, layers=2)
+    config = model.config
+    assert model.num_parameters >= config.layers * config.hidden**2 + getattr(config, "first_kernel", 0)**2 // 2 * config.hidden
