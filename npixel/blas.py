@@ -129,7 +129,8 @@ def parallel(work, lanes):
     try:
         for _ in range(helpers):
             futures.append(_pool().submit(run))
-    except RuntimeError:                               # Python is ending, and starts no threads: this one does it all
+    # Python is ending, and starts no threads: this one does it all
+    except RuntimeError:
         pass
     try:
         run()
@@ -158,7 +159,8 @@ def rows_in_lanes(work, *arrays):
 
 @cache
 def _pool():
-    from concurrent.futures import ThreadPoolExecutor  # which refuses to be imported while Python ends
+    # which refuses to be imported while Python ends
+    from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(max_workers=max(1, threads() - 1), thread_name_prefix="npixel")
 

@@ -215,7 +215,8 @@ def add_force(parser, what="the file named by --out"):
                         help=f"replace {what} if it exists and is of the same kind")
 
 
-def check_output(path, kind, *, inputs=(), force=False, hint="--force replaces it, another name keeps it"):
+def check_output(path, kind, *, inputs=(), force=False,
+                 hint="--force replaces it, another name keeps it"):
     """Find an output wrong before any work is done for it; the Path.
 
     path      where a command is about to write; a symbolic link stands for what it leads to

@@ -146,7 +146,8 @@ class Density(Model):
 
     # generation
 
-    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False, limits=None, progress=None):
+    def sample(self, n, rng=None, *, size=None, uniforms=None, naive=False, limits=None,
+               progress=None):
         """n images (n, H, W, C), float64 of scale [0, 1), which may lie outside it: nothing is clipped. One uniform per number.
 
         size      (H, W), by default those of image_shape
@@ -181,7 +182,9 @@ class Density(Model):
         return drawn[:, shape[1] - H:, (shape[2] - W) // 2:(shape[2] + W) // 2]
 
     def drawn_shape(self, H, W):
-        """(H', W', C) of what is drawn for an image of (H, W): with border="given", pixels around it that are dropped."""
+        """(H', W', C) of what is drawn for an image of (H, W): with border="given", pixels around
+        it that are dropped.
+        """
         around = MARGIN if self.config.border == "given" else 0
         return H + around, W + 2 * around, self.image_shape[2]
 

@@ -1,18 +1,18 @@
 """Memory: how much there is, how much a piece of work would take, and keeping what was freed.
 
-    memory.require(memory.training_bytes(model, 16), "a batch of 16 images", "a smaller batch takes less")
+    memory.require(memory.training_bytes(model, 16), "a batch of 16", "a smaller one takes less")
 
-What is too large is refused before it begins, in one line with both numbers. The estimates come from
-what a forward pass holds (the `width` of a model: numbers for each pixel), and are rough. The limit is
-what the machine has available, or a cgroup or `ulimit -v` leaves; the environment variable
+What is too large is refused before it begins, in one line with both numbers. The estimates come
+from what a forward pass holds (the `width` of a model: numbers for each pixel), and are rough. The
+limit is what the machine has available, or a cgroup or `ulimit -v` leaves; the environment variable
 NPIXEL_MEMORY, a number of bytes, sets another.
 
     memory.keep()
 
 Keeping is a setting for programs that train, never made by importing. A training step allocates and
-frees the same hundred megabytes again and again. GNU's allocator gives large blocks back to the system
-when they are freed, and every page of the next ones must be cleared again at first touch: about a
-fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
+frees the same hundred megabytes again and again. GNU's allocator gives large blocks back to the
+system when they are freed, and every page of the next ones must be cleared again at first touch:
+about a fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
 implementation alike) call this once at their beginning.
 """
 
@@ -27,9 +27,12 @@ import numpy as np
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3            # malloc.h
 MOST = 2**30
 VARIABLE = "NPIXEL_MEMORY"                             # bytes; of the environment
-PART = 32                                              # pixels: the side of the part of an image whose caches are counted
-BACKWARD, LOSS, WEIGHTS = 1.2, 2.75, 5                 # copies of caches, outputs and weights at the peak: measured on all models
-CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+# pixels: the side of the part of an image whose caches are counted
+PART = 32
+# copies of caches, outputs and weights at the peak: measured on all models
+BACKWARD, LOSS, WEIGHTS = 1.2, 2.75, 5
+CGROUPS = (("memory.max", "memory.current"),
+           ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
 
 def forward_bytes(model, n=1):
@@ -40,17 +43,19 @@ def forward_bytes(model, n=1):
 def check_config(module, config, dtype):
     """ValueError with the estimate if a model could not hold its weights, or look at one image.
 
-    The weights are at least one matrix h x h in each layer, and the visible half of the first kernel.
-    They are drawn in float64. Nothing is allocated here.
+    The weights are at least one matrix h x h in each layer, and the visible half of the first
+    kernel. They are drawn in float64. Nothing is allocated here.
     """
     H, W, C = config.image_shape
     name = module.__name__.rpartition(".")[2]
-    fields = {field: getattr(config, field) for field in ("hidden", "layers", "first_kernel") if hasattr(config, field)}
+    fields = {field: getattr(config, field) for field in ("hidden", "layers", "first_kernel")
+              if hasattr(config, field)}
     if h := fields.get("hidden", 0):
         weights = fields.get("layers", 1) * h * h + fields.get("first_kernel", 0)**2 // 2 * C * h
         given = ", ".join(f"{field} {value}" for field, value in fields.items())
         require(8 * weights, f"the weights of {name} with {given}", "smaller ones take less")
-    require(_one_image(module, config, dtype), f"one image of {H}x{W}x{C}, {config.levels} levels, in {name}",
+    require(_one_image(module, config, dtype),
+            f"one image of {H}x{W}x{C}, {config.levels} levels, in {name}",
             "smaller images, fewer levels or features take less")
 
 
@@ -59,10 +64,10 @@ def _one_image(module, config, dtype):
 
 
 def training_bytes(model, batch):
-    """What a step of training holds at its peak: caches, the loss, and weights with all that goes with them.
+    """What a step of training holds at its peak: caches, the loss, and five times the weights.
 
-    What two images add to one in a forward pass that keeps its caches is what each image holds. Large
-    images are represented by a part: the rest is alike.
+    What two images add to one in a forward pass that keeps its caches is what each image holds.
+    Large images are represented by a part: the rest is alike.
     """
     H, W, C = model.image_shape
     part = model.config if H * W <= PART**2 else \
@@ -119,8 +124,8 @@ def require(needed, what, remedy):
     """
     left = available()
     if needed > left:
-        raise ValueError(f"{what} would take about {words(needed)} of memory, and {words(left)} are available: "
-                         f"{remedy} ({VARIABLE}=BYTES sets another limit)")
+        raise ValueError(f"{what} would take about {words(needed)} of memory, and {words(left)} are "
+                         f"available: {remedy} ({VARIABLE}=BYTES sets another limit)")
 
 
 def words(size):
@@ -141,7 +146,10 @@ def words(size):
 
 
 def available():
-    """Bytes that this process may still take; infinity where nothing is known.   ValueError for a limit that is no number"""
+    """Bytes that this process may still take; infinity where nothing is known.
+
+    ValueError if the environment sets a limit that is no number.
+    """
     given = os.environ.get(VARIABLE, "").strip()
     if given and not (given.isascii() and given.isdigit()):
         raise ValueError(f"{VARIABLE} must be a number of bytes, is {given!r}")
@@ -153,7 +161,8 @@ def available():
 def _of_the_machine():
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        parts = [line.partition(":") for line in lines]
+        sizes = {name: int(rest.split()[0]) for name, _, rest in parts}
         return 1024 * (sizes["MemAvailable"] + sizes["SwapFree"])
     except (OSError, ValueError, KeyError, IndexError):
         pass
@@ -166,7 +175,8 @@ def _of_the_machine():
 def _of_the_cgroup(root=Path("/sys/fs/cgroup")):
     for limit, used in CGROUPS:
         try:
-            return int((root / limit).read_text()) - int((root / used).read_text()) + _reclaimable(root / used)
+            most, now = (int((root / name).read_text()) for name in (limit, used))
+            return most - now + _reclaimable(root / used)
         except (OSError, ValueError):                  # no such file; "max", which is no limit
             pass
     return math.inf

@@ -159,9 +159,11 @@ class Model:
         self.check_weights()
         self.check_condition(condition, n)
         sampling.check_memory(n, self.image_shape)
-        return sampling.sample(self, self._uniforms(n, rng, uniforms), naive=naive, condition=condition, progress=progress)
+        return sampling.sample(self, self._uniforms(n, rng, uniforms), naive=naive,
+                               condition=condition, progress=progress)
 
-    def complete(self, images, known, rng=None, *, uniforms=None, naive=False, condition=None, progress=None):
+    def complete(self, images, known, rng=None, *, uniforms=None, naive=False, condition=None,
+                 progress=None):
         """Images with the sub-pixels that are not `known` drawn in order of generation, each given everything before it.
 
         images   (N, H, W, C); unknown entries are never read
@@ -181,7 +183,8 @@ class Model:
         self.check_weights()
         self.check_condition(condition, len(images))
         sampling.check_memory(len(images), self.image_shape)
-        return sampling.complete(self, images, known, self._uniforms(len(images), rng, uniforms), naive=naive, condition=condition, progress=progress)
+        return sampling.complete(self, images, known, self._uniforms(len(images), rng, uniforms),
+                                 naive=naive, condition=condition, progress=progress)
 
     def visible_past(self, at):
         """bool, image_shape: what the prediction at `at` = (row, column, channel) can depend on for some weights. From masks alone."""

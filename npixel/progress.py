@@ -6,9 +6,9 @@
         show.at(step + 1, lambda: "5.2 nats")          "step 2/60, 5.2 nats, 31 s left"
     show.close()
 
-The first piece of work may compile kernels. It is left out of the rate, so the time left is not said
-before the second. Nothing here ever ends the work: where standard error is closed, full or unread,
-the rest is silence.
+The first piece of work may compile kernels. It is left out of the rate, so the time left is not
+said before the second. Nothing here ever ends the work: where standard error is closed, full or
+unread, the rest is silence.
 
 Read next: training.py, sampling.py.
 """
@@ -16,7 +16,8 @@ Read next: training.py, sampling.py.
 import sys
 import time
 
-PAUSES = 5.0, 30.0                                     # seconds between lines: on a terminal, in a file
+# seconds between lines: on a terminal, in a file
+PAUSES = 5.0, 30.0
 
 
 def say(text):
@@ -53,7 +54,8 @@ class Progress:
     def __init__(self, total, unit, *, done=0, on=True):
         self.total, self.unit, self.on, self.done, self.bar = total, unit, on, done, None
         self.begun = self.shown = time.monotonic()
-        self.first = None                              # (work, time) from which the rate is measured
+        # (work, time) from which the rate is measured
+        self.first = None
         try:
             self.terminal = bool(on and sys.stderr.isatty())
         except (AttributeError, ValueError):

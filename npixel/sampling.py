@@ -68,7 +68,8 @@ def walk(model, images, *, naive=False, known=None, condition=None):
 def sample(model, uniforms, *, naive=False, condition=None, progress=None):
     """Images (N, H, W, C) from uniforms of the same shape: each sub-pixel inverts its conditional's distribution function at its own uniform."""
     nothing = np.zeros(uniforms.shape, bool)
-    return complete(model, np.zeros(uniforms.shape, np.int64), nothing, uniforms, naive=naive, condition=condition, progress=progress)
+    return complete(model, np.zeros(uniforms.shape, np.int64), nothing, uniforms, naive=naive,
+                    condition=condition, progress=progress)
 
 
 def complete(model, images, known, uniforms, *, naive=False, condition=None, progress=None):
@@ -76,16 +77,18 @@ def complete(model, images, known, uniforms, *, naive=False, condition=None, pro
 
     Unknown entries of `images` are never read. Chunked so that the states fit in memory; chunks change nothing but rounding.
 
-    progress   called as progress(done, total) after every place, `total` of them in all chunks; or None
+    progress   called as progress(done, total) after every place, or None; `total` is of all chunks
     """
     result = np.where(known, images, 0)
     chunk = images_per_chunk(model, images.shape[1:], naive=naive, condition=condition)
     parts = [slice(first, first + chunk) for first in range(0, len(images), chunk)]
     given = [known[part].all(axis=(0, 3)) for part in parts]
-    done, total = 0, sum(int((~pixels).sum()) for pixels in given) * len(model.module.draws(images.shape[3]))
+    draws = len(model.module.draws(images.shape[3]))   # of each pixel
+    done, total = 0, draws * sum(int((~pixels).sum()) for pixels in given)
     for part, pixels in zip(parts, given):
         x, u, fixed = result[part], uniforms[part], known[part]
-        for where, outputs in walk(model, x, naive=naive, known=pixels, condition=_cut(condition, part)):
+        places = walk(model, x, naive=naive, known=pixels, condition=_cut(condition, part))
+        for where, outputs in places:
             x[where] = np.where(fixed[where], x[where], model.draw(outputs, u[where]))
             done += 1
             if progress is not None:
@@ -94,14 +97,19 @@ def complete(model, images, known, uniforms, *, naive=False, condition=None, pro
 
 
 def images_per_chunk(model, shape, *, naive=False, condition=None):
-    """How many images (H, W, C) are drawn together: as many as their states, or naive their forward pass, fit into CACHED_BYTES; one at least."""
+    """How many images (H, W, C) are drawn together: as many as their states, or naive their forward
+    pass, fit into CACHED_BYTES; one at least.
+    """
     each = memory.forward_bytes(model) if naive else _bytes_per_image(model, shape, condition)
     return max(1, CACHED_BYTES // max(1, each))
 
 
 def check_memory(n, shape):
-    """ValueError with the estimate if n images (H, W, C) that are drawn at once would not fit into memory: a uniform and a level each."""
-    memory.require(n * math.prod(shape) * 17, f"{n:,} images of {'x'.join(map(str, shape))}", "draw fewer at a time")
+    """ValueError with the estimate if n images (H, W, C) that are drawn at once would not fit into
+    memory: a uniform and a level each.
+    """
+    memory.require(n * math.prod(shape) * 17, f"{n:,} images of {'x'.join(map(str, shape))}",
+                   "draw fewer at a time")
 
 
 def _cut(condition, part):

@@ -23,8 +23,9 @@ lowest negative log-likelihood of the validation images (early stopping, except 
 
 npixel.load opens the checkpoint of a run, finished or not, as a model.
 
-What goes wrong. A loss, a gradient, or weights after an update that are not finite end the run: Diverged. So do weights whose likelihood is not
-finite, at an entry of the learning curve and before a checkpoint is written. The weights that had the last finite loss stay.
+What goes wrong. A loss, a gradient, or weights after an update that are not finite end the run:
+Diverged. So do weights whose likelihood is not finite, at an entry of the learning curve and before
+a checkpoint is written. The weights that had the last finite loss stay.
 
 Densities (density.py) are trained by the same loop. Their images come from patches.py, which cuts other and larger ones as the run goes on; their loss is
 in nats per pixel; and after a part of the run they refine some of their weights themselves (`refine`), which belongs to the step that ends the part.
@@ -33,6 +34,7 @@ Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
 """
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 import json
@@ -43,7 +45,6 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -59,8 +60,10 @@ OPTIMIZERS = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 SCHEDULES = {name: getattr(schedules, name) for name in ("constant", "exponential", "cosine", "piecewise")}
 EVALUATIONS = 10, 100                                  # in a run, if evaluate_every is not given: at least, at most
 BETWEEN = 7                                            # and between two of them at least this many images trained on for one evaluated: a twentieth of the time
-MOST_STEPS = 2**53                                     # more are a mistake, and no float counts them
-HEALTHY = 4                                            # images whose likelihood tells before a checkpoint whether weights are sound
+# more are a mistake, and no float counts them
+MOST_STEPS = 2**53
+# images whose likelihood tells before a checkpoint whether weights are sound
+HEALTHY = 4
 MEASURE = 0.04                                         # the share of `minutes` spent on measuring the rate
 _ORDER, _DROPOUT, _VALIDATION = range(3)               # streams of random numbers
 
@@ -138,16 +141,32 @@ class Result:
     message: str
 
 
+def _locked(fit):
+    """fit, while nobody else writes to its checkpoint."""
+    @functools.wraps(fit)
+    def locked(model, images, *, checkpoint=None, **options):
+        if checkpoint is None:
+            return fit(model, images, **options)
+        if not isinstance(checkpoint, (str, os.PathLike)):
+            raise ValueError(f"checkpoint must be a path or None, is {checkpoint!r}")
+        with lock(checkpoint):
+            return fit(model, images, checkpoint=checkpoint, **options)
+    return locked
+
+
+@_locked
 def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optimizer="adam", optimizer_options=None, lr=1e-3, schedule="constant",
         schedule_options=None, clip_norm=None, clip_value=None, average=None, average_warm_up=True, keep="last", seed=0,
         condition=None, valid_images=None, valid_condition=None, valid_size=1000, evaluate_every=None, refine=None,
-        checkpoint=None, checkpoint_every=60.0, resume=False, replace=False, progress=True, log=None):
+        checkpoint=None, checkpoint_every=60.0, resume=False, replace=False, progress=True,
+        log=None):
     """Train a model by maximum likelihood: minimise the mean of -log p(image).   model.params: in place
 
     model               from npixel.build or npixel.load
     images              (N, *image_shape) integers or bools in [0, levels); or what cuts batches itself, as patches.Patches does, and then valid_images too
     steps, epochs, minutes      the length of the run, exactly one of them (or none with resume=True, then it is the checkpoint's):
-                        steps; passes over the images; or minutes of wall time, evaluation included, compilation and checks of the data not. For
+                        steps; passes over the images; or minutes of wall time, evaluation included,
+                        compilation and checks of the data not. For
                         `minutes` the rate is measured first, on copies of the weights, and the number of steps that fits is fixed once and for
                         all: it is then the same run as steps=that number, and goes on to its end if the machine turns out slower
     optimizer           "sgd", "rmsprop" or "adam", and its options, such as {"b2": 0.9995}
@@ -168,77 +187,81 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     Ctrl-C and SIGTERM let the current step finish, write the checkpoint and return with status "interrupted"; a second one raises
     KeyboardInterrupt at once. (Signals reach Python's main thread only.)
 
-    ValueError, one line with the numbers, for arguments that make no sense or differ from those of the checkpoint; if `checkpoint` exists and
-    neither resume nor replace is True; if another run is writing to it; if a step would take more memory than is available.
-    FileNotFoundError if there is nothing to go on from. Diverged (a ValueError) as the header says: the last checkpoint stays, and model.params are
-    the weights that had the last finite loss.
+    ValueError, one line with the numbers, for arguments that make no sense or differ from those of
+    the checkpoint; if `checkpoint` exists and neither resume nor replace is True; if another run is
+    writing to it; if a step would take more memory than is available. FileNotFoundError if there is
+    nothing to go on from. Diverged (a ValueError) as the header says: the last checkpoint stays,
+    and model.params are the weights that had the last finite loss.
     """
     if not hasattr(model, "loss_and_grads"):
         raise ValueError(f"model must be what npixel.build or npixel.load returns, is {model!r}")
-    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
-        raise ValueError(f"checkpoint must be a path or None, is {checkpoint!r}")
-    with nullcontext() if checkpoint is None else lock(checkpoint):
-        data = images if hasattr(images, "digest") else _Data("images", model, images, condition, "condition")
-        valid = valid_images
-        if valid is not None and not hasattr(valid, "digest"):
-            valid = _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
-        saved = _read(checkpoint, model) if resume else None
-        if checkpoint is not None and not resume and not replace and os.path.lexists(checkpoint):
-            raise ValueError(f"{checkpoint} exists: resume goes on with it, another name starts anew")
-        length = _length(steps, epochs, minutes, data, batch, saved)
-        make = dict(batch=_count("batch", batch), lr=_number("lr", lr), schedule=schedule, schedule_options=_options("schedule_options", schedule_options),
-                    optimizer=optimizer, optimizer_options=_options("optimizer_options", optimizer_options), clip_norm=_maybe("clip_norm", clip_norm),
-                    clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
-                    seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
-                    minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
-                    data=data.digest(), valid_data=valid and valid.digest(),
-                    refine=_refinement(refine))
-        if make["refine"] and not (hasattr(model, "refine") and hasattr(data, "for_refining")):
-            raise ValueError(f"refine is for densities that train on patches.Patches, not for {model.name} on {type(images).__name__}")
-        if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
-            make["refine"]["evaluations"] = saved[0].refine["evaluations"]     # derived from the time, as the steps were
-        if evaluate_every is not None:
-            _count("evaluate_every", evaluate_every)
-        if not isinstance(checkpoint_every, (int, float, np.integer, np.floating)) or not checkpoint_every >= 0:
-            raise ValueError(f"checkpoint_every must be at least 0 seconds, is {checkpoint_every!r}")
+    data = images if hasattr(images, "digest") else _Data("images", model, images, condition, "condition")
+    valid = valid_images
+    if valid is not None and not hasattr(valid, "digest"):
+        valid = _Data("valid_images", model, valid_images, valid_condition, "valid_condition")
+    saved = _read(checkpoint, model) if resume else None
+    if checkpoint is not None and not resume and not replace and os.path.lexists(checkpoint):
+        raise ValueError(f"{checkpoint} exists: resume goes on with it, another name starts anew")
+    length = _length(steps, epochs, minutes, data, batch, saved)
+    make = dict(batch=_count("batch", batch), lr=_number("lr", lr), schedule=schedule, schedule_options=_options("schedule_options", schedule_options),
+                optimizer=optimizer, optimizer_options=_options("optimizer_options", optimizer_options), clip_norm=_maybe("clip_norm", clip_norm),
+                clip_value=_maybe("clip_value", clip_value), average=_maybe("average", average), average_warm_up=bool(average_warm_up), keep=keep,
+                seed=_count("seed", seed, least=0), valid_size=0 if valid is None else min(_count("valid_size", valid_size), len(valid)),
+                minutes=saved[0].minutes if saved and minutes is None else _maybe("minutes", minutes),
+                data=data.digest(), valid_data=valid and valid.digest(),
+                refine=_refinement(refine))
+    if make["refine"] and not (hasattr(model, "refine") and hasattr(data, "for_refining")):
+        raise ValueError(f"refine is for densities that train on patches.Patches, not for {model.name} on {type(images).__name__}")
+    if saved and saved[0].minutes is not None and saved[0].refine and make["refine"]:
+        # derived from the time, as the steps were
+        make["refine"]["evaluations"] = saved[0].refine["evaluations"]
+    if evaluate_every is not None:
+        _count("evaluate_every", evaluate_every)
+    numbers = (int, float, np.integer, np.floating)
+    if not isinstance(checkpoint_every, numbers) or not checkpoint_every >= 0:
+        raise ValueError(f"checkpoint_every must be at least 0 seconds, is {checkpoint_every!r}")
 
-        def plan_for(steps):
-            return Plan(steps=steps, evaluate_every=evaluate_every or _every(steps, make["batch"], make["valid_size"]), **make)
+    def plan_for(steps):
+        return Plan(steps=steps, evaluate_every=evaluate_every or _every(steps, make["batch"], make["valid_size"]), **make)
 
-        plan = plan_for(length or 10**9)
-        _check(plan, data)
+    plan = plan_for(length or 10**9)
+    _check(plan, data)
+    if saved:
+        _compare(saved[0], plan, checkpoint)
+    if isinstance(data, _Data):                    # patches are small
+        check_memory(model, plan.batch)
+    run = _Run(model, plan, data, valid and valid.choose(plan.valid_size, plan.seed), checkpoint, checkpoint_every)
+    with _Signals() as signals:
         if saved:
-            _compare(saved[0], plan, checkpoint)
-        if isinstance(data, _Data):                    # patches are small
-            check_memory(model, plan.batch)
-        run = _Run(model, plan, data, valid and valid.choose(plan.valid_size, plan.seed), checkpoint, checkpoint_every)
-        with _Signals() as signals:
-            if saved:
-                run.restore(*saved)
-            else:
-                if length is None:
-                    steps, seconds = _measure(run, 60 * minutes, evaluate_every, signals)
-                    run.plan = plan_for(steps)         # the refinement's evaluations have been filled in
-                    _check(run.plan, data)
-                run.save()
-            show = _Progress(run, progress)
+            run.restore(*saved)
+        else:
             if length is None:
-                show.say(f"{seconds:.3g} seconds per step: {steps} steps in {minutes:g} minutes")
-            if saved:
-                show.say(f"going on after step {run.step} of {run.plan.steps}")
-            try:
-                run.go(signals, show, log)
-            finally:
-                show.close()
-            return run.finish(show)
+                steps, seconds = _measure(run, 60 * minutes, evaluate_every, signals)
+                # the refinement's evaluations have been filled in
+                run.plan = plan_for(steps)
+                _check(run.plan, data)
+            run.save()
+        show = _Progress(run, progress)
+        if length is None:
+            show.say(f"{seconds:.3g} seconds per step: {steps} steps in {minutes:g} minutes")
+        if saved:
+            show.say(f"going on after step {run.step} of {run.plan.steps}")
+        try:
+            run.go(signals, show, log)
+        finally:
+            show.close()
+        return run.finish(show)
 
 
 def check_memory(model, batch):
-    """ValueError with the estimate if a step on so many images would not fit into memory; memory.py."""
+    """ValueError with the estimate if a step on so many images would not fit into memory;
+    memory.py.
+    """
     if hasattr(model, "module"):                       # else it is a stand-in, and unknown
         H, W, C = model.image_shape
         memory.require(memory.training_bytes(model, batch),
-                       f"a step of {model.name} on {batch} images of {H}x{W}x{C}, {model.levels} levels,",
+                       f"a step of {model.name} on {batch} images of {H}x{W}x{C}, "
+                       f"{model.levels} levels,",
                        "smaller or fewer images in a batch, fewer levels or features take less")
 
 
@@ -341,7 +364,8 @@ class _Run:
         """Mean negative log-likelihood of the chosen validation images under the average, nats per image (of a density, per pixel: model.mean_nll)."""
         if self.valid is None:
             return None
-        return self.mean_nll(self.running(), self.valid.images, self.valid.condition, "validation images")
+        return self.mean_nll(self.running(), self.valid.images, self.valid.condition,
+                             "validation images")
 
     def mean_nll(self, weights, images, condition, words):
         """model.mean_nll under other weights.   Diverged if it is not finite"""
@@ -349,16 +373,19 @@ class _Run:
         _copy(weights, self.model.params)
         try:
             nll = self.model.mean_nll(images, condition=condition)
-        except ValueError as error:                    # images and conditions have been checked: it is the weights
-            raise Diverged(f"step {self.step}: no loss on {words}: {error} ({self.lr_words()}); {self.last_good()}") from None
+        # images and conditions have been checked: it is the weights
+        except ValueError as error:
+            raise self.diverged(f"no loss on {words}: {error}") from None
         finally:
             _copy(own, self.model.params)
         if not math.isfinite(nll):
-            raise Diverged(f"step {self.step}: the loss on {words} is {nll} nats ({self.lr_words()}); {self.last_good()}")
+            raise self.diverged(f"the loss on {words} is {nll} nats")
         return nll
 
     def check_likelihood(self):
-        """Diverged unless the weights, and their average, give a few images of the last batch a finite likelihood."""
+        """Diverged unless the weights, and their average, give a few images of the last batch a
+        finite likelihood.
+        """
         images, condition = self.data.batch(max(0, self.step - 1), self.plan)
         condition = None if condition is None else condition[:HEALTHY]
         for weights in (self.model.params, self.average):
@@ -369,10 +396,12 @@ class _Run:
         """Diverged unless all numbers of these arrays, by name, are finite."""
         for name, array in arrays.items():
             if not np.isfinite(array).all():
-                raise Diverged(f"step {self.step}: {name} is no longer finite ({self.lr_words()}); {self.last_good()}")
+                raise self.diverged(f"{name} is no longer finite")
 
-    def lr_words(self):
-        return f"lr {self.plan.lr_at(max(0, self.step - 1)):g}"
+    def diverged(self, words):
+        """The Diverged that says what was found after the last step."""
+        lr = self.plan.lr_at(max(0, self.step - 1))
+        return Diverged(f"step {self.step}: {words} (lr {lr:g}); {self.last_good()}")
 
     def finish(self, show):
         _copy(self.kept(), self.model.params)
@@ -644,8 +673,9 @@ def _copy(source, target):
 def _measure(run, budget, evaluate_every, signals):
     """How many steps fit into `budget` seconds: (steps, seconds per step).
 
-    The weights are not touched: trial steps update copies of them and of the optimizer's state. Of each kind of work the first call may compile.
-    It is made before the clock starts. What evaluation and checkpoints will take is measured too, and set aside.
+    The weights are not touched: trial steps update copies of them and of the optimizer's state. Of
+    each kind of work the first call may compile. It is made before the clock starts. What
+    evaluation and checkpoints will take is measured too, and set aside.
     """
     params, state = averaging.init(run.model.params), OPTIMIZERS[run.plan.optimizer].init(run.model.params)
     average = None if run.average is None else averaging.init(params)
@@ -663,7 +693,8 @@ def _measure(run, budget, evaluate_every, signals):
     saving = 0.0
     if run.path is not None:
         path = Path(os.path.realpath(run.path))
-        with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".trial", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".trial",
+                                         dir=path.parent) as folder:
             saving = _seconds(lambda: files.write(Path(folder, "trial"), *run.contents()))
 
     first, made = time.monotonic(), 0
@@ -746,7 +777,9 @@ class _Progress(Progress):
         rate = self.rate()
         parts = [] if rate is None else [f"{rate * self.run.plan.batch:.3g} images/s"]
         parts.append(f"train {self.loss(np.mean(self.run.losses[-100:]))}")
-        return ", ".join(parts if self.valid is None else [*parts, f"valid {self.loss(self.valid)}"])
+        if self.valid is not None:
+            parts.append(f"valid {self.loss(self.valid)}")
+        return ", ".join(parts)
 
     def loss(self, nats):
         return self.run.model.in_words(nats)

@@ -1,9 +1,10 @@
 """Files that are written whole or not at all: checkpoints, pictures, data sets, processes, certificates, reports of benchmarks.
 
-The bytes go to a temporary file beside the path, reach the disk, and only then take its name: whatever
-interrupts this, the path is the old file or the new one. The temporary file, NAME.npixel-XXXXXXXX.tmp,
-is made exclusively, so nothing of that name is ever followed or overwritten. A process that is killed
-on the way leaves it. The next one that writes NAME removes it, unless its writer still lives.
+The bytes go to a temporary file beside the path, reach the disk, and only then take its name:
+whatever interrupts this, the path is the old file or the new one. The temporary file,
+NAME.npixel-XXXXXXXX.tmp, is made exclusively, so nothing of that name is ever followed or
+overwritten. A process that is killed on the way leaves it. The next one that writes NAME removes
+it, unless its writer still lives.
 
     write_whole(path, lambda file: np.savez(file, **arrays))
     write_text(path, "...")
@@ -30,11 +31,12 @@ _EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 def write_whole(path, write):
     """Call write(file), a binary file, and give what it wrote the name `path`.
 
-    A symbolic link is followed; no suffix is added. A file that is replaced hands on its permissions.
+    A symbolic link is followed; no suffix is added. A file that is replaced hands on its
+    permissions.
 
-    FileNotFoundError if the folder of `path` does not exist; ValueError if `path` is there and no file;
-    OSError, which names the path, if the disk refuses, and whatever `write` raises. The old file is
-    left as it was in every case.
+    FileNotFoundError if the folder of `path` does not exist; ValueError if `path` is there and no
+    file; OSError, which names the path, if the disk refuses, and whatever `write` raises. The old
+    file is left as it was in every case.
     """
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
@@ -51,12 +53,14 @@ def write_whole(path, write):
                 os.fsync(file.fileno())
                 if fcntl is None:                      # Windows renames no open file
                     file.close()
-                os.replace(temporary, path)            # while it is locked: nobody takes it for stale
+                # while it is locked: nobody takes it for stale
+                os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.filename is None and error.errno is not None:             # a full disk: whose file?
+        # a full disk: whose file?
+        if error.filename is None and error.errno is not None:
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
         raise
 
@@ -70,9 +74,9 @@ def write_text(path, text):
 def lock(path):
     """Keep `path` to this process while the block runs; ValueError if another one has it.
 
-    The lock is on a file of its own, NAME.lock, which is removed at the end. It ends with its process
-    however that dies: a file that is left behind is taken over. Where the system has no locks,
-    nothing is locked.
+    The lock is on a file of its own, NAME.lock, which is removed at the end. It ends with its
+    process however that dies: a file that is left behind is taken over. Where the system has no
+    locks, nothing is locked.
     """
     if fcntl is None:
         yield
@@ -95,7 +99,7 @@ def _open_locked(path, beside):
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size:
-                raise ValueError(f"{beside} is no lock of ours: it is there, and is not an empty file")
+                raise ValueError(f"{beside} is no lock of ours: it is not an empty file")
             if not _lock(descriptor):
                 raise ValueError(f"{path}: another run is writing to it")
             if _is_at(beside, found):

@@ -74,7 +74,8 @@ def test_no_command_writes_over_what_it_reads_whatever_it_is_told(files, tmp_pat
             link.symlink_to(files[name])
             for out in (files[name], link, os.path.join(".", "amat", "..", f"{name}.npz")):
                 refused(call, tmp_path, *writers(files, out)[verb], *force, words="is read by this command")
-    for split in ("train", "valid", "test"):           # by another ending they are refused in any case
+    # by another ending they are refused in any case
+    for split in ("train", "valid", "test"):
         text = tmp_path / "amat" / TEXT.format(split)
         link.unlink(missing_ok=True)
         link.symlink_to(text)
@@ -167,7 +168,8 @@ def test_what_is_whole_when_ctrl_c_is_pressed_is_kept(files, tmp_path, call, mon
     assert err == f"npixel: interrupted: {out} holds the first 4 of 10 images\n"
     with np.load(out) as arrays:
         np.testing.assert_array_equal(arrays["images"], expected)
-    calls[:] = [1, 1]                                  # before anything is whole there is nothing to keep
+    # before anything is whole there is nothing to keep
+    calls[:] = [1, 1]
     before = contents(tmp_path)
     assert call("sample", files["run"], "-n", 10, "--out", tmp_path / "t.npz") == (130, "", "npixel: interrupted\n")
     assert contents(tmp_path) == before
@@ -177,9 +179,11 @@ def test_sizes_are_found_too_large_before_anything_is_drawn(files, tmp_path, cal
     monkeypatch.setattr(sampling, "walk", lambda *_, **__: pytest.fail("it began to draw"))
     if plots.available():
         refused(call, tmp_path, "sample", files["run"], "-n", 2 * 10**9, "--out", tmp_path / "x.png",
-                words="the picture of -n 2000000000 would take about 1.46 TiB of memory")         # 40 bytes a number
+                # 40 bytes a number
+                words="the picture of -n 2000000000 would take about 1.46 TiB of memory")
     refused(call, tmp_path, "sample", files["run"], "-n", 10**15, "--out", tmp_path / "x.npz",
-            words="-n 1000000000000000: the images would take 36,380 TiB while they are written")  # twice a byte a number
+            # twice a byte a number
+            words="-n 1000000000000000: the images would take 36,380 TiB while they are written")
     refused(call, tmp_path, "sample", files["run"], "-n", 10**30, "--out", tmp_path / "x.npz", words="draw fewer")
     refused(call, tmp_path, "complete", files["run"], "--data", SOURCE, "-n", 2, "--draws", 10**15, "--out", tmp_path / "x.npz",
             words="-n 2 with --draws 1000000000000000: the images would take 72,760 TiB")
@@ -255,7 +259,9 @@ LONG = ("--steps", "--epochs", "--minutes", "--hidden", "--layers", "--first-ker
 
 
 def test_any_command_line_ends_with_a_status_and_bad_ones_with_one_line(files, tmp_path, call, monkeypatch):
-    """120 lines of a seeded generator: status 0, 1 or 2; one line for 2; inputs as they were; no traceback."""
+    """120 lines of a seeded generator: status 0, 1 or 2; one line for 2; inputs as they were; no
+    traceback.
+    """
     from npixel import cli
 
     monkeypatch.chdir(tmp_path)

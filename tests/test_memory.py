@@ -1,4 +1,6 @@
-"""Keeping freed memory: the second step of a program that allocates much touches no new page. And estimates of what work would take."""
+"""Keeping freed memory: the second step of a program that allocates much touches no new page. And
+estimates of what work would take.
+"""
 
 import math
 import platform
@@ -39,7 +41,9 @@ def test_freed_memory_is_kept_only_where_asked():
 @pytest.mark.parametrize("name, layers, levels", [("pixelcnn", 1, 2), ("pixelcnn", 6, 2), ("pixelcnn", 1, 64),
                                                   ("gated_pixelcnn", 4, 16), ("row_lstm", 2, 64)])
 def test_the_estimate_of_a_step_is_what_a_step_takes(name, layers, levels):
-    """Within a factor of two of what is allocated at the peak, beyond the weights, whose part is fixed."""
+    """Within a factor of two of what is allocated at the peak, beyond the weights, whose part is
+    fixed.
+    """
     model = npixel.build(name, image_shape=(12, 12, 1), levels=levels, hidden=8, head=8, layers=layers)
     images = np.random.default_rng(0).integers(0, levels, (24, 12, 12, 1))
 
@@ -74,7 +78,8 @@ def test_what_is_too_large_is_refused_with_both_numbers(monkeypatch):
 
 
 @pytest.mark.parametrize("limit, used, stat, left", [
-    ("1000000", "400000", "inactive_file 300000\nactive_file 5\n", 900_000),   # what files hold can be had back
+    # what files hold can be had back
+    ("1000000", "400000", "inactive_file 300000\nactive_file 5\n", 900_000),
     ("max", "400000", "inactive_file 300000\n", math.inf)])
 def test_the_limit_of_a_cgroup_counts(tmp_path, limit, used, stat, left):
     assert memory._of_the_cgroup(tmp_path) == math.inf

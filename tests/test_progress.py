@@ -29,7 +29,9 @@ def test_the_first_piece_of_work_which_may_compile_is_left_out_of_the_time_left(
 
 
 class Broken(io.StringIO):
-    """A stream that fails after so many writes, as one does whose reader is gone or whose disk is full."""
+    """A stream that fails after so many writes, as one does whose reader is gone or whose disk is
+    full.
+    """
 
     def __init__(self, good, error):
         super().__init__()

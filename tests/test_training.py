@@ -547,7 +547,9 @@ def test_a_real_model_whose_rate_is_absurd_stops_at_a_named_step(tmp_path, lr):
 # --- what is not finite ---
 
 class Spoiled(Pixels):
-    """Weights that are finite and give no finite likelihood from the fourth update on, as 1e12 in float32 do."""
+    """Weights that are finite and give no finite likelihood from the fourth update on, as 1e12 in
+    float32 do.
+    """
 
     def __init__(self):
         super().__init__()
@@ -581,7 +583,9 @@ def test_weights_without_a_finite_loss_end_a_run_at_its_last_step_too_and_the_la
 
 
 def test_the_history_of_a_run_is_finite_or_the_run_has_diverged(tmp_path):
-    """Real models at absurd rates, from the first step to the last: either everything is finite, or Diverged and the model still works."""
+    """Real models at absurd rates, from the first step to the last: either everything is finite, or
+    Diverged and the model still works.
+    """
     x = (np.random.default_rng(0).random((32, 6, 5, 1)) < 0.3).astype(np.uint8)
     rng, diverged = np.random.default_rng(1), 0
     for number in range(12):
@@ -661,7 +665,9 @@ SAYS_MUCH = """
 import os, sys, numpy as np, npixel
 from npixel import training
 images = (np.random.default_rng(0).random((40, 6, 5, 1)) < 0.3).astype(np.uint8)
-training.fit(npixel.build("fvbn", image_shape=(6, 5, 1)), images, steps=60, batch=8, evaluate_every=1, valid_images=images, checkpoint=sys.argv[1])
+model = npixel.build("fvbn", image_shape=(6, 5, 1))
+training.fit(model, images, steps=60, batch=8, evaluate_every=1, valid_images=images,
+             checkpoint=sys.argv[1])
 print("trained")
 """
 

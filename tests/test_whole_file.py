@@ -37,7 +37,9 @@ def test_a_new_file_has_the_usual_permissions_and_a_replaced_one_keeps_its_own(t
 
 
 def test_no_file_that_is_there_is_used_as_the_temporary_one(tmp_path, monkeypatch):
-    """Names that are taken, by a file or by a link to one, are left alone: the write fails and says so."""
+    """Names that are taken, by a file or by a link to one, are left alone: the write fails and says
+    so.
+    """
     precious = tmp_path / "precious"
     precious.write_bytes(b"old")
     monkeypatch.setattr(whole_file.secrets, "token_hex", lambda n: "0" * 2 * n)

@@ -64,7 +64,8 @@ def _complete(arguments):
                                       condition=None if labels is None else labels[:1])
 
     def one_chunk(part, progress):
-        rows = np.arange(part.start, part.stop) % arguments.n              # the images in turn, draw by draw
+        # the images in turn, draw by draw
+        rows = np.arange(part.start, part.stop) % arguments.n
         return model.complete(given[rows], known, rng, naive=arguments.naive, progress=progress,
                               condition=None if labels is None else labels[rows])
 
@@ -72,12 +73,14 @@ def _complete(arguments):
     exact = exact_conditional(known, model.order)
     if is_picture(out):
         images = drawn.images()
-        rows = {f"draw {i + 1}": images[i * arguments.n:(i + 1) * arguments.n] for i in range(-(-drawn.n // arguments.n))}
+        firsts = range(0, drawn.n, arguments.n)
+        rows = {f"draw {i + 1}": images[first:first + arguments.n] for i, first in enumerate(firsts)}
         plots.save(plots.completions(given, known, rows | {"the image": given}, levels=model.levels,
                                      title=f"Completions by {Path(arguments.file).name}"), out)
     else:
         more = {} if labels is None else {"labels": labels[np.arange(drawn.n) % arguments.n]}
-        drawn.write_npz(out, "npixel completions", given=given, known=known, levels=model.levels, **more)
+        drawn.write_npz(out, "npixel completions", given=given, known=known, levels=model.levels,
+                        **more)
     words = "the exact conditional given the known pixels" if exact else \
         "not the exact conditional: some known pixels come after unknown ones, and do not influence them"
     return say_drawn(arguments, out, drawn, n, law=words, exact=exact)

@@ -1,8 +1,8 @@
 """What sample and complete share: the options, the file, and drawing in chunks.
 
 Images are drawn a chunk at a time, as many as their states fit into memory. Each chunk goes into a
-nameless file beside the output, and all of them together become the output. So a million images need
-no more memory than a few; and what is whole when Ctrl-C is pressed is kept.
+nameless file beside the output, and all of them together become the output. So a million images
+need no more memory than a few; and what is whole when Ctrl-C is pressed is kept.
 
 Read first: ../sampling.py, ../whole_file.py.
 """
@@ -20,13 +20,15 @@ from npixel import command, memory, plots
 from npixel.progress import Progress
 from npixel.whole_file import write_whole
 
-PICTURE_BYTES = 40                                     # memory for each number of a picture that is drawn
+# memory for each number of a picture that is drawn
+PICTURE_BYTES = 40
 
 
 def add_class(parser, default):
     """Give a verb the option --class."""
     parser.add_argument("--class", type=int, metavar="K", dest="label",
-                        help=f"of a model with classes: the class that is drawn (default {default})")
+                        help="of a model with classes: the class that is drawn "
+                             f"(default {default})")
 
 
 def class_labels(model, arguments, n, default):
@@ -44,8 +46,9 @@ def class_labels(model, arguments, n, default):
 def add_drawing(parser, what):
     """Give a verb the options of drawing: --seed, --naive, --out, --force, --quiet, --json."""
     parser.add_argument("--seed", type=int, default=0, help="(default 0)")
-    parser.add_argument("--naive", action="store_true", help="a whole forward pass for every sub-pixel, "
-                        "the definition: the same images, slower")
+    parser.add_argument("--naive", action="store_true",
+                        help="a whole forward pass for every sub-pixel, the definition: the same "
+                             "images, slower")
     parser.add_argument("--out", metavar="FILE", help="a picture (.png) or arrays (.npz) "
                         f"(default: FILE-{what}.png, here)")
     command.add_force(parser)
@@ -62,7 +65,8 @@ def out_of(arguments, what, inputs):
         command.npz_of(f"a file of {what} that npixel drew", "images", made_by=f"npixel {what}")
     command.check_output(out, kind, inputs=[arguments.file, *inputs], force=arguments.force)
     if is_picture(out) and not plots.available():
-        raise ImportError("pictures need matplotlib: pip install 'npixel[demo]', or --out FILE.npz for arrays")
+        raise ImportError("pictures need matplotlib: pip install 'npixel[demo]', "
+                          "or --out FILE.npz for arrays")
     return out
 
 
@@ -81,19 +85,20 @@ def check_size(out, n, shape, dtype, words):
                          "--out FILE.npz keeps their numbers")
     numbers = n * math.prod(shape)
     if is_picture(out):
-        memory.require(numbers * PICTURE_BYTES, f"the picture of {words}", "draw fewer, or --out FILE.npz")
+        memory.require(numbers * PICTURE_BYTES, f"the picture of {words}",
+                       "draw fewer, or --out FILE.npz")
     needed, free = 2 * numbers * np.dtype(dtype).itemsize, shutil.disk_usage(out.parent).free
     if needed > free:
-        raise ValueError(f"{words}: the images would take {memory.words(needed)} while they are written, "
-                         f"and the disk of {out} has {memory.words(free)} free: draw fewer")
+        raise ValueError(f"{words}: the images would take {memory.words(needed)} while they are "
+                         f"written, and the disk of {out} has {memory.words(free)} free: draw fewer")
 
 
 class Drawn:
     """Images that were drawn: in a nameless file, read when they are needed."""
 
     def __init__(self, file, shape, dtype):
-        self.file, self.shape, self.dtype, self.n, self.seconds = file, tuple(shape), np.dtype(dtype), 0, 0.0
-        self.interrupted = False
+        self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
+        self.n, self.seconds, self.interrupted = 0, 0.0, False
 
     def add(self, images):
         self.file.write(np.ascontiguousarray(images, self.dtype).data)
@@ -110,7 +115,8 @@ class Drawn:
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
                 with members.open("images.npy", "w", force_zip64=True) as member:
                     header = np.lib.format.header_data_from_array_1_0(np.empty(0, self.dtype))
-                    np.lib.format.write_array_header_1_0(member, header | {"shape": (self.n, *self.shape)})
+                    header["shape"] = self.n, *self.shape
+                    np.lib.format.write_array_header_1_0(member, header)
                     self.file.seek(0)
                     shutil.copyfileobj(self.file, member, 2**20)
                 for name, array in (arrays | {"made_by": made_by}).items():
@@ -120,7 +126,7 @@ class Drawn:
 
 
 def draw(arguments, out, n, shape, dtype, chunk, one_chunk):
-    """Draw n images in chunks: Drawn, to be used in a `with`-free way until the program ends.
+    """Draw n images in chunks: what was Drawn, all of it or what is whole when Ctrl-C is pressed.
 
     one_chunk   called with a slice of 0 ... n and a progress; returns the images of the slice
     """
@@ -134,7 +140,8 @@ def draw(arguments, out, n, shape, dtype, chunk, one_chunk):
                 nonlocal show
                 if show is None:
                     show = Progress(-(-n // chunk) * total, "place", on=not arguments.quiet)
-                show.at(part.start // chunk * total + done, lambda: f"{drawn.n} of {n} images whole")
+                show.at(part.start // chunk * total + done,
+                        lambda: f"{drawn.n} of {n} images whole")
 
             drawn.add(one_chunk(part, progress))
     except KeyboardInterrupt:
@@ -153,8 +160,8 @@ def say_drawn(arguments, out, drawn, n, law=None, exact=None):
     way = "naive" if arguments.naive else "cached"
     each = 1000 * drawn.seconds / drawn.n
     if arguments.json:
-        report = {"out": str(out), "images": drawn.n, "seconds": drawn.seconds, "milliseconds_per_image": each,
-                  "naive": arguments.naive}
+        report = {"out": str(out), "images": drawn.n, "seconds": drawn.seconds,
+                  "milliseconds_per_image": each, "naive": arguments.naive}
         command.print_json(report if law is None else report | {"exact_conditional": exact})
     else:
         print(f"{drawn.n} images in {drawn.seconds:.2f} s, {each:.2f} ms each ({way})")

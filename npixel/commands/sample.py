@@ -16,13 +16,16 @@ from .shared import add_file, seed_of, shape_words, size
 
 
 def add_arguments(verbs):
-    parser = verbs.add_parser("sample", help="generate images", description="Generate images pixel by pixel.")
+    parser = verbs.add_parser("sample", help="generate images",
+                              description="Generate images pixel by pixel.")
     add_file(parser)
     parser.add_argument("-n", type=int, default=25, help="number of images (default 25)")
     parser.add_argument("--size", type=size, metavar="HxW",
-                        help="of a density: height and width (default: those of the images it was trained on)")
-    parser.add_argument("--clip", action="store_true", help="of a density: bring every number into [0, 1] "
-                        "as soon as it is drawn, for models that run away from there")
+                        help="of a density: height and width (default: those of the images it was "
+                             "trained on)")
+    parser.add_argument("--clip", action="store_true",
+                        help="of a density: bring every number into [0, 1] as soon as it is drawn, "
+                             "for models that run away from there")
     add_class(parser, "each in turn")
     add_drawing(parser, "samples")
     parser.set_defaults(call=_sample)
@@ -38,7 +41,8 @@ def _sample(arguments):
     if not density and (arguments.size is not None or arguments.clip):
         raise ValueError(f"--size and --clip are for densities ({', '.join(npixel.DENSITIES)}); "
                          f"this {model.name} draws {shape_words(model.image_shape)} images")
-    shape = model.image_shape if arguments.size is None else (*arguments.size[:2], model.image_shape[2])
+    H, W, C = model.image_shape
+    shape = (H, W, C) if arguments.size is None else (*arguments.size[:2], C)
     dtype = np.float64 if density else np.min_scalar_type(model.levels - 1)
     check_size(out, n, shape, dtype, f"-n {n}")
     return (_density if density else _levels)(model, arguments, rng, out, shape, dtype)
@@ -68,7 +72,9 @@ def _levels(model, arguments, rng, out, shape, dtype):
 
 
 def _density(model, arguments, rng, out, shape, dtype):
-    """Real-valued images: whole in an .npz, of scale [0, 1) and not clipped; a picture shows what is below 0 as black and above 1 as white."""
+    """Real-valued images: whole in an .npz, of scale [0, 1) and not clipped; a picture shows what
+    is below 0 as black and above 1 as white.
+    """
     class_labels(model, arguments, arguments.n, None)
     around = model.drawn_shape(*shape[:2])
     chunk = sampling.images_per_chunk(model.of_size(*around[:2]), around, naive=arguments.naive)

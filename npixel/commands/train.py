@@ -108,7 +108,9 @@ def _add_field(group, field):
 
 
 def _kind(annotation):
-    """int, float, bool or str for such a field (or one that may also be None), else a reader of Python literals."""
+    """int, float, bool or str for such a field (or one that may also be None), else a reader of
+    Python literals.
+    """
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
     names = {"int": int, "float": float, "bool": bool, "str": str}
@@ -135,7 +137,8 @@ def _train(arguments):
     train, valid, labels = data.train, data.valid, dict.fromkeys(SPLITS)
     if name in npixel.DENSITIES:
         train, valid = (Patches(pictures, data.levels) for pictures in (train, valid))
-        share = {"share": 0.9} if model.config.layers == 0 else {}         # nothing but the MCGSM: L-BFGS is better at that
+        # nothing but the MCGSM: L-BFGS is better at that
+        share = {"share": 0.9} if model.config.layers == 0 else {}
         options["refine"] = options["refine"] | share | ({} if arguments.refine is None else {"evaluations": arguments.refine})
     else:
         labels = {split: condition(model, data, split) for split in SPLITS}
@@ -170,7 +173,8 @@ def default_out(name, text):
     >>> default_out("fvbn", "data/binarized_mnist.npz"), default_out("fvbn", "noisy_rule:8x8,eps=0.1")
     ('fvbn-binarized_mnist.npz', 'fvbn-noisy_rule_8x8_eps_0_1.npz')
     """
-    for path in (Path(text), Path(os.path.abspath(text))):                 # "." has no name of its own
+    # "." has no name of its own
+    for path in (Path(text), Path(os.path.abspath(text))):
         if words := re.sub("[^A-Za-z0-9]+", "_", path.name.removesuffix(".npz")).strip("_"):
             return f"{name}-{words}.npz"
     return f"{name}-data.npz"

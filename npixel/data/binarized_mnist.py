@@ -125,7 +125,8 @@ def pack(text, path):
 
     FileNotFoundError, ValueError as read_amat.
     """
-    text = text_files(text)
+    if not isinstance(text, (list, tuple)):
+        text = [Path(text) / TEXT.format(split) for split in SPLITS]
     if len(text) != 3:
         raise ValueError(f"text has {len(text)} paths, must be a folder or the three files train, valid, test")
     path = Path(path)
@@ -135,13 +136,6 @@ def pack(text, path):
     bits = {split: np.packbits(x.reshape(len(x), 784), axis=1) for split, x in images.items()}        # (N, 98)
     write_whole(path, lambda file: np.savez_compressed(file, **bits))
     return {split: {"rows": len(x), "sha256": digest(x), "original": is_original(split, x)} for split, x in images.items()}
-
-
-def text_files(text):
-    """The paths of the text files: those of a folder, or as they are given."""
-    if isinstance(text, (list, tuple)):
-        return list(text)
-    return [Path(text) / TEXT.format(split) for split in SPLITS]
 
 
 def digest(images):

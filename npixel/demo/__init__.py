@@ -71,7 +71,8 @@ def add_arguments(subparsers):
 
 def _demo(arguments):
     for name in pictures.NAMES if os.path.isdir(arguments.out) else ():
-        command.check_output(Path(arguments.out, name + ".png"), command.PICTURE, force=arguments.force)
+        command.check_output(Path(arguments.out, name + ".png"), command.PICTURE,
+                             force=arguments.force)
     report = run(arguments.models.split(","), effort=arguments.effort, out=arguments.out, seed=arguments.seed, progress=say)
     say(f"{report['seconds']:.0f} s in all")
     if arguments.json:

@@ -11,8 +11,8 @@ import numpy as np
 from .. import plots
 from . import measure
 
-NAMES = ("samples", "classes", "completions", "receptive_field", "bits_per_pixel", "predicted_levels",
-         "learning_curves", "strip")                   # of the pictures, without .png
+NAMES = ("samples", "classes", "completions", "receptive_field", "bits_per_pixel",
+         "predicted_levels", "learning_curves", "strip")                   # of the pictures, without .png
 STRIP = "pixelcnn"                                     # the model of the strip of four small pictures
 LABEL = 3                                              # the digit that is looked at closely
 FIELD_AT = (6, 1, 0)                                   # whose receptive field is drawn: near the left edge, where blind spots are large
