@@ -6,6 +6,13 @@
 A chain falls into communicating classes. The closed ones are recurrent: the chain ends up in one of them with probability one, and each has
 one stationary distribution. The other states are transient.
 
+How precise. Stationary laws, hitting times, hitting probabilities and absorption are solved without
+a subtraction (elimination.py): each entry is right to a few units times the number of states,
+however small the chances to leave a state are. The chance to stay is not read: it is what is left
+of one. Where a chain is too large for that (its breadth-first band of width w, n w**2 > 1e8) LU
+factors are used. Whatever is not proved right to 1e-6 of the largest entry, by factors, in `v`, or
+because numbers leave the range of floats, comes with a ConvergenceWarning.
+
 Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov Chains", 1997, chapter 1.
 
 Read first: model.py, linear.py.  Read next: bellman.py.
@@ -18,9 +25,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from . import graph
-from .linear import Resolvent
-from .model import ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set, wrong_sum
+from .convergence import warn
+from .linear import Resolvent, stationary
+from .model import (ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set,
+                    wrong_sum)
 from .given_numbers import parse_array
+
+
+RELATIVE_ERROR = 1e-6  # a larger error, or none that is proved, is a ConvergenceWarning
 
 
 class MarkovChain:
@@ -111,26 +123,26 @@ class MarkovChain:
 
     @cached_property
     def stationary(self):
-        """One stationary distribution per recurrent class: (C, S), rows sum to one.   mu = mu P."""
+        """One stationary distribution per recurrent class: (C, S), rows sum to one.   mu = mu P.
+
+        >>> MarkovChain([[1.0, 1e-20], [0.5, 0.5]]).stationary.tolist()
+        [[1.0, 2e-20]]
+        """
         out = np.zeros((len(self.recurrent_classes), self.num_states))
         for c, states in enumerate(self.recurrent_classes):
-            # cut the chain at its first state: expected visits between two returns, which are all positive sums (no cancellation)
-            start, rest = states[0], states[1:]
-            visits = np.ones(1)
-            if rest.size:
-                inner = Resolvent(self.P[rest][:, rest], 1.0, leaves=True)
-                visits = np.concatenate((visits, inner.solve_transposed(self.P[[start]][:, rest].toarray()[0])))
-            out[c, states] = visits / visits.sum()
+            out[c, states], error = stationary(self.P[states][:, states])
+            self._warn_unless(error <= RELATIVE_ERROR, "stationary", error)
         return out
 
     @cached_property
     def absorption(self):
         """(S, C) probability to end in each recurrent class."""
-        inner = Resolvent(self.P, 1.0)
+        inner = self._leaving(np.flatnonzero(self.transient))
         out = np.zeros((self.num_states, len(self.recurrent_classes)))
         for c, states in enumerate(self.recurrent_classes):
             enters = np.asarray(self.P[:, states].sum(axis=1)).ravel()
-            out[:, c] = inner.solve(np.where(self.transient, enters, 0.0))
+            if inner is not None:
+                out[self.transient, c] = self._solve(inner, enters[self.transient], "absorption")
             out[states, c] = 1
         return out
 
@@ -142,7 +154,7 @@ class MarkovChain:
         free = np.flatnonzero(able)
         if free.size:
             enters = np.asarray(self.P[free][:, np.flatnonzero(targets)].sum(axis=1)).ravel()
-            out[free] = Resolvent(self.P[free][:, free], 1.0, leaves=True).solve(enters)
+            out[free] = self._solve(self._leaving(free), enters, "hitting_probabilities")
         return out
 
     def hitting_times(self, targets):
@@ -156,8 +168,29 @@ class MarkovChain:
         out = np.where(missed, np.inf, 0.0)
         free = np.flatnonzero(~missed & ~targets)
         if free.size:
-            out[free] = Resolvent(self.P[free][:, free], 1.0, leaves=True).solve(np.ones(free.size))
+            out[free] = self._solve(self._leaving(free), np.ones(free.size), "hitting_times")
         return out
+
+    def _leaving(self, states):
+        """The Resolvent of states that are left in the end; None without states."""
+        if not states.size:
+            return None
+        inside = np.isin(np.arange(self.num_states), states)
+        exits = self.P[states] @ (~inside).astype(float)
+        return Resolvent(self.P[states][:, states], 1.0, exits=exits)
+
+    def _solve(self, inner, b, name):
+        """x = b + gamma P x; a warning if its error is not proved to be small."""
+        x = inner.solve(b)
+        error = inner.error(b, x)
+        largest = max(np.abs(x).max(), np.abs(b).max())
+        proved = error.max() <= RELATIVE_ERROR * largest < np.inf
+        self._warn_unless(proved, name, error.max())
+        return x
+
+    def _warn_unless(self, proved, name, error):
+        if not proved:
+            warn(f"{name}: the result is proved only to within {error:.3g}")
 
     def distribution(self, steps):
         """Law of the state after `steps` steps from `initial`: (S,)."""
@@ -199,10 +232,11 @@ class MarkovRewardProcess(MarkovChain):
 
         At gamma = 1 a closed class without rewards is worth zero, the system is solved on the transient states, and a closed class with
         rewards is a ValueError that names its states: the sum of its rewards is infinite or has no limit.
+        A ConvergenceWarning where no error below 1e-6 of the largest value or reward is proved.
         """
         inner = Resolvent(self.P, self.gamma)
         self._refuse_rewards_for_ever(inner)
-        return inner.solve(self.R)
+        return self._solve(inner, self.R, "v")
 
     @cached_property
     def variance(self):

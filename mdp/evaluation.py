@@ -21,8 +21,8 @@ import scipy.sparse as sp
 from . import bellman
 from .chains import refuse_rewards_for_ever
 from .convergence import ConvergenceWarning, warn
-from .linear import Resolvent, spread
 from .given_numbers import parse_array
+from .linear import Resolvent, spread
 from .model import check_model, mix
 
 RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
@@ -78,8 +78,15 @@ def evaluate(m, policy, *, terminal_values=None):
 
     policy            (S,) actions or (S, A) probabilities: the infinite horizon;
                       (T, S) or (T, S, A): one per step, T steps, then `terminal_values` (S,), default zero
-    ValueError if the policy does not fit the model, or at gamma = 1 if it never leaves states in which rewards are received (the
-    states are named). A proven error above 1e-6 of the largest value and reward is a ConvergenceWarning.
+    ValueError if the policy does not fit the model, or at gamma = 1 if it never leaves states in
+    which rewards are received (the states are named). A ConvergenceWarning where the error is not
+    proved to be below 1e-6 of the largest value or reward, and where a value is too large for a
+    float: its error is inf then, and what depends on it may be inf or nan.
+
+    At gamma = 1 the chance to stay in a state is taken as what is left of one by the chances to
+    leave it, so that a policy [1.0, 1e-20] leaves with chance 1e-20. `error` is then a few units
+    times the number of states for rewards of one sign, however long the process takes; for more
+    states than elimination can do (elimination.py) it is what the residual proves.
 
     >>> from mdp import MDP
     >>> evaluate(MDP([[[1.0]]], [1.0], 0.5), [0]).v.tolist()
@@ -87,22 +94,27 @@ def evaluate(m, policy, *, terminal_values=None):
     """
     check_model(m)
     weights = m.pair_weights(policy)
-    if weights.ndim == 2:
-        return _evaluate_steps(m, weights, terminal_values)
-    if terminal_values is not None:
+    if weights.ndim == 1 and terminal_values is not None:
         raise ValueError("terminal_values needs a policy per step, of shape (T, S) or (T, S, A)")
+    # what overflows has an infinite error, and a warning of ours
+    with np.errstate(over="ignore", invalid="ignore"):
+        if weights.ndim == 1:
+            return _evaluate_forever(m, weights)
+        return _evaluate_steps(m, weights, terminal_values)
+
+
+def _evaluate_forever(m, weights):
     e = m.expected
     P, r = mix(e, weights)
-    inner = Resolvent(P, m.gamma)
-    # a class is worth zero only if no outcome in it pays, not if rewards happen to cancel
-    refuse_rewards_for_ever(m, inner.blocked(np.bincount(e.owner, weights * e.size, minlength=m.num_states)))
-    v = inner.solve(r)
     # each entry of P_pi and r_pi was added up over the actions taken and their outcomes
     count = np.bincount(e.owner, (weights > 0) * (e.count + 2), minlength=m.num_states)
-    error = inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=m.num_states), count)
-    if error.max() > RELATIVE_ERROR * max(np.abs(v).max(), e.size.max(initial=0)):
-        warn(f"evaluate: the value is proved only to within {error.max():.3g} "
-             f"(largest value {np.abs(v).max():.3g})")
+    inner = Resolvent(P, m.gamma, count=count)
+    size = np.bincount(e.owner, weights * e.size, minlength=m.num_states)
+    # a class is worth zero only if no outcome in it pays, not if rewards happen to cancel
+    refuse_rewards_for_ever(m, inner.blocked(size))
+    v = inner.solve(r)
+    error = inner.error(r, v, spread(count) * size)
+    _warn_unless_proved(e, v, error)
 
     second = inner if m.gamma == 1 and m.pair_gamma is None else Resolvent(mix(_squared(m, e), weights)[0], m.gamma ** 2)
     psi = _spread_of_targets(m, weights, v, v)
@@ -112,10 +124,18 @@ def evaluate(m, policy, *, terminal_values=None):
     occupancy = None
     if m.initial is not None:
         visits = inner.solve_transposed(m.initial)
-        with np.errstate(invalid="ignore"):
-            rows = np.where(weights > 0, visits[e.owner] * weights, 0.0)
-        occupancy = _table(m, rows)
+        occupancy = _table(m, np.where(weights > 0, visits[e.owner] * weights, 0.0))
     return Evaluation(v, bellman.table(e, bellman.pair_q(e, v), m.num_actions), error, variance, occupancy, m.initial)
+
+
+def _warn_unless_proved(e, v, error):
+    """A ConvergenceWarning where a larger part of the value than RELATIVE_ERROR may be wrong."""
+    largest = np.abs(v).max(initial=0)
+    if not np.isfinite(largest):
+        warn("evaluate: a value overflows: it is too large for a float, and its error is inf")
+    elif not error.max(initial=0) <= RELATIVE_ERROR * max(largest, e.size.max(initial=0)):
+        warn(f"evaluate: the value is proved only to within {error.max():.3g} "
+             f"(largest value {largest:.3g})")
 
 
 def _evaluate_steps(m, weights, terminal_values):
@@ -129,10 +149,13 @@ def _evaluate_steps(m, weights, terminal_values):
         v[t] = np.bincount(e.owner, weights[t] * pairs, minlength=S)
         v[t][m.terminal] = v[T][m.terminal]
         q[t] = bellman.table(e, pairs, m.num_actions)
-        local = bellman.pair_rounding(e, v[t + 1]) * 2 + e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error[t + 1])
+        local = 2 * bellman.pair_rounding(e, v[t + 1])
+        local += e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error[t + 1])
         error[t] = np.bincount(e.owner, weights[t] * local, minlength=S) * (1 + spread(m.num_actions)) + spread(m.num_actions) * np.abs(v[t])
         P, _ = mix(_squared(m, e), weights[t])
         variance = _spread_of_targets(m, weights[t], v[t], v[t + 1]) + m.gamma ** 2 * (P @ variance)
+    error = np.where(np.isfinite(v) & ~np.isnan(error), error, np.inf)
+    _warn_unless_proved(e, v, error)
     occupancy = None
     if m.initial is not None:
         occupancy, mu = np.zeros((T, S, m.num_actions)), m.initial

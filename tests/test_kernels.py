@@ -22,6 +22,7 @@ from npixel.layers import conv2d
 walking.modules()                                      # so that every kernel of both packages is registered
 PAIRS = {pair.name: pair for pair in kernels.PAIRS}
 CASES = {}                                             # kernel -> its strategy
+TRANSCENDENTAL = {}  # kernels with exp, tanh or quotients: how far from their definition
 
 
 def case(name):
@@ -130,6 +131,35 @@ for module in ("gauss_seidel._sweep", "gauss_seidel._breadth_first", "choose._st
         module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
 
 
+def banded(draw, rng, dtype):
+    """A band (n, 2 half + 1) of positive numbers with holes; exits (n,), one at the last state."""
+    n = draw(st.integers(1, 7))
+    half = draw(st.integers(0, n - 1))
+    band = rng.integers(0, 9, (n, 2 * half + 1)) / 8.0 * (rng.random((n, 2 * half + 1)) < 0.7)
+    rows = np.arange(n)[:, None] + np.arange(-half, half + 1)
+    band[(rows < 0) | (rows >= n)] = 0
+    band[:-1, half + 1:half + 2] += 0.5  # each state leads on to the next
+    exits = rng.integers(0, 3, n) / 8.0
+    exits[-1] += 0.5
+    return band, exits, np.zeros(n), np.zeros(2)
+
+
+@case("mdp.elimination._eliminate")
+def _(draw, rng, dtype):
+    return banded(draw, rng, dtype)
+
+
+@case("mdp.elimination._substitute")
+@case("mdp.elimination._substitute_transposed")
+def _(draw, rng, dtype):
+    band, exits, _, _ = banded(draw, rng, dtype)
+    return band, exits + 0.5, eighths(rng, dtype, exits.size).astype(float)
+
+
+for solve in ("_eliminate", "_substitute", "_substitute_transposed"):  # quotients and sums round
+    TRANSCENDENTAL["mdp.elimination." + solve] = {np.float64: 1e-12}
+
+
 def residues(draw, rng, dtype):
     """A square matrix modulo a prime, with zeros to step over, and its order of rows."""
     n, p = draw(st.integers(1, 6)), 2**31 - 1
@@ -174,9 +204,6 @@ def _(draw, rng, dtype):
     cells = 20
     offsets = rng.integers(-5, 5, T)
     return (eighths(rng, dtype, N, cells, C), 5, stride, offsets, eighths(rng, dtype, T, C, D), eighths(rng, dtype, D), eighths(rng, dtype, N, K, D))
-
-
-TRANSCENDENTAL = {}                                    # kernels with exp or tanh inside: how far they may be from their definition, float32 and float64
 
 
 def recurrent_case(name):

@@ -119,7 +119,7 @@ def test_a_sweep_that_comes_within_tol_by_a_hair_is_not_where_it_stops(method):
 
 @pytest.mark.parametrize("N", [20, 60])
 def test_haddad_and_monmege_are_bracketed_by_every_method_that_answers(N):
-    """3 * 2**(N-1) - 2 steps; at 60 other solvers return -2e16. Bounds so far apart are no answer, and say so."""
+    """3 * 2**(N-1) - 2 steps; at 60 other solvers return -2e16. Wide bounds say that they are."""
     m = mdp.problems.haddad_monmege(N=N)
     exact = Fraction(3 * 2 ** (N - 1) - 2)
     for method in METHODS["total"]:
@@ -132,7 +132,7 @@ def test_haddad_and_monmege_are_bracketed_by_every_method_that_answers(N):
                 continue
         assert float(s.lower[N]) <= exact <= float(s.upper[N])
         assert s.converged or any(issubclass(w.category, mdp.ConvergenceWarning) for w in caught)
-        assert N == 20 or not s.converged
+        assert not s.converged or s.upper[N] - s.lower[N] <= 1e-8 * exact
 
 
 # tol has a relative part

@@ -66,22 +66,22 @@ def value_of(m, e, pairs):
     P, r = mix(e, weights)
     size = np.bincount(e.owner, weights * e.size, minlength=S)
     count = np.bincount(e.owner, weights * e.count, minlength=S)
-    inner = Resolvent(P, e.gamma)
+    inner = Resolvent(P, e.gamma, count=count)
     lost, won, open_ = (np.zeros(S, bool) for _ in range(3))
     for states in inner.blocked(size):
         gain, error = _gain(P, r, size, count, states)
         (lost if gain + error < 0 else won if gain - error > 0 else open_)[states] = True
     if not (lost | won | open_).any():
         v = inner.solve(r)
-        return v, inner.error(r, v, spread(count) * size, count), np.zeros(S, bool)
+        return v, inner.error(r, v, spread(count) * size), np.zeros(S, bool)
     lost, won, open_ = (graph.can_reach(P, states) for states in (lost, won, open_))
     undefined = open_ | won & lost
     keep = np.flatnonzero(~lost & ~won & ~open_)                       # a closed world: they never reach one of the others
     v, error = np.where(won & ~undefined, np.inf, -np.inf), np.zeros(S)
     if keep.size:
-        inner = Resolvent(P[keep][:, keep], e.gamma)
+        inner = Resolvent(P[keep][:, keep], e.gamma, count=count[keep])
         v[keep] = inner.solve(r[keep])
-        error[keep] = inner.error(r[keep], v[keep], (spread(count) * size)[keep], count[keep])
+        error[keep] = inner.error(r[keep], v[keep], (spread(count) * size)[keep])
     return v, error, undefined
 
 
@@ -95,7 +95,8 @@ def _gain(P, r, size, count, states):
     gain = float(mu @ r[states])
     # any bias h proves: the true gain lies between the smallest and the largest of r + P h - h over the class
     h = np.zeros(len(states))
-    h[1:] = Resolvent(inside[1:][:, 1:], 1.0, leaves=True).solve((r[states] - gain)[1:])
+    inner = Resolvent(inside[1:][:, 1:], 1.0, exits=inside[1:][:, [0]].toarray()[:, 0])
+    h[1:] = inner.solve((r[states] - gain)[1:])
     step = r[states] + inside @ h - h
     rounding = spread(count[states]) * (size[states] + inside @ np.abs(h) + np.abs(h))
     error = float(max((step + rounding).max() - gain, gain - (step - rounding).min())) * (1 + 8 * UNIT)

@@ -7,7 +7,10 @@ In a maximal end component every state reaches every other, so that the optimal 
 Policy iteration for such (communicating) processes: take the best recurrent class of the policy, lead every other state into it, solve
 g + h = r_pi + P_pi h, improve. A policy with a new class has a larger gain, one without a larger bias, so that no policy comes back.
 
-For any h whatever, min over s of (r_pi + P_pi h - h) <= gain of pi, and g <= max over pairs of (r + P h - h): these are the bounds (Odoni 1969).
+For any h whatever, min over s of (r_pi + P_pi h - h) <= gain of pi, and g <= max over pairs of (r +
+P h - h): these are the bounds (Odoni 1969). Where h is too large for that (a chain that changes
+sides once in 1e28 steps), the mean of r under the stationary law, found without a subtraction,
+bounds the gain of a policy. And every gain lies between the smallest and the largest r.
 
 Puterman 1994, sections 8.5.1 and 9.5.1.
 
@@ -20,8 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import bellman, graph
-from ..linear import Resolvent, spread
-from ..model import mix
+from ..linear import Resolvent, spread, stationary
 
 
 class Gain(NamedTuple):
@@ -47,13 +49,16 @@ def component_gain(e, states, pairs):
     """Gain of the end component with these states (sorted indices) and pairs (sorted indices)."""
     c = restrict(e, states, pairs)
     policy = bellman.pair_argmax(c, c.r)
+    given = spread(c.count) * c.size
+    least, most = float((c.r - given).min()), float((c.r + given).max())
+    alone = c.r.size == len(states)                                            # no choice
     best, seen = None, set()
     for _ in range(10_000):
-        policy, g, h = _evaluate(c, policy)
-        q = c.r + c.P @ h
-        rounding = spread(c.count) * (c.size + c.P @ np.abs(h)) + spread(0) * np.abs(h[c.owner])
-        step = q - h[c.owner]
+        policy, g, error, h = _evaluate(c, policy)
+        step, rounding = steps(c, h)
         low, high = float((step - rounding)[policy].min()), float((step + rounding).max())
+        # in this order: what is not a number loses every comparison
+        low, high = max(least, g - error, low), min(most, g + error if alone else np.inf, high)
         if best is None or high - low < best[1] - best[0]:
             best = (low, high, policy, h)
         key = policy.tobytes()
@@ -61,8 +66,8 @@ def component_gain(e, states, pairs):
         if key in seen and margin > high - low:
             break
         seen.add(key)
-        better = bellman.pair_argmax(c, q)
-        switch = q[better] - q[policy] > rounding[better] + rounding[policy] + margin
+        better = bellman.pair_argmax(c, step)
+        switch = step[better] - step[policy] > rounding[better] + rounding[policy] + margin
         if not switch.any() or key in seen and len(seen) > 9_000:
             break
         policy = np.where(switch, better, policy)
@@ -70,43 +75,63 @@ def component_gain(e, states, pairs):
     return Gain(low, high, np.asarray(pairs)[policy], h)
 
 
-def _evaluate(c, policy):
-    """(policy with a single recurrent class, its gain, its bias): the best class of the one given, all other states led into it."""
-    S = c.P.shape[1]
+def steps(e, h):
+    """(r + P h - h of every pair, a bound on its rounding), (K,) each.   h (S,)
 
-    def chain(policy):
-        weights = np.zeros(c.r.size)
-        weights[policy] = 1
-        return mix(c, weights)
-    P, r = chain(policy)
+    As r + sum of P(s' | s, a) (h(s') - h(s)): where h is large and its differences small, nothing
+    cancels.
+    """
+    rows = np.repeat(np.arange(e.r.size), np.diff(e.P.indptr))
+    total = lambda terms: np.bincount(rows, terms, minlength=e.r.size)         # noqa: E731
+    terms = e.P.data * (h[e.P.indices] - h[e.owner[rows]])
+    off = np.abs(total(e.P.data) - 1)  # decimals cut off: a row means no distribution
+    off = np.where(off <= spread(e.count), 0.0, off)
+    rounding = spread(e.count) * (e.size + total(np.abs(terms))) + off * np.abs(h[e.owner])
+    return e.r + total(terms), rounding
+
+
+def _evaluate(c, policy):
+    """(policy, its gain, the error of that, its bias): with one recurrent class.
+
+    It is the best class of the policy given; all other states are led into it.
+    """
+    S = c.P.shape[1]
+    P, r = c.P[policy], c.r[policy]
     classes = graph.closed_classes(P)
-    solved = [(*class_gain(P, r, states), states) for states in classes]
-    g, _, _, states = max(solved, key=lambda x: x[0])
+    states = max(classes, key=lambda states: class_gain(c, policy, states)[0])
     if len(classes) > 1:
         inside = np.isin(np.arange(S), states)
         towards, _ = graph.attractor_pairs(c.P, c.owner, inside, np.ones(c.r.size, bool))
         stays = ~graph.can_reach(P, ~inside & np.isin(np.arange(S), np.concatenate(classes)))
         policy = np.where(inside | stays, policy, towards)
-        P, r = chain(policy)
-    g, h_inside, _ = class_gain(P, r, states)
+        P, r = c.P[policy], c.r[policy]
+    g, error, h_inside, _ = class_gain(c, policy, states)
     h = np.zeros(S)
     h[states] = h_inside
     rest = np.setdiff1d(np.arange(S), states)
     if rest.size:
-        h[rest] = Resolvent(P[rest][:, rest], 1.0, leaves=True).solve(r[rest] - g + P[rest][:, states] @ h_inside)
-    return policy, g, h
+        into = P[rest][:, states]
+        inner = Resolvent(P[rest][:, rest], 1.0, exits=into @ np.ones(len(states)))
+        h[rest] = inner.solve(r[rest] - g + into @ h_inside)
+    return policy, g, error, h
 
 
-def class_gain(P, r, states):
-    """(g, h, mu) of a recurrent class: mean reward, relative values with h = 0 in its first state, stationary law; (n,) each but g."""
-    inside = sp.csr_matrix(P[states][:, states])
-    visits = np.ones(len(states))
-    if len(states) > 1:
-        inner = Resolvent(inside[1:][:, 1:], 1.0, leaves=True)
-        visits[1:] = inner.solve_transposed(inside[[0]][:, 1:].toarray()[0])
-    mu = visits / visits.sum()
-    g = float(mu @ r[states])
+def class_gain(e, pairs, states):
+    """(g, error, h, mu) of a recurrent class `states` (n,) of the policy that takes `pairs` (S,).
+
+    g      mean reward per step, the mean of r under mu       error   bound on |g - true g|
+    h (n,) relative values, zero in the first state           mu (n,) stationary law
+    """
+    taken = pairs[states]
+    P, r, size, count = e.P[taken][:, states], e.r[taken], e.size[taken], e.count[taken]
+    mu, relative = stationary(P)
+    g = float(np.clip(mu @ r, r.min(), r.max()))
+    error = relative * (r.max() - r.min()) + mu @ (spread(count) * size)
+    error += spread(len(states)) * np.abs(r).max()
+    if not (np.abs(P @ np.ones(len(states)) - 1) <= spread(count)).all():
+        error = np.inf                                                         # decimals cut off
     h = np.zeros(len(states))
     if len(states) > 1:
-        h[1:] = inner.solve((r[states] - g)[1:])
-    return g, h, mu
+        inner = Resolvent(P[1:][:, 1:], 1.0, exits=P[1:][:, [0]].toarray()[:, 0], count=count[1:])
+        h[1:] = inner.solve((r - g)[1:])
+    return g, 2 * float(error), h, mu

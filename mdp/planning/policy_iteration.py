@@ -74,10 +74,11 @@ def evaluate_pairs(e, pairs, solver="auto"):
     weights = np.zeros(e.r.size)
     weights[pairs[pairs >= 0]] = 1
     P, r = mix(e, weights)
-    inner = Resolvent(P, e.gamma, solver=solver)
+    count = np.bincount(e.owner, weights * e.count, minlength=r.size)
+    inner = Resolvent(P, e.gamma, count=count, solver=solver)
     v = inner.solve(r)
-    count = np.bincount(e.owner, weights * e.count, minlength=v.size)
-    return v, inner.error(r, v, spread(count) * np.bincount(e.owner, weights * e.size, minlength=v.size), count)
+    size = np.bincount(e.owner, weights * e.size, minlength=v.size)
+    return v, inner.error(r, v, spread(count) * size)
 
 
 def improve(e, pairs, v, margin):

@@ -23,7 +23,7 @@ import numpy as np
 from .. import bellman, graph
 from ..linear import UNIT, Resolvent, spread
 from ..model import mix
-from .gain import class_gain, component_gain
+from .gain import class_gain, component_gain, steps
 from .policy_iteration_total import solve_proper
 from .solution import finish
 from .total import Total, collapse, components, lift
@@ -66,7 +66,9 @@ def optimal_gain(e, gain=component_gain):
     for c, (states, _) in enumerate(components(label, stays, e.owner)):
         if chosen[c] >= 0 and origin[chosen[c]] < 0:                    # this component is stayed in
             pairs[states] = found[c].pairs
-    return (upper + half)[node], pairs, iterations
+    ends = [0.0] if (np.diff(e.pair_ptr) == 0).any() else []
+    most = max([g.upper for g in found] + ends, default=0.0)             # no mean of gains is above
+    return np.minimum((upper + half)[node], most), pairs, iterations
 
 
 def policy_gain(e, pairs):
@@ -78,23 +80,29 @@ def policy_gain(e, pairs):
     weights = np.zeros(e.r.size)
     weights[pairs[pairs >= 0]] = 1
     P, r = mix(e, weights)
-    size, count = np.bincount(e.owner, weights * e.size, minlength=S), np.bincount(e.owner, weights * e.count, minlength=S)
+    count = np.bincount(e.owner, weights * e.count, minlength=S)
     g, h, lower, free = np.zeros(S), np.zeros(S), np.zeros(S), pairs >= 0
-    for states in graph.closed_classes(P):
-        inside = P[states][:, states]
-        gain, bias, mu = class_gain(P, r, states)
-        step = r[states] + inside @ bias - bias
-        rounding = spread(count[states]) * (size[states] + inside @ np.abs(bias) + np.abs(bias))
-        g[states], h[states], lower[states] = gain, bias - mu @ bias, (step - rounding).min()
+    classes = [(states, *class_gain(e, pairs, states)) for states in graph.closed_classes(P)]
+    for states, gain, _, bias, mu in classes:
+        g[states], h[states] = gain, bias - mu @ bias
         free[states] = False
-    rest = np.flatnonzero(free)
+    step, rounding = steps(e, h)
+    least = e.r - spread(e.count) * e.size
+    for states, gain, error, _, _ in classes:
+        taken = pairs[states]
+        # in this order: what is not a number loses every comparison
+        lower[states] = max(least[taken].min(), gain - error, (step - rounding)[taken].min())
+    rest, known = np.flatnonzero(free), ~free
     if rest.size:
-        inner, P_out = Resolvent(P[rest][:, rest], 1.0, leaves=True), P[rest]
-        b = P_out @ np.where(free, 0.0, lower)
+        P_out = P[rest]
+        inner = Resolvent(P_out[:, rest], 1.0, exits=P_out @ known.astype(float), count=count[rest])
+        b = P_out @ np.where(known, lower, 0.0)
         x = inner.solve(b)
-        g[rest] = inner.solve(P_out @ np.where(free, 0.0, g))
-        h[rest] = inner.solve(r[rest] - g[rest] + P_out @ np.where(free, 0.0, h))
-        lower[rest] = x - inner.error(b, x, spread(count[rest]) * (P_out @ np.where(free, 0.0, np.abs(lower))), count[rest])
+        mean = inner.solve(P_out @ np.where(known, g, 0.0))
+        g[rest] = np.clip(mean, g[known].min(), g[known].max())
+        h[rest] = inner.solve(r[rest] - g[rest] + P_out @ np.where(known, h, 0.0))
+        rounding = spread(count[rest]) * (P_out @ np.where(known, np.abs(lower), 0.0))
+        lower[rest] = np.maximum(x - inner.error(b, x, rounding), lower[known].min())
     return g, h, lower
 
 
