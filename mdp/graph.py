@@ -7,6 +7,8 @@
 
 Baier and Katoen, "Principles of Model Checking", 2008, sections 10.1.1 and 10.6.3; de Alfaro, thesis, 1997.
 Pairs are numbered 0..K-1; pair k belongs to state `owner[k]`, and its arrows are the nonzero entries of row k of a (K, S) CSR matrix.
+Searches visit every arrow once, in compiled loops: a chain of a million states has a million
+layers.
 
 Read next: linear.py, planning/policy_iteration.py.
 """
@@ -14,6 +16,8 @@ Read next: linear.py, planning/policy_iteration.py.
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
+
+from npixel.kernels import kernel
 
 
 def closed_classes(P):
@@ -27,16 +31,25 @@ def closed_classes(P):
     closed[label[rows][label[rows] != label[columns]]] = False
     inside = np.zeros(count, bool)
     inside[label[rows][label[rows] == label[columns]]] = True          # at least one arrow that stays: not an end of the process
-    order = np.argsort(label, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
-    return sorted((members[c] for c in np.flatnonzero(closed & inside)), key=lambda states: states[0])
+    return _members(label, closed & inside)
 
 
 def communicating_classes(P):
     """All classes of states that reach each other, sorted by their first state: list of index arrays.   P (S, S) scipy.sparse"""
     count, label = connected_components(P, directed=True, connection="strong")
-    members = np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label, minlength=count))[:-1])
-    return sorted(members, key=lambda states: states[0])
+    return _members(label, np.ones(count, bool))
+
+
+def _members(label, chosen):
+    """The states of each component that is `chosen` (C,) bool, in the order of their first states.
+
+    label (S,)   returns a list of sorted index arrays
+    """
+    states = np.flatnonzero(chosen[label])
+    order = states[np.argsort(label[states], kind="stable")]
+    ends = (np.flatnonzero(np.diff(label[order], append=-1)) + 1).tolist()
+    parts = [order[first:last] for first, last in zip([0, *ends], ends)]
+    return sorted(parts, key=lambda states: states[0])
 
 
 def successors_first(P):
@@ -52,14 +65,7 @@ def successors_first(P):
     arrows = sp.csr_matrix((np.ones(int(between.sum()), np.int8), (rows[between], columns[between])), shape=(count, count))     # duplicates merge
     arrows.sum_duplicates()
     before = sp.csr_matrix(arrows.T)
-    waiting = np.diff(arrows.indptr).astype(np.int64)                  # successors not yet placed
-    place, frontier, level = np.empty(count, np.int64), np.flatnonzero(waiting == 0), 0
-    while frontier.size:                                                # one level at a time
-        place[frontier] = level
-        level += 1
-        ahead = _neighbours(before, frontier)
-        np.subtract.at(waiting, ahead, 1)
-        frontier = np.unique(ahead[waiting[ahead] == 0])
+    place = _levels(np.diff(arrows.indptr).astype(np.int64), before.indptr, before.indices)
     order = np.lexsort((np.arange(label.size), label, place[label]))
     changes = np.flatnonzero(np.diff(label[order])) + 1
     return order, np.concatenate(([0], changes, [label.size])).astype(np.int64)
@@ -67,37 +73,29 @@ def successors_first(P):
 
 def can_reach(P, targets):
     """Which states reach `targets` with positive probability, targets included: bool (S,).   P (S, S) scipy.sparse   targets bool (S,)"""
-    backward = sp.csr_matrix(P.T)
-    seen, frontier = targets.copy(), np.flatnonzero(targets)
-    while frontier.size:
-        found = np.zeros(len(seen), bool)
-        found[_neighbours(backward, frontier)] = True
-        frontier = np.flatnonzero(found & ~seen)
-        seen[frontier] = True
-    return seen
+    return steps_to(P, targets) >= 0
 
 
 def layers(P, targets):
-    """The largest number of steps that a state needs to reach `targets` bool (S,), among those that can.   P (S, S) scipy.sparse"""
+    """The largest number of steps that a state needs to `targets` bool (S,), among those that can.
+
+    P (S, S) scipy.sparse   returns -1 without targets
+    """
+    return int(steps_to(P, targets).max(initial=-1))
+
+
+def steps_to(P, targets):
+    """The smallest number of steps to `targets` bool (S,): (S,) integers, -1 where there is no way.
+
+    P (S, S) scipy.sparse
+    """
     backward = sp.csr_matrix(P.T)
-    seen, frontier, count = targets.copy(), np.flatnonzero(targets), -1
-    while frontier.size:
-        count += 1
-        ahead = np.unique(_neighbours(backward, frontier))
-        frontier = ahead[~seen[ahead]]
-        seen[frontier] = True
-    return count
+    return _distances(backward.indptr, backward.indices, targets)
 
 
 def reachable(P, sources):
     """Which states are reached from `sources` with positive probability, sources included: bool (S,)."""
     return can_reach(sp.csr_matrix(P).T, sources)
-
-
-def _neighbours(P, rows):
-    counts = P.indptr[rows + 1] - P.indptr[rows]
-    starts = np.repeat(P.indptr[rows] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-    return P.indices[starts + np.arange(counts.sum())]
 
 
 def maximal_end_components(P, owner, allowed):
@@ -149,19 +147,90 @@ def attractor_pairs(P, owner, targets, allowed):
 
     Following these pairs reaches `targets` with probability one wherever the allowed pairs never lead to a state without one.
     """
-    K, S = P.shape
-    rows = np.repeat(np.arange(K), np.diff(P.indptr))
+    S, rows = P.shape[1], np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))
     keep = allowed[rows]
-    arrows = sp.csr_matrix((rows[keep], (P.indices[keep], np.arange(keep.sum()))), shape=(S, max(int(keep.sum()), 1)))
-    pair, distance = np.full(S, -1), np.where(targets, 0, -1)
-    frontier, step = np.flatnonzero(targets), 0
+    rows, after = rows[keep], P.indices[keep]
+    before = owner[rows]
+    arrows = sp.csr_matrix((np.ones(rows.size, bool), (before, after)), shape=(S, S))
+    distance = steps_to(arrows, targets)
+    nearer = rows[(distance[before] > 0) & (distance[after] == distance[before] - 1)][::-1]
+    pair = np.full(S, -1)
+    pair[owner[nearer]] = nearer                                      # reversed: the lowest is last
+    return pair, distance
+
+
+# searches
+
+def _distances_numpy(ptr, before, targets):
+    """Steps from each state to `targets` bool (S,): (S,) int64, -1 where there is no way.
+
+    before[ptr[s]:ptr[s + 1]]   the states that lead to s
+    """
+    distance, frontier, step = np.where(targets, 0, -1), np.flatnonzero(targets), 0
     while frontier.size:
         step += 1
-        counts = arrows.indptr[frontier + 1] - arrows.indptr[frontier]
-        starts = np.repeat(arrows.indptr[frontier] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-        candidates = arrows.data[starts + np.arange(counts.sum())]    # pairs that may enter the frontier
-        candidates = np.unique(candidates[distance[owner[candidates]] < 0])[::-1]
-        pair[owner[candidates]] = candidates                          # reversed: the lowest action of a state is written last
-        frontier = np.unique(owner[candidates])
+        found = np.unique(np.concatenate([before[ptr[s]:ptr[s + 1]] for s in frontier]))
+        frontier = found[distance[found] < 0]
         distance[frontier] = step
-    return pair, distance
+    return distance
+
+
+@kernel(defined_by=_distances_numpy)
+def _distances(ptr, before, targets):
+    S = targets.size
+    distance, queue, count = np.empty(S, np.int64), np.empty(S, np.int64), 0
+    for s in range(S):
+        distance[s] = -1
+        if targets[s]:
+            distance[s] = 0
+            queue[count] = s
+            count += 1
+    at = 0
+    while at < count:
+        s = queue[at]
+        at += 1
+        for j in range(ptr[s], ptr[s + 1]):
+            t = before[j]
+            if distance[t] < 0:
+                distance[t] = distance[s] + 1
+                queue[count] = t
+                count += 1
+    return distance
+
+
+def _levels_numpy(waiting, ptr, before):
+    """The longest way from each node to one without successors: (C,) int64.   There is no cycle
+
+    waiting                     (C,) number of successors of each node, used up
+    before[ptr[c]:ptr[c + 1]]   the nodes that lead to c, none twice
+    """
+    level, frontier, step = np.zeros(waiting.size, np.int64), np.flatnonzero(waiting == 0), 0
+    while frontier.size:
+        level[frontier] = step
+        step += 1
+        ahead = np.concatenate([before[ptr[c]:ptr[c + 1]] for c in frontier])
+        np.subtract.at(waiting, ahead, 1)
+        frontier = np.unique(ahead[waiting[ahead] == 0])
+    return level
+
+
+@kernel(defined_by=_levels_numpy)
+def _levels(waiting, ptr, before):
+    C = waiting.size
+    level, queue, count = np.zeros(C, np.int64), np.empty(C, np.int64), 0
+    for c in range(C):
+        if waiting[c] == 0:
+            queue[count] = c
+            count += 1
+    at = 0
+    while at < count:
+        c = queue[at]
+        at += 1
+        for j in range(ptr[c], ptr[c + 1]):
+            b = before[j]
+            waiting[b] -= 1
+            level[b] = max(level[b], level[c] + 1)
+            if waiting[b] == 0:
+                queue[count] = b
+                count += 1
+    return level

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import strategies as st
 
 import mdp
@@ -58,6 +59,20 @@ def take(draw, rng, dtype=np.float64):
     pairs = rng.integers(0, r.size, draw(st.integers(0, 5)) if r.size else 0)
     ptr = np.concatenate(([0], np.cumsum(row[pairs + 1] - row[pairs]))).astype(np.int32)
     return pairs, row, column, p, ptr, np.zeros(ptr[-1], np.int32), np.zeros(ptr[-1], dtype)
+
+
+def distances(draw, rng, dtype=None):
+    """Arguments of the kernel mdp.graph._distances: arrows at random, none to some hundred."""
+    S = draw(st.integers(1, 9))
+    arrows = sp.csr_matrix(rng.random((S, S)) < draw(st.sampled_from([0.1, 0.3])))
+    return arrows.indptr, arrows.indices, rng.random(S) < 0.3
+
+
+def levels(draw, rng, dtype=None):
+    """Arguments of the kernel mdp.graph._levels: arrows to larger numbers only, no cycle."""
+    C = draw(st.integers(1, 9))
+    before = sp.csr_matrix(np.triu(rng.random((C, C)) < draw(st.sampled_from([0.1, 0.5])), 1))
+    return np.bincount(before.indices, minlength=C), before.indptr, before.indices
 
 
 @st.composite

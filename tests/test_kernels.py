@@ -160,6 +160,10 @@ for solve in ("_eliminate", "_substitute", "_substitute_transposed"):  # quotien
     TRANSCENDENTAL["mdp.elimination." + solve] = {np.float64: 1e-12}
 
 
+case("mdp.graph._distances")(cases_mdp.distances)
+case("mdp.graph._levels")(cases_mdp.levels)
+
+
 def residues(draw, rng, dtype):
     """A square matrix modulo a prime, with zeros to step over, and its order of rows."""
     n, p = draw(st.integers(1, 6)), 2**31 - 1

@@ -95,3 +95,19 @@ def test_the_brute_force_is_itself_right():
     assert reach(arrows).tolist() == [[True, True, False], [True, True, False], [True, True, True]]
     assert recurrent(arrows).tolist() == [True, True, False]
     assert recurrent(np.zeros((2, 2), bool)).tolist() == [False, False]
+
+
+def test_a_chain_has_as_many_layers_as_states():
+    """0 <- 1 <- 2 <- ...: state s is s steps away. One Python step per layer would take minutes."""
+    S = 200_000
+    P = sp.csr_matrix((np.ones(S - 1), (np.arange(1, S), np.arange(S - 1))), shape=(S, S))
+    targets, owner = np.arange(S) == 0, np.repeat(np.arange(S), np.diff(P.indptr))
+    assert (graph.steps_to(P, targets) == np.arange(S)).all() and graph.layers(P, targets) == S - 1
+    assert graph.can_reach(P, targets).all() and graph.reachable(P, targets).sum() == 1
+    order, ends = graph.successors_first(P)
+    assert (order == np.arange(S)).all() and (ends == np.arange(S + 1)).all()
+    pair, distance = graph.attractor_pairs(P[1:], np.arange(1, S), targets, np.ones(S - 1, bool))
+    assert (pair == np.arange(-1, S - 1)).all() and (distance == np.arange(S)).all()
+    assert graph.almost_surely(P[1:], owner, targets).all()
+    assert len(graph.communicating_classes(P)) == S
+    assert graph.closed_classes(P) == [] and graph.layers(P, np.zeros(S, bool)) == -1
