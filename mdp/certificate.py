@@ -9,7 +9,10 @@
 
     finite horizon       horizon T; policy and slack are lists of T; steps, T + 1 vectors {num, den}
     average              gain, bias, centre: three vectors {num, den} instead of one; bias = centre - P centre under the policy
-    total                goal (list of states, or null), miss ("inf", "-inf", null), infinite (0, 1 or -1 for each state), and witnesses:
+    total                values are suprema over stationary policies, randomised ones included;
+                         with goal over those that reach it
+                         goal (list of states, or null), miss ("inf", "-inf", null), infinite (0, 1
+                         or -1 for each state), and witnesses:
                          rank (the policy comes nearer to the end; to where it gains), tight, layer, return.   See verify_total.py.
                          num / den of a state whose value is infinite is its potential there, not a value
 

@@ -41,7 +41,9 @@ def parser():
     _add_model(command)
     command.add_argument("--criterion", choices=list(METHODS), help="default: discounted if gamma < 1, else total; finite_horizon with --horizon")
     command.add_argument("--horizon", type=int, metavar="T", help="number of steps")
-    command.add_argument("--goal", action="append", metavar="STATE", help="rewards count until this state is entered (total reward; may be given again)")
+    command.add_argument("--goal", action="append", metavar="STATE",
+                         help="rewards count until this state is entered; the best stationary "
+                              "policy that reaches it (total reward; may be given again)")
     command.add_argument("--miss", choices=["inf", "-inf"], help="what missing the goal is worth: --miss=-inf (default) or inf; minimising inf")
     command.add_argument("--max-iterations", type=int, metavar="N", help="stop after N sweeps; the bounds are valid all the same")
     command.add_argument("--method", default="auto", metavar="M", help="auto, " + ", ".join(dict.fromkeys(m for methods in METHODS.values() for m in methods)))
@@ -213,6 +215,7 @@ def _solve(arguments):
         print(f"bounds {width:.2g} apart, rounding included" + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
         columns = [("v", first(s.v))] if s.bias is None else [("gain", s.gain), ("bias", s.bias)]
         print(tables.table(m, columns, policy, s if s.v.ndim == 1 and s.bias is None else None))
+        _say_infinite(s, arguments)
     if not s.converged:
         print(f"mdp: not converged: the bounds are {width:.3g} apart, --tol is {s.tol:g}; they are valid", file=sys.stderr)
         return 1
@@ -243,6 +246,15 @@ def _solve_exactly(m, arguments):
           f"{seconds:.3f} s")
     ends = ["(terminal)" if m.terminal[i] else "(goal)" for i in range(m.num_states)]
     print(tables.exact_rows(m, columns, actions, ends))
+    _say_infinite(s, arguments)
+
+
+def _say_infinite(s, arguments):
+    """What to ask instead where sums have no bound; with a goal -inf may mean that it is missed."""
+    infinite = s.criterion == "total" and any(abs(v) == float("inf") for v in s.v)
+    if infinite and not arguments.goal:
+        print("inf or -inf: rewards add up without bound at gamma = 1; "
+              "--criterion average gives the mean reward per step")
 
 
 def _side(m, arguments):

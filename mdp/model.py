@@ -24,11 +24,12 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .given_numbers import SMALLEST, as_float, indices, parse, parse_array, pointers, short
+from .given_numbers import as_float, indices, parse, parse_array, pointers, short
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
 MOST = 2 ** 31                               # states, or actions: an index of either has 32 bits
 CHUNK = 256                                  # rows of a full matrix that are searched for zeros at a time
+NORMAL = np.finfo(float).tiny                # the smallest: from here on rounding is relative
 FULL = 1 / 3                                 # of the entries not zero: a full matrix takes less memory, and BLAS is faster
 
 
@@ -40,6 +41,7 @@ class Expected:
     gamma     the discount
     pair_ptr  (S+1,)
     size      (K,) sum of p * |reward|: the scale of the rounding error in r.  Default: |r|, which it is where all outcomes of a pair have one reward
+              At least NORMAL where an outcome has a reward, though it be too small for a float
     count     (K,) number of outcomes.  Default: the entries of P
     owner     (K,) state of each pair
     action    (K,) action of each pair.  Default: its place among the pairs of its state, which it is where every action exists
@@ -506,7 +508,11 @@ class MDP:
             given["size"] = np.bincount(self.outcome_pair, self.probability * np.abs(self.reward), minlength=K)
             given["zero"] = np.bincount(self.outcome_pair, self.reward != 0, minlength=K) == 0
             # a product may vanish where no factor does
-            given["size"][(given["size"] == 0) & ~given["zero"]] = SMALLEST
+        size = given.get("size", np.abs(r))
+        if size.min(initial=1.0) < NORMAL:                                     # absent, or tiny
+            tiny = (size < NORMAL) & ~given.get("zero", r == 0)
+            if tiny.any():
+                given["size"] = np.where(tiny, NORMAL, size)
         if not self.available.all():
             given["action"] = self.pair_action
         e = Expected(P, r, self.gamma, self.pair_ptr, **given)

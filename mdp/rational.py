@@ -4,7 +4,9 @@ Numbers given exactly (integers, Fractions, strings) are taken as they are. Floa
 
     probabilities   row by row, before outcomes with the same next state are merged: the smallest common denominator D <= 10,000 for which every
                     |p - n/D| <= 2 ulp(p), and the n sum to D. (Two ulp: 1/3 is often stored as (1 - 1/3)/2.) A row without one is a ValueError
-    rewards, gamma  the shortest decimal that reads back as the same float, which is what was typed: -0.04 is -1/25
+    rewards, gamma  the shortest decimal that reads back as the same float, which is what was typed:
+                    -0.04 is -1/25. (What was computed as 3/7 is a decimal of 16 digits then, and
+                    not 3/7: give it as a Fraction or a string.)
 
 Then every row must sum to exactly 1.
 

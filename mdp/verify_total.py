@@ -2,14 +2,17 @@
 
 value      what the certificate must show
 finite     x = r + P x for the policy, and some successor has a smaller `rank` until it has reached the goal, or rests without reward where x = 0:
-           x is its value. x >= r + P x for every pair, none leads to inf: whoever comes to such an end receives no more than x
+           x is its value. x >= r + P x for every pair, none leads to inf: a stationary policy,
+           randomised or not, that comes to such an end receives no more than x
            ... and whoever never ends: with a goal worth -inf when missed, that is no competitor. Without a goal it loses for ever, or uses from some time
            on only pairs with equality (tight ones). Each of these has a successor of smaller `tight`, or pays nothing and keeps `tight` where x >= 0:
            in the end only the latter are used. With a goal worth inf when missed, every pair has a successor of smaller `tight`: the goal is never missed
 -inf       `layer`: every pair may fall to a lower layer or stays in this one for certain, so that nobody leaves the lowest.
            With a goal it is missed. Without one, staying loses for ever: x >= r + P x for pairs that stay, and tight ones lower `tight`
 inf        the policy comes, by a smaller `rank`, to a set which it never leaves and where r + P x > x: it gains for ever. It leads to no -inf.
-           With a goal worth -inf a second policy, `return`, then reaches it surely. With a goal worth inf it is enough to stay away, or in a dead end
+           With a goal worth -inf a second policy, `return`, reaches it surely from there: following
+           that one with a small probability in each step, as much is gained before as one likes.
+           With a goal worth inf it is enough to stay away, or in a dead end
 
 Why the rank of tight pairs suffices: each use lowers it with a probability bounded away from zero, so that almost surely it is lowered finitely often.
 

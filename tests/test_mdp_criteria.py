@@ -103,6 +103,56 @@ def test_missing_a_goal_may_be_worth_the_other_infinity(process, chosen):
             assert s.v[x] == np.inf
 
 
+def test_the_total_reward_of_a_long_chain():
+    """-1 a step to the end: minus the number of steps, as a sum without rounding."""
+    S = 100_000
+    P = sp.csr_matrix((np.ones(S - 1), (np.arange(S - 1), np.arange(1, S))), shape=(S - 1, S))
+    m = mdp.MDP.from_pairs(np.arange(S - 1), np.zeros(S - 1, int), P, -np.ones(S - 1), 1)
+    s = mdp.solve(m, tol=1e-3)
+    assert (s.v == np.arange(S) - (S - 1.0)).all()
+    assert (s.lower <= s.v).all() and (s.v <= s.upper).all()
+
+
+def cliff():
+    """4 x 12 cells, -1 a step; in the last row, between its corners, -100 and back to the start."""
+    moves, out = {"north": (-1, 0), "east": (0, 1), "south": (1, 0), "west": (0, -1)}, {}
+    for r, c in itertools.product(range(4), range(12)):
+        out[r, c] = {}
+        for name, (down, right) in moves.items() if (r, c) != (3, 11) else ():
+            to = min(max(r + down, 0), 3), min(max(c + right, 0), 11)
+            falls = to[0] == 3 and 0 < to[1] < 11
+            out[r, c][name] = [(1, (3, 0), -100.0)] if falls else [(1, to, -1.0)]
+    return mdp.MDP.from_dict(out, 1, initial=(3, 0))
+
+
+def test_the_value_of_a_total_is_the_value_of_the_policy():
+    """13 steps along the cliff: -13, which the midpoint of lopsided bounds misses."""
+    m = cliff()
+    s, x = mdp.solve(m), mdp.solve_exact(m)
+    assert s.v.tolist() == mdp.evaluate(m, s.policy).v.tolist() == list(x.v)
+    assert s.v[m.state((3, 0))] == -13.0
+    assert (s.lower <= s.v).all() and (s.v <= s.upper).all() and s.width < 1e-10
+    first = [min(best, default=-1) for best in x.optimal_actions]
+    assert s.policy.tolist() == x.policy.tolist() == first
+
+
+@given(transitions(most_states=5, most_actions=3), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_where_nothing_can_be_gained_or_lost_the_value_is_zero(process, minimize):
+    """Rewards taken as losses: what may end or rest without one is worth 0, and nothing more."""
+    turned = lambda f: mdp.MDP.from_dict(                                # noqa: E731
+        {s: {a: [(p, t, f(r)) for p, t, r in o] for a, o in process[s].items()}
+         for s in process}, 1)
+    losses, nothing = turned(lambda r: -abs(r)), turned(lambda r: 0.0)
+    s, x = mdp.solve(losses, tol=1e3), mdp.solve_exact(losses)
+    zero = x.v == 0
+    assert (s.upper <= 0).all() and not s.lower[zero].any() and not s.v[zero].any()
+    assert not s.upper[zero].any()
+    for criterion in ("total", "average"):
+        s = mdp.solve(nothing, criterion=criterion, minimize=minimize)
+        assert not s.lower.any() and not s.v.any() and not s.upper.any() and s.width == 0
+
+
 @pytest.mark.parametrize("what, least", [("total_reward", 48), ("reach_reward", 36), ("reach_probability", 4)])
 def test_total_reward_anchors_in_every_reading(what, least):
     seen = 0

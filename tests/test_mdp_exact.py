@@ -4,6 +4,7 @@ import ast
 import copy
 import itertools
 import json
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mdp
-from cases_mdp import exact_gain, exact_optimum, exact_q, gammas, garnet, kernel_arguments, qvbs_models, qvbs_questions, solve_exactly, transitions
+from cases_mdp import (exact_gain, exact_optimum, exact_q, gammas, garnet, hard_transitions,
+                       qvbs_models, qvbs_questions, transitions)
 from mdp import lifting
 from mdp.cli import main
 from mdp.rational import rational, read_row
@@ -122,7 +124,6 @@ def test_discounted_values_and_ties_are_those_of_the_definition(process, gamma, 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 def test_total_rewards_carry_certificates_and_lie_within_the_float_bounds(process, minimize, goal, other):
     """Every reading, all infinities; where the float planner refuses, so does this one, unless its rounding was the reason."""
-    import warnings
     m = mdp.MDP.from_dict(process, 1)
     options = {"minimize": minimize}
     if goal is not None:
@@ -179,6 +180,40 @@ def test_the_same_discount_for_every_pair_gives_the_same_fractions(process):
     for x in process:
         q = [sum(Fraction(p) * (r + (Fraction(9, 10) if (x + a) % 2 else Fraction(1, 2)) * s.v[t]) for p, t, r in process[x][a]) for a in process[x]]
         assert s.v[x] == max(q, default=0)
+
+
+@given(hard_transitions("ties"), st.booleans(), st.one_of(st.none(), st.integers(0, 3)),
+       st.booleans())
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_of_two_equal_actions_the_first_is_taken(process, minimize, goal, other):
+    """Every action stands there twice, 2a and 2a + 1. Discounted the first of all best is taken."""
+    m = mdp.MDP.from_dict(process, 1)
+    options = {"minimize": minimize}
+    for x in (certified(m, horizon=2, **options), certified(m, criterion="average", **options),
+              certified(m.replace(gamma="9/10"), **options)):
+        assert (x.policy[x.policy >= 0] % 2 == 0).all()
+    assert x.policy.tolist() == [min(best, default=-1) for best in x.optimal_actions]
+    if goal is not None:
+        options |= {"goal": [goal % len(process)], "miss": np.inf if other else -np.inf}
+    try:
+        x = certified(m, **options)
+    except ValueError:
+        return
+    assert (x.policy[x.policy >= 0] % 2 == 0).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mdp.ConvergenceWarning)
+        f = mdp.solve(m, **options)
+    assert (f.policy[f.policy >= 0] % 2 == 0).all()
+
+
+def test_the_first_best_action_is_the_first_that_ends():
+    """In s both actions are worth 0: the first of them. In t only the second leads on."""
+    m = mdp.MDP.from_dict({"s": {"one": [(1, "end", 0)], "two": [(1, "s", 0)]},
+                           "t": {"one": [(1, "t", 0)], "two": [(1, "end", 1)]}, "end": {}}, 1)
+    for s in (certified(m), mdp.solve(m)):
+        assert s.v.tolist() == [0, 1, 0] and s.policy.tolist() == [0, 1, -1]
+    x = certified(m, goal=[2])
+    assert x.policy.tolist() == [0, 1, -1] and x.optimal_actions == [{0, 1}, {0, 1}, set()]
 
 
 # published answers

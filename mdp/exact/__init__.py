@@ -6,6 +6,7 @@
 4. The Bellman inequality is checked for every pair in integers. Where it is violated the policy is switched, a strict improvement in exact arithmetic,
    so that this ends; where it is an equality the action is optimal too.
 5. The certificate states what was found, with the witnesses that verify.py needs to believe it.
+   verify.py checks it before the answer is returned: a CertificateError, if it does not hold.
 
 Reading order: process (policies in fractions), discounted, finite_horizon, average, total and its witnesses in total_witness, solve.
 
@@ -13,6 +14,6 @@ Read first: rational.py, lifting.py.  Read next: certificate.py, verify.py.
 """
 
 from .solution import ExactSolution
-from .solve import solve_exact
+from .solve import CertificateError, solve_exact
 
-__all__ = ["ExactSolution", "solve_exact"]
+__all__ = ["CertificateError", "ExactSolution", "solve_exact"]

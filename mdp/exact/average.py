@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from .. import graph
 from ..certificate import integers, vector, write
 from ..planning.policy_iteration_multichain import optimal_gain
-from .process import evaluate, process_of
+from .process import evaluate, first_best, process_of
 from .solution import ExactSolution, actions, array, ties
 
 
@@ -22,14 +22,16 @@ def average(m, R, minimize):
     e = m.undiscounted
     _, pairs, _ = optimal_gain(e._replace(r=-e.r) if minimize else e)
     g, h, w, policy, signs, iterations = optimise_average(process, [int(k) if process.of[s] else -1 for s, k in enumerate(pairs)])
-    ties = [[] for _ in range(R.S)]
-    for k, s in enumerate(R.owner):
-        if signs[k] == 0:
-            ties[s].append(R.action[k])
+    first = first_best(process, policy, signs)
+    if first != policy:
+        other = average_of(process, first)
+        if other[:2] == (g, h):                                          # else with another bias
+            policy, w = first, other[2]
     certificate = write(R, "average", minimize, policy=actions(R, policy), slack=signs, gain=vector(g, minimize), bias=vector(h, minimize),
                                centre=vector(w, minimize))
     gain = array(g, minimize)
-    return ExactSolution(gain, np.array(actions(R, policy)), [frozenset(a) for a in ties], certificate, "average", iterations, gain, array(h, minimize))
+    return ExactSolution(gain, np.array(actions(R, policy)), ties(R, signs), certificate,
+                         "average", iterations, gain, array(h, minimize))
 
 
 def optimise_average(process, policy):

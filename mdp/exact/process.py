@@ -104,3 +104,9 @@ def optimise(process, policy, known=None):
         if not better:
             return x, policy, signs, iterations
         policy = [better[s][1] if s in better else k for s, k in enumerate(policy)]
+
+
+def first_best(process, policy, signs):
+    """The first pair with sign 0 of each state, -1 where `policy` takes none."""
+    return [-1 if k < 0 else next(j for j in process.of[s] if signs[j] == 0)
+            for s, k in enumerate(policy)]

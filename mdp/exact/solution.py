@@ -13,7 +13,10 @@ class ExactSolution:
     """The fields of Solution as fractions.   S states, T steps
 
     v                (S,) Fractions, object array; float inf or -inf where the total is infinite;         finite horizon: (T+1, S)
-    policy           (S,) actions, -1 in terminal states;   (T, S)
+    policy           (S,) the first optimal action of each state, -1 in terminal states;   (T, S).
+                     Criterion "total": where the policy still ends with it; in a component without
+                     rewards one that leads to where it is left. "average": where these together
+                     keep the bias
     optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s), criterion "average": that attain both optimality equations;
                      (T, S) nested lists
     certificate      a dict for json.dump and mdp.verify

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from .. import graph
 from ..certificate import integers
+from ..planning.total import leads_to
 from .average import average_of_class
 from .process import Process, optimise, process_of, slack
 from .solution import actions
@@ -39,7 +40,7 @@ def witness(R, e, v, policy, goal, miss, minimize):
         inner = np.flatnonzero(inside)[::-1]
         policy[e.owner[inner]] = inner                                   # the first pair that stays
     else:
-        safe = ~minus[e.owner] & ~(np.asarray(e.P @ minus.astype(float)).ravel() > 0)
+        safe = ~minus[e.owner] & ~leads_to(e.P, minus)
         gained = _gaining(R, process, policy, e, plus, x)
     if minus.any():
         layer = fields["layer"] = _layers(e, minus, (terminal | (label >= 0)) if free else goal)
@@ -86,16 +87,21 @@ def _gaining(R, process, policy, e, plus, x):
 
 def _universal(R, free):
     """Ranks such that every pair of a `free` state has a successor of smaller rank; 0 outside. List of integers."""
-    rank, level = [-1 if f else 0 for f in free], 0
-    waiting = [s for s in range(R.S) if free[s]]
-    while waiting:
-        level += 1
-        found = [s for s in waiting if all(any(0 <= rank[t] < level for t in R.next[k]) for k in range(R.pair_ptr[s], R.pair_ptr[s + 1]))]
-        if not found:
-            break
-        for s in found:
-            rank[s] = level
-        waiting = [s for s in waiting if rank[s] < 0]
+    rank = [-1 if f else 0 for f in free]
+    waiting = [R.pair_ptr[s + 1] - R.pair_ptr[s] for s in range(R.S)]    # pairs without such a successor so far
+    before, met = [[] for _ in range(R.S)], [False] * len(R.owner)
+    for k, s in enumerate(R.owner):
+        for t in R.next[k] if free[s] else ():
+            before[t].append(k)
+    queue = [s for s in range(R.S) if not free[s]]
+    for t in queue:                                                      # grows as we go, by rank
+        for k in before[t]:
+            s = R.owner[k]
+            waiting[s] -= not met[k]
+            met[k] = True
+            if waiting[s] == 0 and rank[s] < 0:
+                rank[s] = rank[t] + 1
+                queue.append(s)
     return rank
 
 
@@ -131,7 +137,7 @@ def _layers(e, minus, ends):
     left, number = np.ones(len(minus), bool), 0
     while True:
         number += 1
-        falls = np.asarray(e.P @ (~left).astype(float)).ravel() > 0      # may lead to an earlier layer
+        falls = leads_to(e.P, ~left)                                     # to an earlier layer
         safe = ~falls & left[e.owner] & ~ends[e.owner]
         reached = graph.attractor_pairs(e.P, e.owner, ends, safe)[1] >= 0
         fallen = left & ~reached

@@ -19,6 +19,7 @@ from .. import bellman, graph
 from ..linear import UNIT, Resolvent, spread
 from ..model import mix
 from .solution import finish
+from .total import HINT
 
 MOST = 2 ** 16                               # policies
 
@@ -48,8 +49,9 @@ def enumerate_policies(m, e, *, tol):
         if best is None or total > (*best_total[:2], best_total[2] + unsure):
             best_total, best, lower = total, pairs, v - error
     for s in np.flatnonzero(doubtful & ~np.isposinf(upper))[:1]:
-        raise ValueError(f"total reward is undefined (positive and negative parts are both infinite) in {m.state_label(s)} under some policy; "
-                         "use gamma < 1 or criterion=\"finite_horizon\"")
+        raise ValueError("total reward is undefined (positive and negative parts are both "
+                         f"infinite, or rewards have mean zero) in {m.state_label(s)} under some "
+                         f"policy, as far as rounding tells; solve_exact (--exact) decides{HINT}")
     return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, best), iterations=count, method="enumerate_policies",
                   criterion="total" if e.gamma == 1 else "discounted",
                   q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))

@@ -24,6 +24,9 @@ import scipy.sparse as sp
 
 from .. import bellman, graph
 from ..linear import Resolvent, spread, stationary
+from ..model import NORMAL
+
+LARGE = 1e290                                # rewards from which sums over long times may overflow
 
 
 class Gain(NamedTuple):
@@ -46,8 +49,11 @@ def restrict(e, states, pairs):
 
 
 def component_gain(e, states, pairs):
-    """Gain of the end component with these states (sorted indices) and pairs (sorted indices)."""
-    c = restrict(e, states, pairs)
+    """Gain of the end component with these states (sorted indices) and pairs (sorted indices).
+
+    The bounds hold whatever the numbers: where they overflow, they are infinite.
+    """
+    c, unit = _in_units(restrict(e, states, pairs))
     policy = bellman.pair_argmax(c, c.r)
     given = spread(c.count) * c.size
     least, most = float((c.r - given).min()), float((c.r + given).max())
@@ -72,7 +78,20 @@ def component_gain(e, states, pairs):
             break
         policy = np.where(switch, better, policy)
     low, high, policy, h = best
-    return Gain(low, high, np.asarray(pairs)[policy], h)
+    with np.errstate(over="ignore"):
+        return Gain(low * unit, high * unit, np.asarray(pairs)[policy], h * unit)
+
+
+def _in_units(c):
+    """(c, unit): rewards so large that sums of them might overflow are divided by a power of two.
+
+    That rounds none but the smallest, whose `size` covers it.
+    """
+    if c.scale < LARGE:
+        return c, 1.0
+    unit = 2.0 ** (np.frexp(c.scale)[1] - 1)
+    size = np.where(c.zero, 0.0, np.maximum(c.size / unit, NORMAL))
+    return c._replace(r=c.r / unit, size=size, zero=c.zero), unit
 
 
 def steps(e, h):

@@ -51,7 +51,7 @@ def optimal_gain(e, gain=component_gain):
     label, stays = graph.maximal_end_components(e.P, e.owner, everything)
     collapsed, origin, node, inside = collapse(e, everything, components=(label, stays))
     found = [gain(e, states, own) for states, own in components(label, stays, e.owner)]
-    worth = np.array([(g.lower + g.upper) / 2 for g in found])
+    worth = np.array([g.lower / 2 + g.upper / 2 for g in found])
     stay = origin < 0
     r = np.zeros(origin.size)
     r[stay] = worth[collapsed.owner[stay]] if found else 0.0
@@ -59,7 +59,7 @@ def optimal_gain(e, gain=component_gain):
     N = collapsed.P.shape[1]
     no = np.zeros(N, bool)
     total = Total(collapsed, origin, node, inside, np.diff(collapsed.pair_ptr) == 0, no, no, np.ones(origin.size, bool), np.full(N, -1))
-    lower, upper, chosen, iterations = solve_proper(total)
+    _, upper, chosen, iterations, _ = solve_proper(total)
     half = max((g.upper - g.lower for g in found), default=0.0) / 2
     half += 4 * UNIT * (half + np.abs(worth).max(initial=0.0))
     pairs = lift(e, total, chosen)

@@ -1,16 +1,26 @@
 """Policy iteration for the total expected reward, gamma = 1: the same two steps, and what must be known before they mean anything.
 
-    v*(s) = sup over policies of the limit of E[R_1 + ... + R_n | s]             without a goal
-    v*(s) = sup over policies that reach the goal of E[rewards until the goal]   with one
+    without a goal   v*(s) = sup over policies of the limit of E[R_1 + ... + R_n | s]
+    with a goal      v*(s) = sup over stationary policies that reach it of E[rewards until then | s]
+
+A stationary policy looks at the current state alone, and may be randomised. Without a goal memory
+gains nothing. With one it may, where rewards of mean zero can be collected for as long as one
+likes: "bet 1 until 10 ahead, then quit for 5" reaches the goal with probability one and ends with
+15. That is not counted: after n bets never more is expected than the 5 for quitting at once,
+which is v* here.
 
 1. total.py finds what is infinite, and turns end components without rewards into single nodes.
-2. Start from a policy that ends ("proper"), found from the arrows alone. In what is left a policy that never ends loses for ever, so every
-   switch that gains, beyond rounding, leads to a proper policy again.
+2. Start from a policy that ends ("proper"), found from the arrows alone. In what is left a policy
+   that never ends loses for ever, or has rewards of mean zero, with a goal. So every switch that
+   gains, beyond rounding, leads to a proper policy again.
 3. At the end an upper function u, u > r + P_a u for every action, strictly, is constructed and checked with its rounding. It proves both
    that every policy that never ends loses for ever (its mean reward is negative), and that every policy that ends is worth at most u.
-   The lower bound is the policy's own value with its proven error (linear.py).
+   The lower bound is the policy's own value with its proven error (linear.py). Where no reward
+   ahead is positive u is at most 0. Where none on the policy's way is negative its value is at
+   least 0. No rounding takes part in that.
 
 With a goal and an infinite value no single policy attains it: the one returned gains for ever, and larger sums leave it later for the goal.
+Among actions that rounding cannot tell apart the first is taken, where the policy still ends.
 
 Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16, 1991; de Alfaro, "Computing minimum and
 maximum reachability times in probabilistic systems", 1999 (end components). Differs from policy_iteration.py in steps 1 and 3.
@@ -26,7 +36,7 @@ from ..model import mix
 from .gain import restrict
 from .policy_iteration import evaluate_pairs, improve
 from .solution import finish
-from .total import lift, prepare
+from .total import arrows, lift, numbers, prepare, signs
 
 
 def policy_iteration_total(m, e, *, tol, goal=None, miss=-np.inf):
@@ -34,23 +44,29 @@ def policy_iteration_total(m, e, *, tol, goal=None, miss=-np.inf):
 
     goal   bool (S,) or None;   miss   what missing the goal is worth, -inf or inf
     """
-    total = prepare(m, e, goal, miss)
-    lower, upper, pairs, iterations = solve_proper(total)
+    with np.errstate(over="ignore", invalid="ignore"):                  # then bounds are infinite
+        total = prepare(m, e, goal, miss)
+        lower, upper, pairs, iterations, v = solve_proper(total, numbers(e, total))
     policy = lift(e, total, pairs)
     if goal is not None:
         policy = np.where(goal & (policy < 0) & (np.diff(e.pair_ptr) > 0), e.pair_ptr[:-1], policy)      # after the goal nothing counts
-    return finish(lower=lower[total.node], upper=upper[total.node], tol=tol, policy=bellman.actions(e, policy), iterations=iterations,
+    return finish(lower=lower[total.node], upper=upper[total.node], v=v[total.node], tol=tol,
+                  policy=bellman.actions(e, policy), iterations=iterations,
                   method="policy_iteration", criterion="total", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))
 
 
-def solve_proper(total):
-    """(lower, upper, pairs, iterations), (N,) each: the nodes that total.py left, and the infinities it found."""
+def solve_proper(total, number=None):
+    """(lower, upper, pairs, iterations, v), (N,) each: the infinities of total.py, and the rest.
+
+    number   (K',) the order in which the first of the best pairs is looked for; None: any of them
+    v is the value of the policy `pairs`, as computed.
+    """
     lower = np.where(total.plus, np.inf, np.where(total.minus, -np.inf, 0.0))
     upper, pairs = lower.copy(), total.pairs.copy()
     nodes = np.flatnonzero(~total.plus & ~total.minus)
     kept = np.flatnonzero(total.usable)
     if not kept.size:
-        return lower, upper, pairs, 0
+        return lower, upper, pairs, 0, lower
     e = restrict(total.e, nodes, kept)
     ends = total.ends[nodes] | (np.diff(e.pair_ptr) == 0)
     policy, _ = graph.attractor_pairs(e.P, e.owner, ends, np.ones(e.r.size, bool))
@@ -65,13 +81,50 @@ def solve_proper(total):
         if (better == policy).all():
             break
         policy = better
-    lower[nodes], upper[nodes] = v - error, _upper(e, policy, v)
+    if number is not None:
+        policy, v, error = _first_best(e, policy, v, error, number[kept])
+    values = lower.copy()
+    lower[nodes], upper[nodes] = _by_signs(e, policy, v - error, _upper(e, policy, v))
+    values[nodes] = v
     pairs[nodes] = np.where(policy >= 0, kept[policy], -1)
-    return lower, upper, pairs, iterations
+    return lower, upper, pairs, iterations, values
+
+
+def _first_best(e, pairs, v, error, number):
+    """(pairs, v, error): the first of the best pairs of each node, unless that lost something.
+
+    The best pairs are those that rounding cannot tell from the best one.
+    number   (K,) the order of pairs
+    """
+    q, rounding = bellman.pair_q(e, v), bellman.pair_rounding(e, v)
+    tied = np.flatnonzero(q + rounding >= (v - spread(0) * np.abs(v))[e.owner])
+    tied = tied[np.argsort(-number[tied], kind="stable")]               # the first is written last
+    first = pairs.copy()
+    first[e.owner[tied]] = tied
+    first = _keep_ending(e, pairs, first)
+    if (first == pairs).all():
+        return pairs, v, error
+    new, new_error = evaluate_pairs(e, first)
+    lost = (new < v - spread(0) * np.abs(v)).any()
+    return (pairs, v, error) if lost else (first, new, new_error)
+
+
+def _by_signs(e, pairs, lower, upper):
+    """(lower, upper), closed in by what the arrows prove.
+
+    Nothing to gain ahead: v* <= 0. Nothing to lose on the way of the policy: its value >= 0.
+    """
+    least, most = signs(e)
+    gains, losses = np.zeros(lower.size, bool), np.zeros(lower.size, bool)
+    gains[e.owner[most > 0]] = True
+    chosen = pairs[pairs >= 0]
+    losses[e.owner[chosen[least[chosen] < 0]]] = True
+    lower = np.where(graph.can_reach(arrows(e, chosen), losses), lower, np.fmax(lower, 0))
+    return lower, np.where(graph.can_reach(arrows(e), gains), upper, np.fmin(upper, 0))
 
 
 def _keep_ending(e, pairs, better):
-    """Undo switches after which the policy would never end: it would lose for ever there, so that rounding must have misled the switch."""
+    """Undo switches after which the policy would never end: rounding misled them, or made a tie."""
     while (better != pairs).any():
         weights = np.zeros(e.r.size)
         weights[better[better >= 0]] = 1

@@ -24,7 +24,9 @@ class Known:
 class Solution:
     """Values with bounds, and the policy they belong to.   S states, A actions, T steps
 
-    v            (S,) (criterion "total": inf or -inf where the sum is infinite; bounds alike) the midpoint of the bounds;                     finite horizon: (T+1, S), v[T] the terminal values
+    v            (S,) the midpoint of the bounds;   finite horizon: (T+1, S), v[T] terminal values.
+                 Criterion "total": the value of `policy` as computed, since bounds are lopsided;
+                 inf or -inf where the sum is infinite, bounds alike
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
     q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
     policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best.
@@ -79,8 +81,12 @@ def allowed(tol, v):
     return float(tol * max(1.0, np.abs(v[np.isfinite(v)]).max(initial=0.0)))
 
 
-def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None):
-    """Midpoint, convergence, and the warning that goes with its absence.   q_of: v -> q"""
+def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None, v=None):
+    """The value, convergence, and the warning that goes with its absence.   q_of: v -> q
+
+    v   (S,) the value of the policy as computed, taken where `lower` proves it to some precision.
+        Default: the midpoint
+    """
     with np.errstate(invalid="ignore"):
         # where a number overflowed, nothing is known
         for bound, nothing in ((lower, -np.inf), (upper, np.inf)):
@@ -90,7 +96,10 @@ def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, hi
         known = lower == upper
         lower, upper = np.where(known, lower, np.nextafter(lower, -np.inf)), np.where(known, upper, np.nextafter(upper, np.inf))
         width = np.where(known, 0.0, upper - lower)
-        v = np.where(known, lower, lower + width / 2)
+        middle = np.where(known, lower, lower + width / 2)
+        if v is not None:
+            proved = np.isfinite(lower) & (lower <= v) & (v <= upper)
+        v = middle if v is None else np.where(proved, v, middle)
     v[~(np.isfinite(v) | known)] = 0.0                                 # one of the bounds is infinite
     widest, limit = float(np.max(width, initial=0.0)), allowed(tol, v)
     converged = bool(widest <= limit)

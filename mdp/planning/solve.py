@@ -46,10 +46,13 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     """Solve a Markov decision process -> Solution, with bounds that hold.
 
     criterion        "discounted" (gamma < 1), "total" (the expected sum of rewards; ignores m.gamma) or "finite_horizon" (needs `horizon`, uses m.gamma).
+                     "average" (the long-run mean reward per step; ignores m.gamma): the one to
+                     ask for where a total is inf or -inf
                      Default: "finite_horizon" if `horizon` is given, else "discounted" if m.gamma < 1, else "total"
-                     "average" (the long-run mean reward per step; ignores m.gamma)
     horizon          number of steps, an integer >= 0
-    goal             states (indices, or bool (S,)), for criterion "total": rewards count until the goal is entered, goal states are worth 0
+    goal             states (indices, or bool (S,)), for criterion "total": rewards count until the
+                     goal is entered, goal states are worth 0. The value is the supremum over
+                     *stationary policies*, randomised ones included (policy_iteration_total.py)
     miss             what it is worth to miss the goal with positive probability: -inf or inf; default -inf, minimising inf
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time before; default zero
     minimize         rewards are costs: the smallest expected sum.  Default: m.costs
@@ -68,17 +71,16 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     """
     check_model(m)
     minimize = check_minimize(m, minimize)
-    if criterion is None:
-        criterion = "finite_horizon" if horizon is not None else "total" if goal is not None or m.gamma == 1 else "discounted"
+    criterion = default_criterion(m, horizon, goal) if criterion is None else criterion
     if not isinstance(criterion, str) or criterion not in METHODS:
         raise ValueError(f"criterion {criterion!r} does not exist; choose one of {', '.join(METHODS)}")
     methods = METHODS[criterion]
+    if criterion == "discounted":
+        check_discounted(m)
     if method == "auto":
         method = choose(m.expected) if criterion == "discounted" else next(iter(methods))
     if not isinstance(method, str) or method not in methods:
         raise ValueError(f"method {method!r} does not solve criterion {criterion!r}; choose auto or one of {', '.join(methods)}")
-    if criterion == "discounted" and m.gamma == 1:
-        raise ValueError("criterion \"discounted\" needs gamma < 1, gamma is 1; use \"total\"")
     try:
         good_tol = 0 < float(tol) < np.inf
     except (TypeError, ValueError):
@@ -119,6 +121,22 @@ def check_minimize(m, minimize):
     if not isinstance(minimize, (bool, np.bool_)):
         raise ValueError(f"minimize expects True, False or None, got {minimize!r}")
     return bool(minimize)
+
+
+def default_criterion(m, horizon, goal):
+    """What is solved where no criterion is asked for.
+
+    A gamma given exactly and below 1 has a float below 1 (given_numbers.py).
+    """
+    if horizon is not None:
+        return "finite_horizon"
+    return "total" if goal is not None or m.gamma == 1 else "discounted"
+
+
+def check_discounted(m):
+    """ValueError unless gamma < 1."""
+    if m.gamma == 1:
+        raise ValueError("criterion \"discounted\" needs gamma < 1, gamma is 1; use \"total\"")
 
 
 def check_goal(m, goal):

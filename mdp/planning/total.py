@@ -3,17 +3,25 @@
 Maximised (to minimise, rewards are negated). Three readings, all at gamma = 1:
 
     no goal          the limit of the expected sum of rewards; an end component without rewards may be stayed in, worth 0
-    goal, miss=-inf  rewards until the goal is entered; a policy that misses it with positive probability is worth -inf
+    goal, miss=-inf  rewards until the goal is entered, over stationary policies, randomised ones
+                     included; one that misses it with positive probability is worth -inf
     goal, miss=+inf  the same, but missing is worth +inf (the largest cost when a miss costs everything)
 
 Steps:
 1. Goal states lose their actions. Each maximal end component without rewards becomes one node, whose actions are those that leave it; without a goal
    one more, "stay", ends there with reward zero.
 2. An end component whose best mean reward is positive is worth +inf, and so is whatever reaches it with positive probability and
-   otherwise ends. Where the rest cannot end, positive and negative parts are both infinite: a ValueError names the states; so does an end
-   component with rewards of mean zero, whose sum has no limit.
+   otherwise ends. Where the rest cannot end, positive and negative parts are both infinite: a
+   ValueError names the states. In an end component with rewards of mean zero the sum has no limit:
+   a ValueError as well, without a goal. With one it is left alone: no stationary policy both stays
+   in it and reaches the goal.
 3. What cannot end (reach the goal) with probability one is worth -inf. With miss=+inf, what can miss it is worth +inf.
 4. The rest is left for policy_iteration_total.py: some policy ends there almost surely.
+
+Whether a mean reward is positive is asked of `signs` and of `gain`. In floats both know only what
+rounding leaves certain: 0.3 * 7 - 0.7 * 3 is not 0 there, though it may be meant to be. What they
+leave open is a ValueError without a goal, and an upper bound of inf with one. exact/total.py passes
+its own, from fractions.
 
 de Alfaro, "Computing minimum and maximum reachability times in probabilistic systems", CONCUR 1999; Bertsekas and Tsitsiklis 1991;
 Baier and Katoen 2008, section 10.6 (Prob0, Prob1); Baier, Bertrand, Dubslaff, Gburek, Sankur, "Stochastic shortest paths and weight-bounded
@@ -28,10 +36,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import graph
+from ..linear import spread
 from ..model import Expected
 from .gain import component_gain
 
-HINT = "; use gamma < 1 or criterion=\"finite_horizon\""
+HINT = "; use gamma < 1, criterion=\"average\" or criterion=\"finite_horizon\""
 
 
 class Total(NamedTuple):
@@ -52,10 +61,30 @@ def names(m, states):
     return ", ".join(m.state_label(s) for s in states[:5]) + (f" and {len(states) - 5} more" if len(states) > 5 else "")
 
 
-def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
+def signs(e):
+    """What rounding leaves certain of the sign of each expected reward: (least, most), (K,) each.
+
+    >>> P = sp.csr_matrix(np.ones((3, 1)))
+    >>> r, size = np.array([0.3 * 7 - 0.7 * 3, 2.0, 0.0]), np.array([4.2, 2.0, 0.0])
+    >>> [x.tolist() for x in signs(Expected(P, r, 1.0, np.array([0, 3]), size=size))]
+    [[-1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
+    """
+    rounding = spread(e.count) * e.size
+    return np.sign(e.r - rounding), np.sign(e.r + rounding)
+
+
+def _float_gain(collapsed, states, pairs, origin, node):
+    return component_gain(collapsed, states, pairs)
+
+
+def prepare(m, e, goal=None, miss=-np.inf, known=None, gain=_float_gain):
     """Steps 1 to 3 -> Total.   e gamma = 1, rewards negated to minimise   goal bool (S,) or None
 
-    gain     (e, states, pairs, origin, node) -> an object with .lower, .upper, .pairs: the best mean reward of an end component (exact/total.py passes its own)
+    known    (least, most), (K,) each: between which signs each expected reward lies.
+             Default: `signs`
+    gain     (collapsed e, states, pairs, origin, node) -> an object with .lower, .upper, .pairs:
+             the best mean reward of an end component.   Default: component_gain
+    exact/total.py passes its own of both.
     """
     kept = np.ones(e.r.size, bool) if goal is None else ~goal[e.owner]
     collapsed, origin, node, inside = collapse(e, kept, stay=goal is None)
@@ -84,20 +113,21 @@ def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
     else:
         allowed = np.ones(owner.size, bool)
     positive = np.zeros(N, bool)
+    known = signs(e) if known is None else known
+    least, most = (np.where(origin >= 0, np.append(sign, 0)[origin], 0) for sign in known)
     label, stays = graph.maximal_end_components(P, owner, allowed)
     for states, own in components(label, stays, owner):
-        rewards, cancelled = collapsed.r[own], np.zeros(owner.size, bool)
-        cancelled[own[rewards == 0]] = True                              # rewards that cancel, not absent ones
-        if (rewards <= 0).all() and not (graph.maximal_end_components(P, owner, cancelled)[0] >= 0).any():
+        cancelled = np.zeros(owner.size, bool)
+        cancelled[own[most[own] == 0]] = True                            # absent ones are gone
+        idle = graph.maximal_end_components(P, owner, cancelled)[0] >= 0
+        if (most[own] <= 0).all() and not idle.any():
             continue                                                     # negative by the signs alone
-        found = gain(collapsed, states, own) if gain is component_gain else gain(collapsed, states, own, origin, node)
-        if found.lower > 0 or (rewards >= 0).all() and (rewards > 0).any():
+        found = gain(collapsed, states, own, origin, node)
+        if found.lower > 0 or (least[own] >= 0).all() and (least[own] > 0).any():
             positive[states] = True
             pairs[states] = found.pairs
-        elif found.upper >= 0 and goal is None:
-            which = members(np.isin(np.arange(N), states))
-            raise ValueError(f"total reward is undefined (positive and negative parts are both infinite): a policy may stay for ever in {names(m, which)}, "
-                             f"with rewards of mean zero (between {float(found.lower):.3g} and {float(found.upper):.3g} per step)" + HINT)
+        elif not found.upper < 0 and goal is None:
+            raise ValueError(_undefined(names(m, members(np.isin(np.arange(N), states))), found))
     if positive.any():
         inner = graph.almost_surely(P, owner, ends | positive)
         safe = allowed & inner[owner] & ~leads_to(P, ~inner)
@@ -115,15 +145,28 @@ def prepare(m, e, goal=None, miss=-np.inf, gain=component_gain):
     return Total(collapsed, origin, node, inside, ends, plus, minus, usable, pairs)
 
 
+def _undefined(states, gain):
+    """The message about an end component whose best mean reward is zero, or may be."""
+    undefined = ("total reward is undefined (positive and negative parts are both infinite): a "
+                 f"policy may stay for ever in {states}, with rewards of mean zero")
+    if gain.lower == gain.upper:
+        return undefined + HINT
+    return (f"floats cannot decide whether the {undefined} as far as rounding tells (between "
+            f"{gain.lower:.3g} and {gain.upper:.3g} per step); solve_exact (--exact) decides, and "
+            f"takes the numbers as typed{HINT}")
+
+
 def leads_to(P, nodes):
     """(K,) bool: pairs with an arrow into `nodes` (N,) bool."""
-    return (P @ nodes.astype(float)) > 0
+    arrows = sp.csr_matrix((np.ones(P.nnz, np.int64), P.indices, P.indptr), shape=P.shape)
+    return arrows @ nodes.astype(np.int64) > 0
 
 
-def arrows(e):
-    """(N, N) CSR: which node leads to which, over all pairs."""
-    rows = np.repeat(e.owner, np.diff(e.P.indptr))
-    return sp.csr_matrix((np.ones(rows.size), (rows, e.P.indices)), shape=(e.P.shape[1],) * 2)
+def arrows(e, pairs=None):
+    """(N, N) CSR: which node leads to which, over the pairs given (indices), or over all."""
+    P, owner = (e.P, e.owner) if pairs is None else (e.P[pairs], e.owner[pairs])
+    rows = np.repeat(owner, np.diff(P.indptr))
+    return sp.csr_matrix((np.ones(rows.size), (rows, P.indices)), shape=(P.shape[1],) * 2)
 
 
 def components(label, stays, owner):
@@ -159,10 +202,18 @@ def collapse(e, kept, stay=True, components=None):
     return collapsed, origin[order], node, inside                        # 2 * count: adding merged columns rounds once more
 
 
+def numbers(e, total):
+    """(K',) the pair behind each pair of total.e; behind "stay" the first one that stays."""
+    first, inside = np.zeros(total.ends.size, np.int64), np.flatnonzero(total.inside)[::-1]
+    first[total.node[e.owner[inside]]] = inside
+    return np.where(total.origin >= 0, total.origin, first[total.e.owner])
+
+
 def lift(e, total, pairs):
     """The policy of the process behind a policy of the nodes: in a component, go to the state from which the chosen action leaves it, or stay.
 
-    pairs    (N,) pairs of total.e, -1 where none   returns (S,) pairs of e, -1 where terminal
+    pairs    (N,) pairs of total.e, -1 where none
+    returns  (S,) pairs of e, -1 where terminal; the first pair where the value is -inf
     """
     S, has_pairs = total.node.size, np.diff(e.pair_ptr) > 0
     chosen = np.where(pairs >= 0, total.origin[pairs], -1)[total.node] if total.origin.size else np.full(S, -1)   # (S,) of e, -1: stay, or nothing to choose
@@ -176,4 +227,5 @@ def lift(e, total, pairs):
     stay = np.flatnonzero(total.inside)[::-1]
     first[e.owner[stay]] = stay
     # `towards` crosses no border between components: its pairs all stay inside theirs
-    return np.where(rest, np.where((chosen >= 0) & (towards >= 0), towards, first), policy)
+    lifted = np.where(rest, np.where((chosen >= 0) & (towards >= 0), towards, first), policy)
+    return np.where(has_pairs & total.minus[total.node], e.pair_ptr[:-1], lifted)
