@@ -88,7 +88,7 @@ def _gaining(R, process, policy, e, plus, x):
 def _universal(R, free):
     """Ranks such that every pair of a `free` state has a successor of smaller rank; 0 outside. List of integers."""
     rank = [-1 if f else 0 for f in free]
-    waiting = [R.pair_ptr[s + 1] - R.pair_ptr[s] for s in range(R.S)]    # pairs without such a successor so far
+    waiting = [R.pair_ptr[s + 1] - R.pair_ptr[s] for s in range(R.S)]    # pairs that have none yet
     before, met = [[] for _ in range(R.S)], [False] * len(R.owner)
     for k, s in enumerate(R.owner):
         for t in R.next[k] if free[s] else ():
