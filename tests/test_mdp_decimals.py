@@ -220,10 +220,11 @@ def test_memory_does_not_count_where_bets_are_fair():
 def test_rewards_too_small_for_floats():
     """10**-400 a step is inf in the end, and so is 1e-9 a step beside bets of 1e9."""
     chance = Fraction("1e-200")
-    bets = {"s": {"a": [(1, "s", "1e-9")], "b": [(1, "t", -10**9)]},
-            "t": {"a": [("1/2", "t", -10**9), ("1/2", "s", 0)]}}
+    bets = mdp.MDP.from_dict({"s": {"a": [(1, "s", "1e-9")], "b": [(1, "t", -10**9)]},
+                              "t": {"a": [("1/2", "t", -10**9), ("1/2", "s", 0)]}}, 1)
+    assert set(mdp.solve_exact(bets).v) == {INF} == set(mdp.solve(bets).lower)
     for process in ({"s": {"a": [(1, "s", "1e-400")]}},
-                    {"s": {"a": [(chance, "s", "1e-200"), (1 - chance, "s", 0)]}}, bets):
+                    {"s": {"a": [(chance, "s", "1e-200"), (1 - chance, "s", 0)]}}):
         m = mdp.MDP.from_dict(process, 1)
         assert set(mdp.solve_exact(m).v) == {INF}
         with pytest.raises(ValueError, match="floats cannot decide"):
