@@ -16,6 +16,8 @@
                          rank (the policy comes nearer to the end; to where it gains), tight, layer, return.   See verify_total.py.
                          num / den of a state whose value is infinite is its potential there, not a value
 
+Each field has one form, and there are no others: certificate_form.py.
+
 exact/ writes it, verify.py and verify_total.py read it. Nothing here solves anything.
 """
 
@@ -46,7 +48,7 @@ def integers(x):
 # reading
 
 def numbers(c, n):
-    """{"num", "den"} -> (numerators, denominator), n of them.   ValueError if the form is wrong"""
+    """{"num", "den"} of n states -> (numerators, denominator).   ValueError if den <= 0"""
     num, den = [int(x, 16) for x in c["num"]], int(c["den"], 16)
     if len(num) != n or den <= 0:
         raise ValueError("not n numbers over one positive denominator")

@@ -36,4 +36,15 @@ def best_actions(m, solution):
 
 def symbol(name):
     """An action as it is drawn: an arrow for a direction, else its name."""
-    return ARROWS.get(str(name).lower(), str(name))
+    return ARROWS.get(str(name).lower(), printable(name))
+
+
+def printable(name):
+    r"""A name as it may reach a terminal: what moves the cursor or cannot be encoded, as an escape.
+
+    >>> printable("a\x1b[2Jb"), printable(("left", 1))
+    ('a\\x1b[2Jb', "('left', 1)")
+    """
+    text = str(name)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1]
+                                                   for c in text)

@@ -6,6 +6,7 @@ Read first: layout.py.
 import sys
 
 from . import given_numbers, layout
+from .layout import printable
 
 MOST = 200                                   # states printed
 
@@ -24,16 +25,20 @@ def table(m, columns, policy, solution=None):
         arrows = " ".join(f"{'#' if (r, c) not in state else ''.join(_arrow(m.action_names[a]) for a in best[state[r, c]]) or '.':>5}" for c in range(width))
         lines.append(values + "    " + arrows)
     others = [s for s in range(m.num_states) if s not in where]
-    return "\n".join(lines + [f"  {m.state_names[s]}: {columns[0][1][s]:.4f}" for s in others])
+    return "\n".join(lines + [f"  {printable(m.state_names[s])}: {columns[0][1][s]:.4f}"
+                              for s in others])
 
 
 def rows(m, columns, policy=None, most=MOST):
     """One row for each state.   columns: list of (heading, numbers)"""
-    names = [str(name) for name in m.state_names[:most]]
+    names = [printable(name) for name in m.state_names[:most]]
     width = max(map(len, names + ["state"]))
     lines = [f"{'state':{width}}" + "".join(f"{name:>14}" for name, _ in columns) + ("   action" if policy is not None else "")]
     for s, name in enumerate(names):
-        action = "" if policy is None else "   " + ("(terminal)" if policy[s] < 0 else str(m.action_names[policy[s]]))
+        action = ""
+        if policy is not None:
+            action = "   " + ("(terminal)" if policy[s] < 0
+                              else printable(m.action_names[policy[s]]))
         lines.append(f"{name:{width}}" + "".join(f"{values[s] + 0.0:14.6g}" for _, values in columns) + action)
     return "\n".join(lines + _rest(m, most))
 
@@ -41,9 +46,11 @@ def rows(m, columns, policy=None, most=MOST):
 def exact_rows(m, columns, actions=None, ends=None, most=MOST):
     """One row for each state, in fractions, with all its optimal actions.
 
-    columns {heading: Fractions}   actions for each state a list of names   ends for each state what is said if that is empty
+    columns {heading: Fractions}
+    actions for each state a list of printable names
+    ends    for each state what is said if that is empty
     """
-    names = [str(name) for name in m.state_names[:most]]
+    names = [printable(name) for name in m.state_names[:most]]
     width = max(map(len, names + ["state"]))
     texts = {name: [short(x) for x in column[:most]] for name, column in columns.items()}
     wide = {name: max(map(len, column + [name])) + 3 for name, column in texts.items()}

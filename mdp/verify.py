@@ -8,30 +8,43 @@ What is believed afterwards follows from a few lines of mathematics, not from ho
                      no gain is larger (Puterman 1994, theorem 9.1.2). h = w - P w for some w: the bias has mean zero in every class
     total            verify_total.py
 
-Read first: rational.py, certificate.py.  Read next: verify_total.py.
+Read first: rational.py, certificate.py, certificate_form.py.  Read next: verify_total.py.
 """
 
 from .certificate import FORMAT, VERSION, gap, numbers, pairs
+from .certificate_form import malformed
 from .rational import rational
 from .verify_total import total
 
 
 def verify(m, certificate):
-    """True if every statement of the certificate is a fact about this very process (the hash is compared first)."""
-    R = rational(m)
+    """True if every statement of the certificate is a fact about this very process.
+
+    The form of every field is checked first, and the hash of the process.  statement.py says in
+    words what has been verified: which criterion, goal, horizon and terminal values.
+
+    >>> from mdp import MDP, solve_exact
+    >>> m = MDP([[[1, 0], [0, 1]], [[0, 1], [0, 1]]], [[1, 1], [2, 2]], "1/2")
+    >>> c = solve_exact(m).certificate
+    >>> verify(m, c), verify(m, {**c, "minimize": True}), verify(m, {**c, "minimize": 0})
+    (True, False, False)
+    """
+    R, c = rational(m), certificate
+    if malformed(c, R.S, len(R.owner)):
+        return False
+    if (c["format"], c["version"], c["model"]) != (FORMAT, VERSION, R.hash):
+        return False
     try:
-        c = certificate
-        ours = (c["format"], c["version"], c["model"]) == (FORMAT, VERSION, R.hash) and type(c["minimize"]) is bool
-        return ours and bool(CHECKS[c["criterion"]](R, c, -1 if c["minimize"] else 1))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        return False                                                      # a field is missing, or has another form
+        return CHECKS[c["criterion"]](R, c, -1 if c["minimize"] else 1)
+    except (KeyError, ValueError):           # no such action or witness; den <= 0
+        return False
 
 
 def _step(R, side, policy, slack, now, after):
     """One application of the Bellman equation: equality for the policy, inequality for every pair, slack as stated; terminal states keep their value."""
     gaps = [side * gap(R, k, now, after) for k in range(len(R.owner))]
     chosen, (N, L), (M, H) = pairs(R, policy), now, after
-    return (len(slack) == len(gaps) and all(g >= 0 and x == int(g > 0) for g, x in zip(gaps, slack))
+    return (all(g >= 0 and x == int(g > 0) for g, x in zip(gaps, slack, strict=True))
             and all(N[s] * H == M[s] * L if k is None else gaps[k] == 0 for s, k in enumerate(chosen)))
 
 
@@ -42,9 +55,9 @@ def _discounted(R, c, side):
 
 
 def _finite_horizon(R, c, side):
-    T, steps = c["horizon"], [numbers(x, R.S) for x in c["steps"]]
-    same = type(T) is int and len(steps) - 1 == len(c["policy"]) == len(c["slack"]) == T
-    return same and all(_step(R, side, c["policy"][t], c["slack"][t], steps[t], steps[t + 1]) for t in range(T))
+    steps = [numbers(x, R.S) for x in c["steps"]]
+    return all(_step(R, side, c["policy"][t], c["slack"][t], steps[t], steps[t + 1])
+               for t in range(c["horizon"]))
 
 
 def _average(R, c, side):
@@ -56,7 +69,7 @@ def _average(R, c, side):
         of_bias = side * (rd * (D * g[0][s] * h[1] + drift(k, h) * g[1]) - D * rn * g[1] * h[1])
         if of_gain < 0 or of_gain == 0 and of_bias < 0 or slack[k] != (2 if of_gain else int(of_bias > 0)):
             return False
-    return len(slack) == len(R.owner) and all(
+    return all(
         g[0][s] == h[0][s] == w[0][s] == 0 if k is None else slack[k] == 0 and drift(k, w) * h[1] == R.D[k] * h[0][s] * w[1]
         for s, k in enumerate(pairs(R, c["policy"])))
 

@@ -69,7 +69,7 @@ def total(R, c, side):
         k, distance = back[s], c["return"]["rank"]
         return not down[k] and any(inf[t] == 0 or distance[t] < distance[s] for t in R.next[k])
 
-    if len(slack) != len(R.owner) or len(inf) != R.S or any(type(s) is not int or not 0 <= s < R.S for s in goal):
+    if not free and sorted(goal) != c["goal"]:
         return False
     check = {0: finite, 1: gained, -1: lost}
     return all((reached if s in goal else check[inf[s]])(s, range(R.pair_ptr[s], R.pair_ptr[s + 1])) for s in range(R.S))
