@@ -14,7 +14,9 @@ policy_evaluation (a layer with gradients). given_numbers, graph and linear are 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
 
-from npixel import lazy
+from npixel import lazy, same_name
+
+same_name.refuse_mixture()
 
 HOMES = {
     "MDP": "model", "MarkovChain": "chains", "MarkovRewardProcess": "chains",

@@ -2,6 +2,7 @@
 
 import sys
 
+from npixel import same_name
 from npixel.command import start
 
 
@@ -11,6 +12,7 @@ def main(argv=None):
 
 
 def _parser():
+    same_name.refuse_mixture()                         # its __init__.py may have replaced ours
     from .cli import parser                            # NumPy, SciPy and numba: `main` is ready before
 
     return parser()

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from npixel.command import print_json
+from npixel.command import PICTURE, check_output, print_json
 
 from . import plots, tables
 from .evaluation import ConvergenceWarning, evaluate
@@ -21,11 +21,21 @@ from .simulation import returns, simulate
 SHOWN = ("student", "gridworld", "gridworld_4x4", "russell_norvig")     # what is solved by every method and drawn; mdp problems lists all
 
 
-def run(out, *, pictures=True, as_json=False):
-    """Print the comparison, write PNGs into the folder `out`; returns the exit status: 1 if anything disagrees or did not converge."""
+PICTURES = tuple(f"{name}.png" for name in (*SHOWN, "bounds", "gains", "tiger"))
+
+
+def run(out, *, pictures=True, as_json=False, force=False):
+    """Print the comparison, write PNGs into the folder `out`; returns the exit status.
+
+    That is 1 if anything disagrees or did not converge.
+
+    force   pictures of an earlier demo in that folder are replaced; else they are refused
+    """
     if pictures:
         plots.figure(1, 1)                                              # a missing matplotlib is said at once
         out.mkdir(parents=True, exist_ok=True)
+        for name in PICTURES:
+            check_output(out / name, PICTURE, force=force)
     say = (lambda *text: None) if as_json else print
     report, good = {}, True
     for name in SHOWN:

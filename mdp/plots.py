@@ -5,12 +5,14 @@ Every function returns a matplotlib Figure that belongs to no window and shows i
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 
 from npixel import figure as figures
+from npixel.whole_file import write_whole
 
-from .layout import best_actions, cells
+from .layout import best_actions, cells, printable
 
 STEP = {"north": (0, -1), "south": (0, 1), "east": (1, 0), "west": (-1, 0), "up": (0, -1), "down": (0, 1), "right": (1, 0), "left": (-1, 0)}
 INK, SOFT, ACTION = "#1f2933", "#8794a3", "#b3541e"
@@ -23,8 +25,20 @@ def figure(width, height):
 
 
 def save(fig, path):
-    """Write a figure as PNG (or what the name's ending says)."""
-    fig.savefig(path)
+    """Write a figure as PNG (or what the name's ending says), whole or not at all."""
+    write_whole(path, lambda file: fig.savefig(file, format=Path(path).suffix[1:] or "png"))
+
+
+def label(name):
+    """A name as matplotlib prints it, letter by letter.
+
+    A dollar would begin a formula, a first underscore would hide a line from the legend.
+
+    >>> print(label("$x_{"), label("_y"))
+    \\$x_{  _y
+    """
+    text = printable(name).replace("$", r"\$")
+    return " " + text if text.startswith("_") else text
 
 
 def value_map(m, panels, *, title=""):
@@ -75,7 +89,8 @@ def _arrows(ax, cell, names):
             ax.annotate("", (c + 0.2 * dx, r - 0.14 + 0.2 * dy), (c, r - 0.14),
                         arrowprops={"arrowstyle": "-|>", "color": ACTION, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})
         else:
-            ax.text(c, r - 0.16, name, ha="center", va="center", fontsize=8.5, color=ACTION, style="italic")
+            ax.text(c, r - 0.16, label(name), ha="center", va="center", fontsize=8.5, color=ACTION,
+                    style="italic")
 
 
 def transition_graph(m, *, positions=None, solution=None, title=""):
@@ -133,7 +148,8 @@ def transition_graph(m, *, positions=None, solution=None, title=""):
             way = np.array(targets[0]) - start
             away = np.array([way[1], -way[0]]) if way[0] < 0 or way[0] == 0 < way[1] else np.array([-way[1], way[0]])
         x, y = away / np.linalg.norm(away)
-        ax.annotate(f"{action}\nr = {_short(m.expected.r[k])}", dot, xytext=(9 * x, 9 * y), textcoords="offset points", fontsize=9, zorder=6,
+        ax.annotate(f"{label(action)}\nr = {_short(m.expected.r[k])}", dot, xytext=(9 * x, 9 * y),
+                    textcoords="offset points", fontsize=9, zorder=6,
                     ha="left" if x > 0.5 else "right" if x < -0.5 else "center", va="bottom" if y > 0.5 else "top" if y < -0.5 else "center",
                     color=ACTION if bold else INK)
     from matplotlib.patches import Circle, Rectangle
@@ -142,8 +158,8 @@ def transition_graph(m, *, positions=None, solution=None, title=""):
         shape = (Rectangle((x - radius, y - radius), 2 * radius, 2 * radius, facecolor="#e4e7eb", edgecolor=INK, linewidth=1.4, zorder=4) if m.terminal[s]
                  else Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1.4, zorder=4))
         ax.add_patch(shape)
-        label = str(name) if solution is None else f"{name}\n{_short(solution.v[s])}"
-        ax.text(x, y, label, ha="center", va="center", fontsize=10, color=INK, zorder=5)
+        text = label(name) if solution is None else f"{label(name)}\n{_short(solution.v[s])}"
+        ax.text(x, y, text, ha="center", va="center", fontsize=10, color=INK, zorder=5)
     ax.set_xlim(min(xs) - 0.8, max(xs) + 0.8), ax.set_ylim(min(ys) - 0.7, max(ys) + 0.8)
     ax.set_aspect("equal"), ax.axis("off")
     if title:
@@ -169,7 +185,9 @@ def convergence(solutions, *, title="", last_change=None):
     if len(shown) > len(CURVES):
         raise ValueError(f"convergence draws at most {len(CURVES)} curves, got {len(shown)}")
     for colour, (name, history) in zip(CURVES, shown.items()):
-        ax.semilogy(np.arange(1, len(history) + 1), np.maximum(history, 1e-17), "o-" if len(history) < 30 else "-", color=colour, label=name, markersize=4)
+        style = "o-" if len(history) < 30 else "-"
+        ax.semilogy(np.arange(1, len(history) + 1), np.maximum(history, 1e-17), style,
+                    color=colour, label=label(name), markersize=4)
     if last_change is not None:
         ax.semilogy(np.arange(1, len(last_change) + 1), np.maximum(last_change, 1e-17), "--", color=SOFT, label="last change of v (proves nothing)")
     ax.set_xlabel("iteration"), ax.set_ylabel("upper bound − lower bound")
@@ -192,7 +210,8 @@ def gains(panels, *, title=""):
         ax = fig.add_subplot(1, len(panels), number)
         v = np.array([solve(m.replace(gamma=1 - 1 / h), tol=1e-4).v / h for h in horizon])          # (40, S)
         for s, colour in zip(range(m.num_states), CURVES):
-            ax.semilogx(horizon, v[:, s], color=colour, label=f"{m.state_names[s]}: gain {_short(average.gain[s])}, bias {_short(average.bias[s])}")
+            worth = f"gain {_short(average.gain[s])}, bias {_short(average.bias[s])}"
+            ax.semilogx(horizon, v[:, s], color=colour, label=f"{label(m.state_names[s])}: {worth}")
             ax.axhline(average.gain[s], color=colour, linestyle=":", linewidth=1)
         ax.set_xlabel("1 / (1 − γ)")
         ax.set_ylabel("(1 − γ) v*" if number == 1 else "")
@@ -224,10 +243,11 @@ def beliefs(pomdp, sets, *, title=""):
             ax.plot(b, line, color=SOFT, linewidth=0.7, alpha=0.6)
         for a, colour in zip(range(pomdp.mdp.num_actions), CURVES):
             own = np.array([plan.action == a for plan in plans])[best]
-            ax.plot(b, np.where(own, lines.max(0), np.nan), color=colour, linewidth=2.6, label=str(pomdp.mdp.action_names[a]))
+            ax.plot(b, np.where(own, lines.max(0), np.nan), color=colour, linewidth=2.6,
+                    label=label(pomdp.mdp.action_names[a]))
         ax.set_ylim(low - 0.5 * (high - low) - 0.5, high + 0.05 * (high - low) + 0.5)
         ax.set_xlim(0, 1)
-        ax.set_xlabel(f"P({pomdp.mdp.state_names[0]})")
+        ax.set_xlabel(f"P({label(pomdp.mdp.state_names[0])})")
         ax.set_ylabel("value" if number == 1 else "")
         ax.set_title(f"{steps} step{'s' if steps > 1 else ''}, {len(plans)} plans", fontsize=10.5, color=INK)
         _plain(ax)

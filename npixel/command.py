@@ -36,6 +36,12 @@ class Parser(argparse.ArgumentParser):
         complain(self.prog, f"{message} (see {self.prog} --help)")
         self.exit(2)
 
+    def parse_known_args(self, args=None, namespace=None):
+        for text in sys.argv[1:] if args is None else args:
+            if text.startswith("--") and text.endswith("=--"):         # argparse: an empty list
+                self.error(f"{text}: -- is no value")
+        return super().parse_known_args(args, namespace)
+
     def print_help(self, file=None):
         print(self.format_help(), end="", file=file)   # argparse's own hides that a disk is full
 

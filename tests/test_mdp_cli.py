@@ -180,7 +180,7 @@ def test_the_demo_fails_when_a_published_number_is_not_met(capsys, monkeypatch):
 
 BAD = {
     "unknown name": (["solve", "teacher"], "'teacher' is neither a file nor an example"),
-    "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 1.2, outside [0, 1]"),
+    "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 6/5, outside [0, 1]"),
     "gamma text": (["solve", "student", "--gamma", "much"], "gamma expects a number"),
     "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
     "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
@@ -196,7 +196,7 @@ BAD = {
     "episodes": (["simulate", "student", "--episodes", "0"], "--episodes expects an integer >= 1"),
     "show": (["simulate", "student", "--show", "-1"], "--show expects an integer >= 0, got -1"),
     "exact tol": (["solve", "student", "--exact", "--tol", "1e-3"], "no tolerance: leave out --method, --max-iterations and --tol"),
-    "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -0.1, outside [0, 1]"),
+    "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -1/10, outside [0, 1]"),
     "cap": (["solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "-2"], "max_iterations expects an integer >= 1, got -2"),
     "miss without goal": (["solve", "student", "--miss", "inf"], "miss belongs to goal="),
     "goal of averages": (["solve", "student", "--exact", "--criterion", "average", "--goal", "C1"], 'goal and miss belong to criterion "total"'),
@@ -219,7 +219,9 @@ def test_bad_input_gets_one_line_and_exit_status_2(capsys, name):
 
 
 BAD_POLICY_FILES = {
-    "{": "not JSON", "[]": "expects an object", '{"C9": "study"}': "'C9' is not a state", '{"C1": "nap"}': "'nap' (state 'C1') is not an action",
+    "{": "not JSON", '"study"': "expects an object", "[7]": "expects an object",
+    '{"C9": "study"}': "'C9' is not a state",
+    '{"C1": "nap"}': "'nap' (state 'C1') is not an action",
     '{"C1": {"study": "all"}}': "not a number", '{"C1": "study"}': "state 0 ('FB') sum to 0", '{"C1": "pub"}': "the action is not available",
 }
 
@@ -248,6 +250,337 @@ def test_infinite_rewards_are_printed_and_undefined_ones_are_one_line_that_names
     assert "total reward is undefined (positive and negative parts are both infinite): a policy may stay for ever in state 0 ('mine')" in refused(capsys, "solve", str(path))
 
 
+# what was verified
+
+def certificate(tmp_path, m, name="c.json", **options):
+    path = tmp_path / name
+    path.write_text(json.dumps(mdp.solve_exact(m, **options).certificate))
+    return str(path)
+
+
+SAID = [
+    ({"goal": [3]}, "total, rewards maximised, goal C3, missing it is worth -inf: v -4 in C1"),
+    ({"goal": [3], "miss": float("inf")}, "goal C3, missing it is worth inf: v inf in C1"),
+    ({"minimize": True, "goal": [3, 4]},
+     "costs minimised, goal C3, Sleep, missing it is worth inf: v "),
+    ({"criterion": "average"}, "average, rewards maximised: gain 0 in C1"),
+    ({}, "total, rewards maximised: v 6 in C1")]
+
+
+def test_verify_says_what_was_verified(capsys, tmp_path):
+    """Two steps from C1, in which -1 is lost at best, and the terminal values are added to that."""
+    m = mdp.problems.student()
+    zero = out(capsys, "verify", "student", certificate(tmp_path, m, horizon=2))
+    rich = out(capsys, "verify", "student", certificate(tmp_path, m, horizon=2,
+                                                        terminal_values=[1000] * 5))
+    assert zero.startswith("verified: finite_horizon, rewards maximised, gamma 1, horizon 2, "
+                           "terminal values 0: v -1 in C1, the first state; 5 states")
+    assert "terminal values 1000 (sha256 " in rich and ": v 999 in C1" in rich
+    path = certificate(tmp_path, m, horizon=2, terminal_values=["1/2", 0, 0, 0, -3])
+    assert "terminal values -3 to 1/2 (sha256 " in out(capsys, "verify", "student", path)
+    said = json.loads(out(capsys, "verify", "student", path, "--json"))
+    assert said["terminal_values"] == {"FB": "1/2", "C1": "0", "C2": "0", "C3": "0", "Sleep": "-3"}
+    assert said["horizon"] == 2
+    for options, words in SAID:
+        path = certificate(tmp_path, m, **options)
+        assert words in out(capsys, "verify", "student", path)
+        said = json.loads(out(capsys, "verify", "student", path, "--json"))
+        assert said["minimize"] is options.get("minimize", False)
+        assert said["goal"] == ([["FB", "C1", "C2", "C3", "Sleep"][s] for s in options["goal"]]
+                                if "goal" in options else None)
+    grid = certificate(tmp_path, mdp.problems.gridworld())
+    said = out(capsys, "verify", "gridworld", grid)
+    assert "discounted, rewards maximised, gamma 9/10: v 4782969/409510 to 1000000/40951;" in said
+    each = mdp.MDP.from_dict({"a": {"x": [(1, "a", 1)]}, "b": {"x": [(1, "b", 1)]}},
+                             {"a": {"x": "1/2"}, "b": {"x": "9/10"}})
+    mdp.save(each, tmp_path / "each.json")
+    said = out(capsys, "verify", str(tmp_path / "each.json"), certificate(tmp_path, each))
+    assert "gamma of pairs 1/2 to 9/10: v 2 to 10" in said
+
+
+def test_long_goals_are_told_apart(capsys, tmp_path):
+    """Two goals of eight states, the same values, and the first six names alike."""
+    m = mdp.MDP.from_dict({**{i: {"a": [(1, i, 0)]} for i in range(9)}, 9: {"a": [(1, 0, 5)]}}, 1,
+                          initial=9)
+    mdp.save(m, tmp_path / "m.json")
+    paths = [certificate(tmp_path, m, f"{last}.json", goal=[0, 1, 2, 3, 4, 5, 6, last])
+             for last in (7, 8)]
+    said = {out(capsys, "verify", str(tmp_path / "m.json"), path).partition(";")[0]
+            for path in paths}
+    assert len(said) == 2
+    assert all("goal 0, 1, 2, 3, 4, 5 and 2 more (sha256 " in text for text in said)
+
+
+def test_a_rejected_certificate_says_why(capsys, tmp_path):
+    path = certificate(tmp_path, mdp.problems.student(), goal=[3])
+    c = json.loads(Path(path).read_text())
+    for change, reason in (({"goal": 0}, "of another form than a certificate: goal, miss"),
+                           ({"version": 2.0}, "of another form than a certificate: version"),
+                           ({"\x1b[2J": 1}, r"of another form than a certificate: \x1b[2J"),
+                           ({"slack": [0] * 8}, "a statement in it is false"),
+                           ({"version": "\x1b" * 99}, r"it is of version '\x1b"),
+                           ({"model": "0"}, "it is about another process")):
+        Path(path).write_text(json.dumps({**c, **change}))
+        text = out(capsys, "verify", "student", path, status=1)
+        assert text.startswith("REJECTED: " + reason) and len(text) < 200
+        assert json.loads(out(capsys, "verify", "student", path, "--json",
+                              status=1))["reason"].startswith(reason)
+
+
+BAD_JSON = {"twice": ('{"num": ["0x1"], "num": ["0x2"]}', "key 'num' appears twice in one object"),
+            "deep": ("[" * 200_000, "nested too deeply"), "nan": ('{"v": NaN}', "NaN is no number"),
+            "not": ("{", "not JSON"), "bytes": ("\udcff", "not JSON")}
+
+
+@pytest.mark.parametrize("name", BAD_JSON)
+def test_json_of_others_is_read_strictly(capsys, tmp_path, name):
+    text, message = BAD_JSON[name]
+    path = tmp_path / "x.json"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    for verb in (["verify", "student", str(path)], ["evaluate", "student", "--policy", str(path)],
+                 ["simulate", "student", "--policy", str(path)]):
+        error = refused(capsys, *verb)
+        assert message in error and str(path) in error
+
+
+# policies from one command to the next
+
+def test_what_solve_prints_is_a_policy_for_evaluate_and_simulate(capsys, tmp_path):
+    """Every criterion, floats and fractions, whole or the policy alone; the value is solve's."""
+    path = tmp_path / "pi.json"
+    for question in (["--gamma", "9/10"], [], ["--criterion", "average"], ["--goal", "Sleep"],
+                     ["--horizon", "3"], ["--horizon", "0"], ["--minimize", "--horizon", "2"]):
+        gamma = question if "--gamma" in question else []
+        for exact in ([], ["--exact"]):
+            solved = json.loads(out(capsys, "solve", "student", *question, *exact, "--json"))
+            for content in (solved, solved["policy"]):
+                path.write_text(json.dumps(content))
+                found = json.loads(out(capsys, "evaluate", "student", "--policy", str(path), *gamma,
+                                       "--json"))
+                fractions = json.loads(out(capsys, "evaluate", "student", "--policy", str(path),
+                                           *gamma, "--json", "--exact"))
+                simulated = json.loads(out(capsys, "simulate", "student", "--policy", str(path),
+                                           *gamma, "--json", "--episodes", "50"))
+                # a goal at the end changes nothing
+                if "v" in solved and solved["criterion"] != "average":
+                    for s, x in solved["v"].items():
+                        assert found["v"][s] == pytest.approx(float(Fraction(x)))
+                        assert fractions["v"][s] == str(Fraction(x).limit_denominator(1000))
+                    assert simulated["exact_mean_return"] == pytest.approx(found["v"]["C1"])
+    assert "3 steps" in out(capsys, "solve", "student", "--horizon", "3")
+    path.write_text(out(capsys, "solve", "student", "--horizon", "2", "--json"))
+    mine = ["student", "--policy", str(path)]
+    assert "2 steps, proved to" in out(capsys, "evaluate", *mine)
+    assert "2 steps, exactly" in out(capsys, "evaluate", *mine, "--exact")
+    assert "exact -1" in out(capsys, "simulate", *mine, "--horizon", "1")
+    path.write_text('{"C1": null}')
+    assert "'C1' expects an action or probabilities, got null" in refused(capsys, "evaluate", *mine)
+
+
+def test_a_state_may_be_called_policy(capsys, tmp_path):
+    m = mdp.MDP.from_dict({"policy": {"criterion": [(1, "criterion", 1)]},
+                           "criterion": {"policy": [(1, "criterion", 0)]}}, "1/2")
+    mdp.save(m, tmp_path / "m.json")
+    (tmp_path / "pi.json").write_text('{"policy": "criterion", "criterion": "policy"}')
+    argv = ["evaluate", str(tmp_path / "m.json"), "--policy", str(tmp_path / "pi.json"), "--json"]
+    assert json.loads(out(capsys, *argv))["v"] == {"policy": 1.0, "criterion": 0.0}
+
+
+def test_a_discount_that_would_be_ignored_is_refused_or_said(capsys, tmp_path):
+    words = "asks for rewards that are not discounted: leave out --gamma 0.5"
+    half = ["solve", "student", "--gamma", "0.5"]
+    assert f"--goal {words}" in refused(capsys, *half, "--goal", "C3")
+    for criterion in ("total", "average"):
+        for exact in ([], ["--exact"]):
+            line = refused(capsys, *half, "--criterion", criterion, *exact)
+            assert f"--criterion {criterion} {words}" in line
+    goal = ["solve", "gridworld", "--goal", "(0, 1)"]
+    for exact in ([], ["--exact"]):
+        assert "total (its gamma 0.9 is not used)" in out(capsys, *goal, *exact)
+    assert json.loads(out(capsys, *goal, "--json"))["gamma"] == 1
+    average = out(capsys, "solve", "gridworld", "--criterion", "average", "--json")
+    assert json.loads(average)["gamma"] is None
+
+
+def test_an_infinite_total_names_the_average(capsys):
+    for exact in ([], ["--exact"]):
+        assert "--criterion average" in out(capsys, "solve", "forest", "--gamma", "1", *exact)
+        assert "--criterion average" not in out(capsys, "solve", "student", *exact)
+        assert "--criterion average" not in out(capsys, "solve", "student", "--goal", "FB", *exact)
+
+
+def test_an_error_without_a_bound_is_no_proof(capsys, monkeypatch):
+    """nan is no number that anything was proved to."""
+    from mdp.commands import evaluate as cli
+    real = cli.evaluate
+
+    def spoil(m, policy):
+        return dataclasses.replace(real(m, policy), error=np.full(5, np.nan))
+    monkeypatch.setattr(cli, "evaluate", spoil)
+    assert main(["evaluate", "student"]) == 1
+    captured = capsys.readouterr()
+    assert "not proved" in captured.out and "nan" not in captured.out
+    assert captured.err == "mdp: no bound of the error could be proved\n"
+
+
+# outputs
+
+@pytest.mark.parametrize("name", ["m.json", "m.npz", "m.tra", "m.drn", "m.mdp"])
+def test_no_command_writes_over_its_input_or_over_what_exists(capsys, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    out(capsys, "convert", "gridworld", name)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for target in before:                              # .tra files are read with what lies beside
+        for force in ([], ["--force"]):
+            assert "is read by this command" in refused(capsys, "solve", name, "--exact",
+                                                        "--certificate", target, *force)
+    for force in ([], ["--force"]):
+        assert "is read by this command" in refused(capsys, "convert", name, name, *force)
+    assert "--force replaces it" in refused(capsys, "convert", "gridworld", name)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    if name != "m.tra":
+        Path("link").symlink_to(name)
+        assert "is read by this command" in refused(capsys, "solve", name, "--exact",
+                                                    "--certificate", "link", "--force")
+    Path("other").mkdir()
+    for path in before:
+        Path("other", path).write_bytes(b"PK\3\4 something else\0")
+    assert "not even --force replaces it" in refused(capsys, "convert", name, f"other/{name}",
+                                                     "--force")
+    Path("again").mkdir()
+    out(capsys, "convert", name, f"again/{name}")
+    out(capsys, "convert", name, f"again/{name}", "--force")
+
+
+def test_every_verb_that_writes_keeps_what_exists(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("x.json").write_text("mine")
+    certify = ["solve", "student", "--exact", "--certificate"]
+    for argv in (["problems", "student", "--write", "x.json"], [*certify, "x.json"],
+                 ["convert", "student", "x.json"]):
+        assert "x.json exists" in refused(capsys, *argv)
+        assert "not even --force" in refused(capsys, *argv, "--force")
+        assert Path("x.json").read_text() == "mine"
+    for argv in (["problems", "student", "--write", "y.json"], [*certify, "z.json"]):
+        out(capsys, *argv)
+        out(capsys, *argv, "--force")
+    # y.json is a process, and no certificate
+    assert "not even --force" in refused(capsys, *certify, "y.json", "--force")
+
+
+def test_the_demo_keeps_pictures_that_exist(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "tiger.png").write_bytes(b"\x89PNG\r\n\x1a\n mine")
+    assert "tiger.png exists: --force replaces it" in refused(capsys, "demo", "--out",
+                                                              str(tmp_path))
+    (tmp_path / "gains.png").write_text("a text")
+    assert "gains.png exists and is not a PNG picture" in refused(capsys, "demo", "--out",
+                                                                  str(tmp_path), "--force")
+
+
+# names
+
+EVIL = ["\x1b[2J\x07", "$x_{$", "a\u202eb", "_hidden", "line\nbreak", "\udc80", "\\frac{$", ""]
+
+
+def test_names_reach_the_terminal_without_their_escapes(capsys, tmp_path):
+    """Names in a file are somebody else's: nothing in them moves the cursor, in no verb."""
+    names = [*EVIL, "end"]
+    m = mdp.MDP.from_dict({s: {s: [(1, names[i + 1], -1)]} if i + 1 < len(names) else {}
+                           for i, s in enumerate(names)}, 1, initial=names[0])
+    path = tmp_path / "m.npz"
+    mdp.write(m, path)
+    for argv in (["solve"], ["solve", "--exact"], ["solve", "--goal", EVIL[2]],
+                 ["solve", "--horizon", "2"], ["solve", "--criterion", "average"], ["evaluate"],
+                 ["evaluate", "--exact"], ["simulate"], ["simulate", "--start", EVIL[0]]):
+        text = out(capsys, argv[0], str(path), *argv[1:])
+        assert all(c.isprintable() or c == "\n" for c in text) and "\\x1b[2J\\x07" in text
+        json.loads(out(capsys, argv[0], str(path), *argv[1:], "--json"))
+    c = certificate(tmp_path, m, goal=[0, 8])
+    assert r"goal \x1b[2J\x07, end" in out(capsys, "verify", str(path), c)
+    red = "\x1b[1m"
+    for argv in (["solve", str(path), "--goal", red], ["simulate", str(path), "--start", red],
+                 ["solve", red], ["convert", str(path), red + "/x.json"]):
+        assert "\x1b" not in refused(capsys, *argv)
+
+
+# any command line
+
+ODD = ["", "0", "1", "-1", "3", "2.5", "nan", "inf", "-inf", "1e400", "1e-400", "9/10", "1/0",
+       "9" * 30, "\u0661", "\u00b2", "--", "\0", ".", "/nonexistent/x.json", "x.json",
+       "\udc80", "\x1b[2J", "{}", "C1", "C3", "(0, 0)", "uniform", "optimal", "auto", "total",
+       "average", "discounted", "value_iteration", "-"]
+MODELS = ["student", "gridworld", "m.json", "m.tra", "m.npz", "m.drn", "cut.npz", "c.json",
+          "pi.json", "nowhere", ""]
+OPTIONS = {
+    "solve": ["--criterion", "--horizon", "--goal", "--miss", "--max-iterations", "--method",
+              "--tol", "--minimize", "--exact", "--certificate", "--json", "--gamma", "--reward",
+              "--normalise", "--force"],
+    "verify": ["--json", "--gamma", "--reward"], "convert": ["--choices", "--force", "--gamma"],
+    "evaluate": ["--policy", "--exact", "--json", "--gamma"],
+    "simulate": ["--policy", "--episodes", "--horizon", "--start", "--seed", "--show", "--json",
+                 "--gamma"], "problems": ["--write", "--json", "--force"]}
+FLAGS = {"--minimize", "--exact", "--json", "--normalise", "--force", "--choices"}
+GOOD = {"--criterion": ["total", "average", "discounted", "finite_horizon"],
+        "--horizon": ["0", "1", "4"], "--goal": ["C3", "(0, 0)"], "--miss": ["inf", "-inf"],
+        "--gamma": ["0.5", "1", "9/10", "1e-400"], "--tol": ["1e-3", "1e-12"],
+        "--policy": ["uniform", "optimal", "pi.json", "c.json", "steps.json", "cut.npz"],
+        "--episodes": ["1", "9"], "--start": ["C1", "(0, 0)"], "--write": ["w.json", "m.json"],
+        "--certificate": ["new.json", "c.json", "m.json"]}
+
+
+def random_command(rng):
+    pick = lambda values: values[rng.integers(len(values))]              # noqa: E731
+    verb = pick(list(OPTIONS))
+    argv = [verb, pick(MODELS if rng.random() < .9 else ODD)]
+    if verb in ("verify", "convert"):
+        argv.append(pick(["c.json", "pi.json", "m.json", "out.json", "out.tra", "out.drn",
+                          "out.npz", "out.mdp"] + (ODD if rng.random() < .2 else [])))
+    for option in rng.choice(OPTIONS[verb], rng.integers(0, 4), replace=False).tolist():
+        value = pick(GOOD[option] if option in GOOD and rng.random() < .6 else ODD)
+        joined = [f"{option}={value}"] if rng.random() < .5 else [option, value]
+        argv += [option] if option in FLAGS else joined
+    return argv
+
+
+@pytest.fixture
+def furnished(tmp_path, monkeypatch, capsys):
+    """A folder with a process in four forms, a certificate, policies, and a damaged file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.json", "m.npz", "m.tra", "m.drn"):
+        mdp.write(mdp.problems.student(), name)
+    Path("cut.npz").write_bytes(Path("m.npz").read_bytes()[:-90])
+    certificate(tmp_path, mdp.problems.student())
+    for name, more in (("pi.json", []), ("steps.json", ["--horizon", "2"])):
+        Path(name).write_text(out(capsys, "solve", "student", "--json", *more))
+    return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_command_line_ends_in_a_traceback(furnished, capsys, recwarn, seed):
+    """Random verbs, options and values: status 0, 1 or 2; bad input is one line. Inputs stay."""
+    rng, seen = np.random.default_rng(seed), set()
+    for _ in range(60):
+        argv = random_command(rng)
+        try:
+            status = main(argv)
+        except SystemExit as exit_:
+            status = exit_.code
+        captured = capsys.readouterr()
+        assert status in (0, 1, 2), argv
+        assert status != 2 or captured.err.count("\n") == 1, (argv, captured.err)
+        assert "Traceback" not in captured.err
+        assert all(c.isprintable() or c == "\n" for c in captured.err + captured.out), argv
+        if status < 2 and "--json" in argv:
+            json.loads(captured.out)
+        assert not recwarn.list, (argv, [str(w.message) for w in recwarn.list])
+        seen.add(status)
+    assert seen >= {0, 2}
+    written = {"c.json", "m.json"}                     # with --force it is asked for
+    assert all(Path(name).read_bytes() == content for name, content in furnished.items()
+               if name not in written)
+
+
 # importing, and pictures
 
 def test_importing_compiles_nothing_and_loads_no_plots():
@@ -262,6 +595,12 @@ def test_without_matplotlib_the_line_names_the_extra(capsys, monkeypatch):
     assert "pip install 'npixel[demo]'" in refused(capsys, "demo", "--out", "nowhere")
 
 
+def blind(m):
+    """A POMDP in which nothing is ever seen."""
+    S, A = m.num_states, m.num_actions
+    return mdp.POMDP(m, (((1,),) * S,) * A, ((0,) * A,) * S, (1,) + (0,) * (S - 1), ("nothing",))
+
+
 def test_pictures_refuse_what_they_cannot_show():
     pytest.importorskip("matplotlib")
     m = mdp.problems.student()
@@ -272,7 +611,7 @@ def test_pictures_refuse_what_they_cannot_show():
     s = mdp.solve(mdp.problems.gridworld(), method="value_iteration")
     with pytest.raises(ValueError, match="at most 5 curves, got 6"):
         plots.convergence({i: s for i in range(6)})
-    three = dataclasses.replace(mdp.problems.tiger(), mdp=mdp.problems.taxicab())
+    three = blind(mdp.problems.taxicab())
     with pytest.raises(ValueError, match="draws processes of two states, this one has 3"):
         plots.beliefs(three, {})
 
@@ -289,6 +628,29 @@ def test_pictures_show_the_numbers_they_are_given():
     tiger = mdp.problems.tiger()
     bold = np.array([line.get_ydata() for line in plots.beliefs(tiger, {2: tiger.solve(2)[2]}).axes[0].lines if line.get_linewidth() > 2])
     assert np.nanmax(bold, axis=0)[[0, 200, 400]] == pytest.approx([9.05, -1.95, 9.05])
+
+
+def test_pictures_draw_names_letter_by_letter(tmp_path):
+    """A dollar begins no formula, an underscore hides no line from a legend."""
+    pytest.importorskip("matplotlib")
+    names = EVIL[:5]
+    m = mdp.MDP.from_dict({s: {s + "!": [("1/2", s, 1), ("1/2", names[0], 0)]} for s in names}, 1)
+    average = mdp.solve(m, criterion="average")
+    plots.save(plots.transition_graph(m, solution=mdp.solve(m.replace(gamma=0.5))),
+               tmp_path / "graph.png")
+    fig = plots.gains([("one", m, average)])
+    plots.save(fig, tmp_path / "gains.png")
+    assert len(fig.axes[0].get_legend().get_texts()) == 5
+    fig = plots.convergence({"$x_{$": mdp.solve(m.replace(gamma=0.5), method="value_iteration")})
+    plots.save(fig, tmp_path / "$x_{$.png")
+    assert plots.label("a$b") == "a\\$b" and plots.label("_a") == " _a"
+    grid = {(0, s): {"$x_{$": [(1, (0, 0), s)]} for s in range(2)}
+    grid = mdp.MDP.from_dict(grid, "1/2")
+    plots.save(plots.value_map(grid, [("v", np.zeros(2), mdp.solve(grid))]), tmp_path / "grid.png")
+    odd = mdp.MDP.from_dict({s: {"$a_{$": [(1, s, 1)]} for s in ("$x_{$", "_y")}, 0.5)
+    fig = plots.beliefs(blind(odd), {1: blind(odd).solve(1)[1]})
+    plots.save(fig, tmp_path / "beliefs.png")
+    assert sorted(path.name for path in tmp_path.iterdir())[0] == "$x_{$.png"
 
 
 def test_the_transition_graph_places_states_by_itself():
