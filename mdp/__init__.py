@@ -6,10 +6,13 @@
     mdp.evaluate(m, s.policy).v       any policy, by linear solve
     mdp.simulate(m, s.policy, rng)    trajectories
 
-Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators), evaluation (one policy), planning/ (the best
-policy: enumerate_policies is the definition), exact/ (the same in fractions; rational and lifting below it), certificate and verify (the checker, which
-uses no solver), transforms, pomdp (seen through observations), formats/, simulation, problems/ (textbook examples with their published answers),
-policy_evaluation (a layer with gradients). given_numbers, graph and linear are the tools below them.
+Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators),
+evaluation (one policy), planning/ (the best policy: enumerate_policies is the definition), exact/
+(the same in fractions; rational and lifting below it), certificate, certificate_form and verify
+(the checker, which uses no solver), statement (what it has verified, in words), transforms, pomdp
+(seen through observations), formats/, simulation, problems/ (textbook examples with their published
+answers), commands/ (the command line, a file for each verb), policy_evaluation (a layer with
+gradients). given_numbers, graph and linear are the tools below them.
 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
