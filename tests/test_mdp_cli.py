@@ -209,6 +209,7 @@ BAD = {
     "write": (["problems", "--write", "x.json"], "--write needs the NAME"),
     "folder": (["problems", "student", "--write", "/nonexistent/x.json"], "/nonexistent"),
     "command": (["win"], "invalid choice"),
+    "no value": (["evaluate", "student", "--policy=--"], "--policy=--: -- is no value"),
 }
 
 
@@ -478,6 +479,23 @@ def test_the_demo_keeps_pictures_that_exist(capsys, tmp_path):
                                                                   str(tmp_path), "--force")
 
 
+# sizes
+
+@pytest.mark.parametrize("argv, words", [
+    (["solve", "forest", "--horizon", "100000000000"],
+     "--horizon 100000000000: 100000000000 steps of 3 states"),
+    (["solve", "student", "--exact", "--horizon", "9" * 30], "--horizon " + "9" * 30),
+    (["simulate", "student", "--episodes", "100000000000"], "--episodes 100000000000"),
+    (["simulate", "gridworld", "--start", "(0, 0)", "--horizon", "9" * 25],
+     "of --horizon " + "9" * 25)],
+    ids=["floats", "exact", "episodes", "steps"])
+def test_what_does_not_fit_in_memory_is_refused_before_work(capsys, argv, words):
+    """The line names the option and both sizes: 144 bytes for a step of 3 states, 1e11 steps."""
+    line = refused(capsys, *argv)
+    assert words in line and "of memory, and" in line
+    assert argv[1] != "forest" or "13.1 TiB" in line
+
+
 # names
 
 EVIL = ["\x1b[2J\x07", "$x_{$", "a\u202eb", "_hidden", "line\nbreak", "\udc80", "\\frac{$", ""]
@@ -628,6 +646,16 @@ def test_pictures_show_the_numbers_they_are_given():
     tiger = mdp.problems.tiger()
     bold = np.array([line.get_ydata() for line in plots.beliefs(tiger, {2: tiger.solve(2)[2]}).axes[0].lines if line.get_linewidth() > 2])
     assert np.nanmax(bold, axis=0)[[0, 200, 400]] == pytest.approx([9.05, -1.95, 9.05])
+
+
+def test_names_that_are_one_text_are_refused(capsys, tmp_path):
+    """A file may hold the number 1 and the text "1": what is said of one would be about both."""
+    for m, kind in ((mdp.MDP.from_dict({1: {"a": [(1, "1", 1)]}, "1": {}}, 1), "states"),
+                    (mdp.MDP.from_dict({"s": {1: [(1, "s", 1)], "1": [(1, "s", 2)]}}, 0.5),
+                     "actions")):
+        mdp.write(m, tmp_path / "m.npz")
+        assert f"two {kind} have the same name as text" in refused(capsys, "solve",
+                                                                   str(tmp_path / "m.npz"))
 
 
 def test_pictures_draw_names_letter_by_letter(tmp_path):

@@ -47,8 +47,12 @@ def read_model(arguments):
     if not path.exists():
         raise ValueError(f"{name!r} is neither a file nor an example; "
                          f"the examples are {', '.join(PROBLEMS)}")
-    return files.read(path, gamma=arguments.gamma, reward=arguments.reward,
-                      normalise=arguments.normalise)
+    m = files.read(path, gamma=arguments.gamma, reward=arguments.reward,
+                   normalise=arguments.normalise)
+    for kind, names in (("states", m.state_names), ("actions", m.action_names)):
+        if len(set(map(str, names))) < len(names):     # 1 and "1" would be one line of the answer
+            raise ValueError(f"{path}: two {kind} have the same name as text")
+    return m
 
 
 def inputs(arguments):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from npixel import memory
 from npixel.command import add_json, print_json
 
 from ..evaluation import ConvergenceWarning, evaluate
@@ -11,7 +12,9 @@ from ..layout import printable
 from ..simulation import returns, simulate
 from .shared import add_model, add_policy, doubts, policy_of, read_model, say, state
 
-LONG = 10**7                                           # pairs times steps: then no exact mean
+LONG = 10**7                                 # pairs times steps: then no exact mean
+# bytes: of an episode, of a step, of each episode in it
+EPISODE, STEP, MOVE = 500, 1000, 24
 
 
 def add_arguments(commands):
@@ -37,6 +40,7 @@ def _simulate(arguments):
         if given < least:
             raise ValueError(f"--{name} expects an integer >= {least}, got {given}")
     m = read_model(arguments)
+    _require(m, arguments)
     start = None if arguments.start is None else state(m, "--start", arguments.start)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -61,6 +65,16 @@ def _simulate(arguments):
     print(f"{len(G)} episodes: mean return {G.mean():.6g} +- {error:.2g} (one standard error)"
           + ("" if exact is None else f", exact {exact:.6g}"))
     return say(doubts(caught))
+
+
+def _require(m, arguments):
+    """ValueError, with both numbers, if the episodes, of one step at least, do not fit in memory."""
+    N, T = arguments.episodes, 1
+    what = f"--episodes {N}"
+    if arguments.horizon is not None and not m.terminal.any():             # nothing ends before
+        T = max(arguments.horizon, 1)
+        what += f" of --horizon {T}"
+    memory.require(EPISODE * N + T * (STEP + MOVE * N), what, "fewer or shorter ones take less")
 
 
 def _means(m, policy, horizon):

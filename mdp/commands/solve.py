@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from npixel import memory
 from npixel.command import add_force, add_json, check_output, print_json
 from npixel.whole_file import write_text
 
@@ -16,6 +17,9 @@ from ..exact import solve_exact
 from ..layout import printable
 from ..planning import METHODS, solve
 from .shared import CERTIFICATE, add_model, inputs, read_model, state
+
+# bytes of a step: values, bounds and actions; certificates
+STEP, FRACTION, PAIR = 48, 350, 8
 
 
 def add_arguments(commands):
@@ -28,7 +32,8 @@ def add_arguments(commands):
         help="default: discounted if gamma < 1, else total; finite_horizon with --horizon")
     add("--horizon", type=int, metavar="T", help="number of steps")
     add("--goal", action="append", metavar="STATE",
-        help="rewards count until this state is entered (total reward; may be given again)")
+        help="rewards count until this state is entered; the best stationary policy that reaches "
+             "it (total reward; may be given again)")
     add("--miss", choices=["inf", "-inf"],
         help="what missing the goal is worth: --miss=-inf (default) or inf; minimising inf")
     add("--max-iterations", type=int, metavar="N",
@@ -49,6 +54,8 @@ def add_arguments(commands):
 def _solve(arguments):
     _check(arguments)
     m = read_model(arguments)
+    if arguments.horizon is not None:
+        _require(m, arguments)
     goal = arguments.goal and [state(m, "--goal", name) for name in arguments.goal]
     question = {"criterion": arguments.criterion, "horizon": arguments.horizon, "goal": goal,
                 "miss": None if arguments.miss is None else float(arguments.miss),
@@ -74,6 +81,13 @@ def _check(arguments):
     if arguments.certificate is not None:
         check_output(arguments.certificate, CERTIFICATE, inputs=inputs(arguments),
                      force=arguments.force)
+
+
+def _require(m, arguments):
+    """ValueError, with both numbers, if values and policies of all steps do not fit in memory."""
+    T, S, K = arguments.horizon, m.num_states, m.num_pairs
+    each = STEP * S + (FRACTION * S + PAIR * K if arguments.exact else 0)
+    memory.require(T * each, f"--horizon {T}: {T} steps of {S} states", "fewer steps take less")
 
 
 def _in_floats(m, arguments, question):
