@@ -1,10 +1,12 @@
 """mdp convert: from one file format to another."""
 
+from pathlib import Path
+
 from npixel.command import add_force, check_output
 
 from ..formats import files
 from ..layout import printable
-from .shared import add_model, inputs, outputs, read_model
+from .shared import add_model, inputs, outputs, read_model, telling
 
 
 def add_arguments(commands):
@@ -17,7 +19,7 @@ def add_arguments(commands):
     command.add_argument("--choices", action="store_true",
                          help="write an .npz of choice arrays instead of our own")
     add_force(command, "OUT")
-    command.set_defaults(call=_convert)
+    command.set_defaults(call=telling(_convert))
 
 
 def _convert(arguments):
@@ -25,4 +27,6 @@ def _convert(arguments):
         check_output(path, kind, inputs=inputs(arguments), force=arguments.force)
     m = read_model(arguments)
     files.write(m, arguments.out, choices=arguments.choices)
-    print(f"{m!r} -> {printable(arguments.out)}")
+    lost = Path(arguments.out).suffix.lower() in (".tra", ".drn") or arguments.choices
+    told = f", without its discount {m.gamma:g}: give --gamma again" if lost and m.gamma < 1 else ""
+    print(f"{m!r} -> {printable(arguments.out)}{told}")

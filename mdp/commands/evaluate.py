@@ -12,7 +12,7 @@ from ..exact import solve_exact
 from ..layout import printable
 from ..rational import MOST, read_row
 from ..transforms import follow
-from .shared import add_model, add_policy, doubts, policy_of, read_model, say
+from .shared import add_model, add_policy, doubts, policy_of, read_model, say, telling
 
 
 def add_arguments(commands):
@@ -24,7 +24,7 @@ def add_arguments(commands):
                          help="its value in fractions, nothing else; probabilities are read as the "
                               "fractions they stand for")
     add_json(command)
-    command.set_defaults(call=_evaluate)
+    command.set_defaults(call=telling(_evaluate))
 
 
 def _evaluate(arguments):

@@ -31,14 +31,15 @@ def add_model(command):
     command.add_argument("--gamma", metavar="G",
                          help="another discount, for example 0.9 or 9/10; files without one have 1")
     command.add_argument("--reward", metavar="R",
-                         help="which reward model of a .drn file or of choice arrays")
+                         help="which rewards: a reward model of a .drn file, a name of choice "
+                              "arrays, the number or name of reward files beside a .tra file")
     command.add_argument("--normalise", action="store_true",
-                         help="Cassandra files: divide rows that are off by less than 1e-5 by "
-                              "their sum")
+                         help="divide rows that are off by less than 1e-5 by their sum")
+    command.set_defaults(notes=[])
 
 
 def read_model(arguments):
-    """The process that the arguments name."""
+    """The process that the arguments name; what is to be said about it goes to arguments.notes."""
     name = arguments.model
     if name in PROBLEMS:
         make = PROBLEMS[name].make
@@ -47,8 +48,9 @@ def read_model(arguments):
     if not path.exists():
         raise ValueError(f"{name!r} is neither a file nor an example; "
                          f"the examples are {', '.join(PROBLEMS)}")
-    m = files.read(path, gamma=arguments.gamma, reward=arguments.reward,
-                   normalise=arguments.normalise)
+    m, notes = files.read_and_say(path, gamma=arguments.gamma, reward=arguments.reward,
+                                  normalise=arguments.normalise)
+    arguments.notes = [str(note) for note in notes]
     for kind, names in (("states", m.state_names), ("actions", m.action_names)):
         if len(set(map(str, names))) < len(names):     # 1 and "1" would be one line of the answer
             raise ValueError(f"{path}: two {kind} have the same name as text")
@@ -103,6 +105,16 @@ def state(m, option, name):
         shown = ", ".join(map(printable, names[:12])) + (", ..." if len(names) > 12 else "")
         raise ValueError(f"{option} {name!r} is not a state; the states are {shown}")
     return names.index(name)
+
+
+def telling(call):
+    """A verb that says, after its answer, how its process was read. An error stays one line."""
+    def verb(arguments):
+        status = call(arguments)
+        for note in arguments.notes:
+            print(f"mdp: {printable(note)}", file=sys.stderr)
+        return status
+    return verb
 
 
 def doubts(caught):

@@ -10,7 +10,7 @@ from npixel.command import add_json, print_json
 from ..evaluation import ConvergenceWarning, evaluate
 from ..layout import printable
 from ..simulation import returns, simulate
-from .shared import add_model, add_policy, doubts, policy_of, read_model, say, state
+from .shared import add_model, add_policy, doubts, policy_of, read_model, say, state, telling
 
 LONG = 10**7                                 # pairs times steps: then no exact mean
 # bytes: of an episode, of a step, of each episode in it
@@ -31,7 +31,7 @@ def add_arguments(commands):
     add("--seed", type=int, default=0, help="of the random numbers (default 0)")
     add("--show", type=int, default=3, metavar="N", help="print the first N episodes (default 3)")
     add_json(command)
-    command.set_defaults(call=_simulate)
+    command.set_defaults(call=telling(_simulate))
 
 
 def _simulate(arguments):
@@ -68,7 +68,7 @@ def _simulate(arguments):
 
 
 def _require(m, arguments):
-    """ValueError, with both numbers, if the episodes, of one step at least, do not fit in memory."""
+    """ValueError, if the episodes (one step at least) do not fit in memory."""
     N, T = arguments.episodes, 1
     what = f"--episodes {N}"
     if arguments.horizon is not None and not m.terminal.any():             # nothing ends before

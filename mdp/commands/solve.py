@@ -16,7 +16,7 @@ from ..evaluation import ConvergenceWarning
 from ..exact import solve_exact
 from ..layout import printable
 from ..planning import METHODS, solve
-from .shared import CERTIFICATE, add_model, inputs, read_model, state
+from .shared import CERTIFICATE, add_model, inputs, read_model, state, telling
 
 # bytes of a step: values, bounds and actions; certificates
 STEP, FRACTION, PAIR = 48, 350, 8
@@ -40,7 +40,7 @@ def add_arguments(commands):
         help="stop after N sweeps; the bounds are valid all the same")
     add("--method", default="auto", metavar="M", help="auto, " + ", ".join(methods))
     add("--tol", type=float, help="how far apart the bounds may be (default 1e-8)")
-    add("--minimize", action="store_true", help="rewards are costs")
+    add("--minimize", action="store_true", help="rewards are costs (default for files that say so)")
     add("--exact", action="store_true",
         help="in fractions, with every optimal action; floats are read as the fractions they "
              "stand for")
@@ -48,7 +48,7 @@ def add_arguments(commands):
         help="with --exact: write the certificate, for mdp verify")
     add_force(command, "the file of --certificate")
     add_json(command)
-    command.set_defaults(call=_solve)
+    command.set_defaults(call=telling(_solve))
 
 
 def _solve(arguments):
@@ -59,7 +59,7 @@ def _solve(arguments):
     goal = arguments.goal and [state(m, "--goal", name) for name in arguments.goal]
     question = {"criterion": arguments.criterion, "horizon": arguments.horizon, "goal": goal,
                 "miss": None if arguments.miss is None else float(arguments.miss),
-                "minimize": arguments.minimize}
+                "minimize": arguments.minimize or None}           # None: as it says itself
     return (_exactly if arguments.exact else _in_floats)(m, arguments, question)
 
 
@@ -106,11 +106,12 @@ def _in_floats(m, arguments, question):
         if s.bias is not None:
             tables_of["bias"] = dict(zip(names, s.bias.tolist()))
         print_json({"criterion": s.criterion, "method": s.method, "gamma": _discount(m, s),
-                    "converged": s.converged, "iterations": s.iterations, "tol": s.tol,
+                    "minimize": arguments.minimize or m.costs, "converged": s.converged,
+                    "iterations": s.iterations, "tol": s.tol,
                     "width": s.width, "seconds": seconds, **tables_of, "policy": _policy(m, s)})
     else:
         steps = f", {arguments.horizon} steps" if timed else ""
-        print(f"{m!r}: {s.criterion}{steps}{_unused(m, s)} by {s.method}, "
+        print(f"{m!r}: {s.criterion}{steps}{_unused(m, s)}{_side(m, arguments)} by {s.method}, "
               f"{s.iterations} iterations, {seconds:.3f} s")
         print(f"bounds {s.width:.2g} apart, rounding included"
               + ("" if s.converged else f": not converged, tol is {s.tol:g}"))
@@ -140,12 +141,13 @@ def _exactly(m, arguments, question):
     if arguments.json:
         names = [str(name) for name in m.state_names]
         tables_of = {name: dict(zip(names, map(tables.fraction, x))) for name, x in columns.items()}
-        print_json({"criterion": s.criterion, "exact": True, "iterations": s.iterations,
+        print_json({"criterion": s.criterion, "exact": True,
+                    "minimize": arguments.minimize or m.costs, "iterations": s.iterations,
                     "seconds": seconds, "model": s.certificate["model"], **tables_of,
                     "optimal_actions": dict(zip(names, actions)), "policy": _policy(m, s)})
         return
-    print(f"{m!r}: {s.criterion}{_unused(m, s)} exactly, {s.iterations} policies evaluated, "
-          f"{seconds:.3f} s")
+    print(f"{m!r}: {s.criterion}{_unused(m, s)}{_side(m, arguments)} exactly, "
+          f"{s.iterations} policies evaluated, {seconds:.3f} s")
     ends = ["(terminal)" if m.terminal[i] else "(goal)" for i in range(m.num_states)]
     print(tables.exact_rows(m, columns, [[printable(a) for a in best] for best in actions], ends))
     _hint(s, arguments)
@@ -167,6 +169,13 @@ def _discount(m, s):
 def _unused(m, s):
     ignored = s.criterion in ("total", "average") and m.gamma < 1
     return f" (its gamma {m.gamma:g} is not used)" if ignored else ""
+
+
+def _side(m, arguments):
+    """What is said of the answer where the smallest is the best."""
+    if m.costs:
+        return ", costs minimised"
+    return ", minimised" if arguments.minimize else ""
 
 
 def _hint(s, arguments):

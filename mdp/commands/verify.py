@@ -11,7 +11,7 @@ from ..layout import printable
 from ..rational import rational
 from ..statement import sentence, statement
 from ..verify import verify
-from .shared import add_model, read_model
+from .shared import add_model, read_model, telling
 
 
 def add_arguments(commands):
@@ -24,7 +24,7 @@ def add_arguments(commands):
     command.add_argument("certificate", metavar="CERTIFICATE",
                          help="a file written by mdp solve --exact --certificate")
     add_json(command)
-    command.set_defaults(call=_verify)
+    command.set_defaults(call=telling(_verify))
 
 
 def _verify(arguments):
