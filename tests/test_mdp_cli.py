@@ -180,7 +180,7 @@ def test_the_demo_fails_when_a_published_number_is_not_met(capsys, monkeypatch):
 
 BAD = {
     "unknown name": (["solve", "teacher"], "'teacher' is neither a file nor an example"),
-    "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 6/5, outside [0, 1]"),
+    "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 1.2, outside [0, 1]"),
     "gamma text": (["solve", "student", "--gamma", "much"], "gamma expects a number"),
     "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
     "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
@@ -196,7 +196,7 @@ BAD = {
     "episodes": (["simulate", "student", "--episodes", "0"], "--episodes expects an integer >= 1"),
     "show": (["simulate", "student", "--show", "-1"], "--show expects an integer >= 0, got -1"),
     "exact tol": (["solve", "student", "--exact", "--tol", "1e-3"], "no tolerance: leave out --method, --max-iterations and --tol"),
-    "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -1/10, outside [0, 1]"),
+    "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -0.1, outside [0, 1]"),
     "cap": (["solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "-2"], "max_iterations expects an integer >= 1, got -2"),
     "miss without goal": (["solve", "student", "--miss", "inf"], "miss belongs to goal="),
     "goal of averages": (["solve", "student", "--exact", "--criterion", "average", "--goal", "C1"], 'goal and miss belong to criterion "total"'),

@@ -39,7 +39,9 @@ def add_arguments(commands):
     add("--max-iterations", type=int, metavar="N",
         help="stop after N sweeps; the bounds are valid all the same")
     add("--method", default="auto", metavar="M", help="auto, " + ", ".join(methods))
-    add("--tol", type=float, help="how far apart the bounds may be (default 1e-8)")
+    add("--tol", type=float,
+        help="how far apart the bounds may be: this, times the largest value if that is above one "
+             "(default 1e-8)")
     add("--minimize", action="store_true", help="rewards are costs (default for files that say so)")
     add("--exact", action="store_true",
         help="in fractions, with every optimal action; floats are read as the fractions they "
