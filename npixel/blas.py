@@ -68,7 +68,6 @@ def _add_tile_numpy(gemm, scratch, a, b, c, ta, tb):
     c += (a.T if ta else a) @ (b.T if tb else b)
 
 
-# Kernels that call this one are compiled with it inside, and numba's cache does not see when it changes: then delete __pycache__.
 @kernel(defined_by=_add_tile_numpy)
 def _add_tile(gemm, scratch, a, b, c, ta, tb):
     letters, sizes, one = scratch

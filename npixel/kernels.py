@@ -10,6 +10,10 @@ variable NPIXEL_KERNELS is "off" when this module is first imported. Nothing is 
 at its first call with new argument types, and keeps the result beside the source (or in its user-wide cache) where a
 directory is writable.
 
+What is kept is used again only while everything that was compiled into it is the same: the kernel, the functions that it
+calls, in whichever files they stand, and the numbers that they name. numba itself compares the kernel's own file only, and
+would go on with the old code of what the kernel calls. A file that is damaged is compiled anew.
+
 Kernels are serial and release the interpreter lock, so they may run in several Python threads at once and never
 meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
 compiled without fast-math: a sum is added up in the order written, and a division by zero is what it is in NumPy.
@@ -28,10 +32,19 @@ All others are made here: by counting, by argmax over a row, or from the shapes 
 Read next: blas.py, layers/conv2d.py.
 """
 
+import hashlib
+import inspect
+import itertools
 import os
+import pickle
+import sys
+import types
+from pathlib import Path
 from typing import Callable, NamedTuple
 
 import numpy as np
+
+from .whole_file import write_whole
 
 if os.environ.get("NPIXEL_KERNELS", "on").lower() == "off":
     numba = None
@@ -66,10 +79,117 @@ def kernel(*, defined_by):
 
 
 def _compile(loops):
+    compiled = numba.njit(loops, nogil=True, error_model="numpy")
     try:
-        return numba.njit(loops, nogil=True, error_model="numpy", cache=True)
-    except RuntimeError:                               # numba found no writable directory for its cache
-        return numba.njit(loops, nogil=True, error_model="numpy")
+        compiled._cache = _cache_of(loops)
+    except (RuntimeError, OSError):                    # no writable directory, or no source: compiled in memory, each time
+        pass
+    return compiled
+
+
+def _cache_of(loops):
+    """numba's cache for a kernel, which chooses the directory, with a file of ours in it."""
+    from numba.core.caching import FunctionCache
+
+    class Cache(FunctionCache):
+        def save_overload(self, signature, compiled):
+            try:
+                super().save_overload(signature, compiled)
+            except OSError:                            # a full disk costs the cache, not the answer
+                pass
+
+    cache = Cache(loops)
+    name = f"{loops.__module__}.{loops.__qualname__}-{sys.implementation.cache_tag}.kernel"
+    cache._cache_file = CacheFile(Path(cache.cache_path) / name, _stamp(loops))
+    return cache
+
+
+class CacheFile:
+    """What was compiled from one kernel, in one file: a checksum of the rest, the stamp, and {key: bytes}, pickled.
+
+    The file has no line number and no version in its name, so what is out of date is replaced and does not pile up.
+    The three methods are those through which numba's FunctionCache reads and writes.
+    """
+
+    def __init__(self, path, stamp):
+        self.path, self.stamp = path, stamp
+
+    def load(self, key):
+        """What `save` was given, or None."""
+        data = self._entries().get(key)
+        return None if data is None else pickle.loads(data)
+
+    def save(self, key, data):
+        from numba.core.serialize import dumps         # it can pickle what numba's signatures are made of
+        content = self.stamp + dumps(self._entries() | {key: dumps(data)})
+        write_whole(self.path, lambda file: file.write(hashlib.sha256(content).digest() + content))
+
+    def flush(self):
+        self.path.unlink(missing_ok=True)
+
+    def _entries(self):
+        """{key: bytes}; empty where the file is missing, damaged, or compiled from something else."""
+        try:
+            data = self.path.read_bytes()
+        except OSError:
+            return {}
+        checksum, content = data[:32], data[32:]
+        if hashlib.sha256(content).digest() != checksum or content[:32] != self.stamp:
+            return {}
+        return pickle.loads(content[32:])
+
+
+def _stamp(loops):
+    """A digest of everything that is compiled into a kernel.
+
+    It covers the loops and each function of our packages that they name, and so on: its code, the file in which it stands,
+    and the numbers that it names. A function that is overloaded for numba (elementary.py) stands in one file with its overload.
+    """
+    ours = {package.partition(".")[0] for package in (__name__, loops.__module__)}
+    digest = hashlib.sha256(repr((numba.__version__, _source(kernel))).encode())
+    functions, files = [loops], set()
+    for function in functions:                         # the list grows on the way
+        codes = list(_codes(function.__code__))
+        digest.update(repr([(code.co_code, code.co_names, _constants(code)) for code in codes]).encode())
+        if (file := function.__code__.co_filename) not in files:
+            files.add(file)
+            digest.update(_source(function))
+        names = sorted({name for code in codes for name in code.co_names})
+        for name, value in _named(function.__globals__, names, ours):
+            if isinstance(value, (bool, int, float, complex, tuple, np.generic, np.ndarray)):
+                digest.update(repr((name, np.asarray(value).tolist())).encode())
+            value = getattr(value, "py_func", value)   # of a kernel, its loops
+            inside = inspect.isfunction(value) and value.__module__.partition(".")[0] in ours
+            if inside and value not in functions:
+                functions.append(value)
+    return digest.digest()
+
+
+def _named(scope, names, ours):
+    """(name, value) of the names that are in `scope`, and in the modules of our packages that are."""
+    found = [(name, scope[name]) for name in names if name in scope]
+    modules = [vars(value) for _, value in found
+               if inspect.ismodule(value) and value.__name__.partition(".")[0] in ours]
+    return found + [(name, module[name]) for module in modules for name in names if name in module]
+
+
+def _codes(code):
+    """A code object and those inside it."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    return itertools.chain([code], *map(_codes, inner))
+
+
+def _constants(code):
+    return [const for const in code.co_consts if not isinstance(const, types.CodeType)]
+
+
+def _source(function):
+    """The bytes of the file in which a function stands, also inside a zip; in a notebook those of the function."""
+    scope = function.__globals__
+    try:
+        return scope["__loader__"].get_data(scope["__file__"])
+    except (KeyError, AttributeError, OSError):
+        return inspect.getsource(function).encode()
 
 
 def enabled():

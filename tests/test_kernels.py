@@ -6,8 +6,11 @@ definition must agree bit for bit unless a transcendental function is involved.
 
 import copy
 import os
+import shutil
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cases_mdp
+import npixel
 import walking
 from npixel import blas, kernels, masks
 from npixel.layers import conv2d
@@ -399,6 +403,86 @@ y, _ = conv2d.forward(np.ones((1, 2, 2, 8)), np.ones((1, 8, 1)), np.zeros(1), ta
 print(y.sum())
 """)
     assert out.strip() == "32.0"
+
+
+ONES = """
+import numpy as np
+from npixel.layers import conv2d
+y, _ = conv2d.forward(np.ones((1, 2, 2, 8)), np.ones((1, 8, 1)), np.zeros(1), taps=[(0, 0)])
+stats = conv2d._correlate.stats
+print(y.sum(), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")
+def test_an_edit_of_what_a_kernel_calls_is_seen(tmp_path):
+    """Four pixels of 8 ones: 32. In an edited copy of blas.py BLAS's α and β are 2 in place of 1, so c = 2 a b + 2 0 = 64."""
+    shutil.copytree(Path(npixel.__file__).parent, tmp_path / "npixel", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def ones():
+        return run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})" + ONES, NUMBA_CACHE_DIR=str(tmp_path / "cache")).split()
+
+    assert ones() == ["32.0", "0", "1"]
+    path = tmp_path / "npixel" / "blas.py"
+    text, times = path.read_text(), path.stat()
+    edited = text.replace("    sizes[0] = c.shape[0]  ", "    one[0] = 2.0; sizes[0] = c.shape[0]")
+    assert edited != text
+    path.write_text(edited)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # a copy may keep the time of the old file
+    before = {file.name for file in (tmp_path / "cache").rglob("*.*") if file.is_file()}
+    assert ones() == ["64.0", "0", "1"]
+    assert {file.name for file in (tmp_path / "cache").rglob("*.*") if file.is_file()} == before        # nothing piles up
+    assert ones() == ["64.0", "1", "0"]
+
+
+def test_what_is_kept_of_a_kernel_is_read_only_where_it_is_whole_and_of_the_same_sources(tmp_path):
+    path = tmp_path / "k.kernel"
+    file = kernels.CacheFile(path, b"1" * 32)
+    assert file.load("float32") is None
+    file.save("float32", [1, 2])
+    file.save("float64", [3])
+    assert (file.load("float32"), file.load("float64"), file.load("int8")) == ([1, 2], [3], None)
+    assert kernels.CacheFile(path, b"2" * 32).load("float32") is None
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:]):
+            path.write_bytes(damaged)
+            assert file.load("float32") is None
+    file.save("float32", [4])
+    assert file.load("float32") == [4]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def loops(x):
+    return helper(x) + SIZE                            # noqa: F821  these names come with each call of `stamp` below
+
+
+def helper(x):
+    return x
+
+
+def changed(x):
+    return x + 1
+
+
+def test_the_stamp_of_a_kernel_covers_what_it_calls_and_the_numbers_it_names():
+    def stamp(**scope):
+        return kernels._stamp(types.FunctionType(loops.__code__, globals() | scope))
+
+    assert stamp(SIZE=3) == stamp(SIZE=3)
+    assert len({stamp(SIZE=3), stamp(SIZE=4), stamp(SIZE=3, helper=changed), stamp(SIZE=np.arange(3)), stamp(SIZE=(1, 2))}) == 5
+
+
+@pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")
+def test_stamps_are_the_same_in_every_process():
+    code = """
+import walking; walking.modules()
+from npixel import kernels
+print(*[kernels._stamp(pair.compiled.py_func).hex() for pair in kernels.PAIRS])
+"""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    found = {run(code, PYTHONHASHSEED=seed, PYTHONPATH=path) for seed in ("1", "2")}
+    assert len(found) == 1
 
 
 def test_convolutions_in_several_python_threads_at_once_give_the_same_bits():
