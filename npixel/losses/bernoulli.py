@@ -8,7 +8,7 @@ Read next: categorical.py.
 import numpy as np
 from scipy.special import expit
 
-from .levels import check_targets
+from .levels import check_outputs, check_targets
 
 
 def forward(logits, /, *, targets):
@@ -39,4 +39,4 @@ def log_conditionals(logits, /, *, targets=None):
 
 def draw(logits, /, *, uniforms):
     """Levels from uniforms in [0, 1) of the same shape: 0 where u < p(v = 0), else 1."""
-    return (uniforms >= expit(-logits.astype(np.float64))).astype(np.int64)
+    return (uniforms >= expit(-check_outputs(logits).astype(np.float64))).astype(np.int64)

@@ -8,7 +8,7 @@ Read first: bernoulli.py.
 
 import numpy as np
 
-from .levels import check_targets
+from .levels import check_outputs, check_targets
 
 
 def forward(logits, /, *, targets):
@@ -47,6 +47,6 @@ def log_conditionals(logits, /, *, targets=None):
 
 def draw(logits, /, *, uniforms):
     """Levels from uniforms in [0, 1), of shape logits.shape[:-1]: the first v with u < p(0) + ... + p(v)."""
-    distribution = np.exp(log_conditionals(logits)).cumsum(axis=-1)
+    distribution = np.exp(log_conditionals(check_outputs(logits))).cumsum(axis=-1)
     levels = (distribution <= uniforms[..., None]).sum(axis=-1)
     return np.minimum(levels, logits.shape[-1] - 1)                        # the last sum may round to less than 1

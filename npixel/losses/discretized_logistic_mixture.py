@@ -4,7 +4,12 @@
     P_k(v_c) = σ((x_c + h - m_kc) / s_kc) - σ((x_c - h - m_kc) / s_kc)     x = 2 v / (L - 1) - 1,  h = 1 / (L - 1) half a bin
     m_kc = μ_kc + Σ_(j < c) tanh(a_kcj) x_j                                the mean moves with the colours before it, as observed
 
-The first and the last bin reach to infinity, so that the levels share all of the mass. s = exp(max(log s, -7)).
+The first and the last bin reach to infinity, so that the levels share all of the mass. s = exp(max(log s, least)), where
+
+    least = -7 for L <= 256, as the authors have it, else -7 - log((L - 1) / 255)
+
+so that a bell may be as narrow in bins as with 256 levels. With -7 the most probable inner level has at most 0.97 of the mass at
+256 levels (0.04 bits), 0.49 at 1,024 and 0.13 at 4,096 (1.03 and 2.91 bits), however sure the network is.
 
 Salimans, Karpathy, Chen, Kingma, "PixelCNN++", 2017, sections 2.1 and 2.2; the authors' nn.py, discretized_mix_logistic_loss.
 The difference of two σ cancels where a bell is far away or narrow. The form used here does not, with p and m the two arguments of σ:
@@ -27,14 +32,15 @@ The numbers of a pixel, as the authors lay them out: M log weights, then for eve
 Read first: bernoulli.py, categorical.py.  Read next: models/pixelcnn_pp.py.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
-from .levels import check_targets
+from .levels import check_outputs, check_targets
 
-LEAST_LOG_SCALE = -7.0
+TINY = 1e-300                                          # below it a float64 has fewer digits
 
 
 class Bound(NamedTuple):
@@ -81,7 +87,7 @@ def forward(outputs, /, *, targets, levels, robust=False):
     targets, x, mixture = _observe(outputs, targets, levels)
     log_p, bins = _log_p(x[..., None], targets[..., None], mixture.means, mixture.log_scales, levels, robust)            # (..., C, M)
     joint = mixture.log_weights + log_p.sum(axis=-2)                       # (..., M)
-    return np.logaddexp.reduce(joint, axis=-1), (outputs, x, mixture, joint, bins, robust)
+    return np.logaddexp.reduce(joint, axis=-1), (outputs, x, mixture, joint, bins, levels, robust)
 
 
 def backward(dlog_prob, cache, /):
@@ -89,15 +95,15 @@ def backward(dlog_prob, cache, /):
 
         d log p / d log-weight_k = r_k - π_k         d log p / d log P_k(v_c) = r_k
     """
-    outputs, x, mixture, joint, bins, robust = cache
+    outputs, x, mixture, joint, bins, levels, robust = cache
     C, M = mixture.means.shape[-2:]
     where = layout(M, C)
     scale = dlog_prob[..., None]
     share = scale * np.exp(_log_softmax(joint))                            # (..., M)
     dlog_weights = share - scale * np.exp(mixture.log_weights)
     dmeans, dlog_scales = (share[..., None, :] * slope for slope in _slopes(bins, robust))     # (..., C, M)
-    # log_scales = max(raw, -7)
-    dlog_scales *= outputs[..., where.log_scales] > LEAST_LOG_SCALE
+    # log_scales = max(raw, least)
+    dlog_scales *= outputs[..., where.log_scales] > least_log_scale(levels)
     doutputs = np.empty(outputs.shape, outputs.dtype)
     doutputs[..., where.log_weights], doutputs[..., where.means], doutputs[..., where.log_scales] = dlog_weights, dmeans, dlog_scales
     # means[c] += tanh(raw) x[j]
@@ -134,6 +140,7 @@ def draw(outputs, /, *, uniforms, levels):
     The sum is a mixture of σ((x_v + h - m) / s), so it is never added up: v is found by bisection.
     """
     C = uniforms.shape[-1]
+    check_outputs(outputs)
     drawn, half = np.zeros(uniforms.shape, np.int64), 1 / (levels - 1)
     for c in range(C):
         _, x, mixture = _observe(outputs, drawn, levels)                   # means of colour c: from the colours drawn so far
@@ -192,7 +199,7 @@ class Mixture(NamedTuple):
     """What a pixel's outputs say, in float64."""
     log_weights: np.ndarray                            # (..., M)  log π
     means: np.ndarray                                  # (..., C, M)  m, moved by the colours before
-    log_scales: np.ndarray                             # (..., C, M)  at least -7
+    log_scales: np.ndarray                             # (..., C, M)  at least `least_log_scale`
     coefficients: np.ndarray                           # (..., C (C - 1) / 2, M)  tanh a
 
 
@@ -209,8 +216,17 @@ def _observe(outputs, targets, levels):
     means, coefficients = outputs[..., where.means], np.tanh(outputs[..., where.coefficients])
     for pair, (c, j) in enumerate(pairs(C)):
         means[..., c, :] += coefficients[..., pair, :] * x[..., j, None]
-    log_scales = np.maximum(outputs[..., where.log_scales], LEAST_LOG_SCALE)
+    log_scales = np.maximum(outputs[..., where.log_scales], least_log_scale(levels))
     return targets, x, Mixture(_log_softmax(outputs[..., where.log_weights]), means, log_scales, coefficients)
+
+
+def least_log_scale(levels):
+    """The bound of log s.
+
+    >>> least_log_scale(2), least_log_scale(256), least_log_scale(255 * 2 + 1) + math.log(2)
+    (-7.0, -7.0, -7.0)
+    """
+    return -7.0 - math.log(max(1.0, (levels - 1) / 255))
 
 
 def _encode(levels_seen, levels):
@@ -241,7 +257,9 @@ def _log_p(x, v, means, log_scales, levels, robust):
     below = np.where(bins.first, 0, -np.logaddexp(0, bins.lower))          # log (1 - σ(m))
     inside = ~(bins.first | bins.last)
     if not robust:
-        return above + below + np.where(inside, np.log(-np.expm1(-bins.width)), 0), bins
+        # log (1 - exp(-width)), which is log width where 1 / s is next to nothing
+        tail = np.where(bins.width < TINY, np.log(2 * half) - log_scales, np.log(-np.expm1(-np.maximum(bins.width, TINY))))
+        return above + below + np.where(inside, tail, 0), bins
     mass, middle = _mass_and_middle(bins)
     density = middle - 2 * np.logaddexp(0, middle) - log_scales + np.log(2 * half)
     return np.where(inside, np.where(mass > 1e-5, np.log(np.maximum(mass, 1e-12)), density), above + below), bins
@@ -254,6 +272,7 @@ def _slopes(bins, robust):
     below = np.where(first, 0, -expit(lower))          # d log (1 - σ(m)) / dm
     inside = ~(first | last)
     # p, m and the width are multiples of 1 / s, so d / d log s = -p d / dp - m d / dm - width d / dwidth
+    width = np.maximum(width, TINY)                    # the last term tends to 1 as the width vanishes
     dmean, dlog_scale = -(above + below), -upper * above - lower * below - np.where(inside, width * np.exp(-width) / -np.expm1(-width), 0)
     if robust:
         mass, middle = _mass_and_middle(bins)

@@ -1,4 +1,4 @@
-"""Observed levels: the check that every loss makes of its targets."""
+"""The checks that every loss makes: of its targets, and, where it draws, of its outputs."""
 
 import numpy as np
 
@@ -13,3 +13,10 @@ def check_targets(targets, shape, levels):
     if targets.size and not 0 <= int(targets.min()) <= int(targets.max()) < levels:
         raise ValueError(f"targets must be levels in [0, {levels}), found {int(targets.min())} to {int(targets.max())}")
     return targets
+
+
+def check_outputs(outputs, what="the outputs of the network"):
+    """`outputs` themselves; ValueError if one is not finite, since a comparison with nan would pass for an answer."""
+    if bad := outputs.size - np.count_nonzero(np.isfinite(outputs)):
+        raise ValueError(f"{what} have {bad} of {outputs.size} values that are not finite: the weights are too large")
+    return outputs
