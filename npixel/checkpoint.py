@@ -20,14 +20,15 @@ Read next: training.py, model.py.
 
 import json
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
+from . import safe_npz
 from .whole_file import write_whole
 
 FORMAT = "npixel"
 VERSION = 1
+META_BYTES = 2**26                                     # most bytes of the JSON text, four for each letter
 
 
 def write(path, arrays, meta):
@@ -60,42 +61,38 @@ def write(path, arrays, meta):
     write_whole(path, put)
 
 
-def read(path):
-    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte of every array is checked against its checksum.
+def read(path, prefix=""):
+    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte that is read is checked against its checksum.
 
+    prefix    "": every array; "params": those below params/, and the others are never inflated
     arrays    dict: name -> array, writable, in the order written
     meta      dict, with `format` and `version`
 
     FileNotFoundError if there is no such file; ValueError that names the file and what is wrong if it is damaged, truncated, pickled, of another
-    program or of a later version.
+    program or of a later version, or its arrays are too large for safe_npz.read.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} not found")
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file")
-    with open(path, "rb") as file:
-        start = file.read(4)
-        if start[:2] != b"PK":                         # every zip file begins with these
-            raise ValueError(f"{path}: not a checkpoint of npixel (it is no .npz file: it starts with {start!r})")
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = {name.removesuffix(".npy"): _read_member(archive, name) for name in archive.namelist()}
-        except Exception as error:                     # damage makes zipfile and the .npy reader stumble in many ways
-            raise ValueError(f"{path}: damaged .npz file ({_one_line(error)})") from None
-    meta = _read_meta(path, members.pop("meta", None))
+    found, meta = contents(path)
+    wanted = {name for name in found if not prefix or name.startswith(prefix + "/")}
+    return safe_npz.read(path, names=wanted) if wanted else {}, meta
+
+
+def contents(path):
+    """What `read` would give with a safe_npz.Header, a shape and a dtype, in place of each array: nothing large is inflated.
+
+    The errors of `read`.
+    """
+    try:
+        found = safe_npz.headers(path)
+        text = safe_npz.read(path, names={"meta"}, limit=META_BYTES).get("meta")
+    except ValueError as error:
+        foreign = "not an .npz file" in str(error)
+        raise ValueError(str(error).replace("not an .npz file (", "not a checkpoint of npixel (no .npz file: ") if foreign else str(error)) from None
+    meta = _read_meta(path, text)
+    found.pop("meta")
     names = meta.pop("arrays", None)
-    if names != list(members):                         # damage to the zip's list of contents can hide an array
-        raise ValueError(f"{path}: damaged .npz file (it has {len(members)} arrays, and names {len(names or [])})")
-    return members, meta
-
-
-def _read_member(archive, name):
-    with archive.open(name) as member:
-        array = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read(1):                             # reading on to the end also compares the checksum
-            raise ValueError(f"{name} is longer than its header says")
-        return array
+    if names != list(found):                           # damage to the zip's list of contents can hide an array
+        raise ValueError(f"{path}: damaged .npz file (it has {len(found)} arrays, and names {len(names or [])})")
+    return found, meta
 
 
 def _read_meta(path, text):
@@ -175,15 +172,20 @@ def check(arrays, like, prefix="params", *, path=None):
         if name not in expected:
             raise ValueError(f"{where}unexpected array {name} of shape {arrays[name].shape}")
     for name, array in expected.items():
-        if name not in arrays:
-            raise ValueError(f"{where}array {name} is missing, expected shape {array.shape}")
+        check_header(arrays.get(name), name, array.shape, array.dtype, where)
         found = arrays[name]
-        if found.shape != array.shape:
-            raise ValueError(f"{where}array {name} has shape {found.shape}, expected {array.shape}")
-        if found.dtype != array.dtype:
-            raise ValueError(f"{where}array {name} has dtype {found.dtype}, expected {array.dtype}")
         if bad := found.size - np.count_nonzero(np.isfinite(found)):
             raise ValueError(f"{where}array {name} has {bad} entries of {found.size} that are nan or infinite")
+
+
+def check_header(found, name, shape, dtype, where=""):
+    """ValueError, one line, unless `found`, an array or a Header, is there and of this shape and dtype."""
+    if found is None:
+        raise ValueError(f"{where}array {name} is missing, expected shape {shape}")
+    if found.shape != shape:
+        raise ValueError(f"{where}array {name} has shape {found.shape}, expected {shape}")
+    if found.dtype != dtype:
+        raise ValueError(f"{where}array {name} has dtype {found.dtype}, expected {dtype}")
 
 
 def _join(prefix, name):

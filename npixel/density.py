@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from . import sampling
+from .losses.levels import check_outputs
 from .model import Model, _array, _is_count
 from .models import ride
 from .optimizers import lbfgs
@@ -46,9 +47,7 @@ def bits_per_number(log_density, numbers, *, levels=1):
 class Density(Model):
     """See `npixel.build`. Attributes: name, module, config, image_shape, levels, params."""
 
-    def __init__(self, name, config, params):
-        self.name, self.module, self.config, self.params = name, DENSITIES[name], config, params
-        self.image_shape, self.levels = config.image_shape, config.levels
+    modules = DENSITIES
 
     # likelihood
 
@@ -73,9 +72,10 @@ class Density(Model):
     def _log_density(self, images):
         canvas = self.canvas(images)
         outputs, _ = self.module.forward(self.params, canvas, self.config, keep=False)
+        check_outputs(outputs)
         h, y = outputs.reshape(-1, outputs.shape[-1]), self.inside(canvas).reshape(-1, canvas.shape[-1])
         terms = [self.module.log_density(self.params, h[p:p + CHUNK], y[p:p + CHUNK])[0] for p in range(0, len(h), CHUNK)]
-        return np.concatenate(terms).reshape(outputs.shape[:3])
+        return check_outputs(np.concatenate(terms), "the results").reshape(outputs.shape[:3])
 
     def _beside_grey(self, shape):
         """A canvas for images of this shape, all of it mean grey."""
@@ -131,6 +131,7 @@ class Density(Model):
         evaluations   most evaluations of the likelihood and its gradient
         """
         canvas = self.canvas(self.check_images(images))
+        self.check_weights()
         outputs = np.concatenate([self.module.forward(self.params, canvas[n:n + 64], self.config, keep=False)[0] for n in range(0, len(canvas), 64)])
         rows, pixels = outputs.reshape(-1, outputs.shape[-1]), self.inside(canvas).reshape(-1, canvas.shape[-1])
 
@@ -226,6 +227,7 @@ class Density(Model):
     def init_from_data(self, images, rng=None, *, condition=None):
         """Fit the whitening to integer images, dequantised, or to floats.   params: in place"""
         rng = np.random.default_rng(0) if rng is None else rng
+        self.check_weights()
         images = dequantise(images, self.levels, rng) if np.asarray(images).dtype.kind in "bui" else self.check_images(images)
         params = self.module.init_from_data(self.params, images, self.config, rng=rng)
         for name, weights in params.items():

@@ -15,7 +15,8 @@ import math
 
 import numpy as np
 
-from . import checkpoint, memory, sampling
+from . import checkpoint, memory, parameters, sampling
+from .losses.levels import check_outputs
 from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm, spatial_lstm
 
 MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm, "pixelcnn": pixelcnn, "row_lstm": row_lstm,
@@ -53,7 +54,7 @@ def load(path):
 
     FileNotFoundError if there is no such file; ValueError if it is damaged or not ours.
     """
-    arrays, meta = checkpoint.read(path)
+    found, meta = checkpoint.contents(path)
     about = meta.get("model")
     if not isinstance(about, dict) or not {"name", "image_shape", "levels", "dtype", "config"} <= about.keys():
         raise ValueError(f"{path} holds no model")
@@ -61,10 +62,18 @@ def load(path):
         config, dtype = _config(about["name"], about["image_shape"], about["levels"], about["config"]), _dtype(about["dtype"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    model = _kind(about["name"])[0](about["name"], config, None)
-    params = _cast(model.module.init(np.random.default_rng(0), config), dtype)
-    model.params = checkpoint.unflatten(arrays, params, path=path)
-    return model
+    kind, modules = _kind(about["name"])
+    like, expected = {}, set()
+    for name, shapes in modules[about["name"]].shapes(config):             # the first that does not fit ends it: a config may say anything
+        like[name] = type(shapes)(*(np.broadcast_to(dtype.type(0), shape) for shape in shapes))        # one number each
+        for leaf, array in checkpoint.flatten(like[name], f"params/{name}").items():
+            checkpoint.check_header(found.get(leaf), leaf, array.shape, dtype, f"{path}: ")
+            expected.add(leaf)
+    for leaf, header in found.items():
+        if leaf.startswith("params/") and leaf not in expected:
+            raise ValueError(f"{path}: unexpected array {leaf} of shape {header.shape}")
+    arrays, _ = checkpoint.read(path, "params")
+    return kind(about["name"], config, checkpoint.unflatten(arrays, like, path=path))
 
 
 def bits_per_dim(nats, image_shape):
@@ -78,12 +87,23 @@ def encode(images, levels, dtype):
 
 
 class Model:
-    """See `build`. Attributes: name, module, config, image_shape, levels, params."""
+    """See `build`. Attributes: name, module, config, image_shape, levels, params. It can be copied, pickled and sent to another process."""
+
+    modules = MODELS
 
     def __init__(self, name, config, params):
-        self.name, self.module, self.config, self.params = name, MODELS[name], config, params
+        self.name, self.config, self.params = name, config, params
         self.image_shape, self.levels = config.image_shape, config.levels
-        self.loss = self.module.loss(config)
+
+    @property
+    def module(self):
+        """The module of `models` that says what this model computes."""
+        return self.modules[self.name]
+
+    @property
+    def loss(self):
+        """What reads the outputs: a module of `losses`, or one bound to the number of levels."""
+        return self.module.loss(self.config)
 
     def __repr__(self):
         return f"<{self.name} {self.config}, {self.num_parameters:,} parameters, {self.dtype}>"
@@ -98,6 +118,41 @@ class Model:
         """Numbers in `params`; of a masked kernel all are counted, as in the papers and elsewhere."""
         return sum(array.size for weights in self.params.values() for array in weights)
 
+    def parameter_shapes(self):
+        """What `params` is made of: name -> field -> shape.
+
+        >>> build("fvbn", image_shape=(2, 2, 1)).parameter_shapes()
+        {'units': {'w': (6, 1, 1), 'b': (4, 1)}}
+        """
+        return {name: shapes._asdict() for name, shapes in self.module.shapes(self.config)}
+
+    def set_params(self, params):
+        """Take over weights from elsewhere: a copy of them, in place in `params`; all or, where one does not fit, none.
+
+        params   a mapping with the names of parameter_shapes(), all of them. Each value is a Weights, another sequence of arrays in the order of
+                 the fields, or a mapping field -> array. Tensors of other packages are taken too
+
+        ValueError, one line that names the parameter, for unknown or missing names or fields, another shape or dtype, numbers that are not finite.
+
+        >>> model = build("fvbn", image_shape=(1, 2, 1), dtype="float64")
+        >>> model.set_params({"units": (np.ones((1, 1, 1)), np.zeros((2, 1)))})
+        >>> model.params["units"].w.item()
+        1.0
+        >>> model.set_params({"unit": (np.ones((1, 1, 1)), np.zeros((2, 1)))})
+        Traceback (most recent call last):
+            ...
+        ValueError: params has 'unit', which this model has not: 'units' is meant?
+        """
+        accepted = parameters.accept(params, self._shapes(), self.dtype)
+        self.check_weights()
+        for name, weights in accepted.items():
+            for old, new in zip(self.params[name], weights):
+                old[...] = new
+
+    def _shapes(self):
+        """name -> Weights of shapes."""
+        return dict(self.module.shapes(self.config))
+
     # likelihood
 
     def log_prob(self, images, *, condition=None, per="image"):
@@ -106,7 +161,7 @@ class Model:
         images    (N, H, W, C) integers or bools in [0, levels)
         per       "image": (N,);  "subpixel": (N, H, W, C), whose sum is the former
 
-        ValueError for wrong shapes, levels out of range, an empty batch, or weights that are not finite.
+        ValueError for wrong shapes, levels out of range, an empty batch, and weights, outputs of the network or results that are not finite.
         """
         if per not in ("image", "subpixel"):
             raise ValueError(f'per must be "image" or "subpixel", not {per!r}')
@@ -245,6 +300,7 @@ class Model:
     def init_from_data(self, images, rng=None, *, condition=None):
         """Start from data, where the model knows how (fvbn's biases, pixelcnn_pp's scales): replaces `params` in place; else nothing happens."""
         images = self.check_images(images)
+        self.check_weights()
         if hasattr(self.module, "init_from_data"):
             self.check_condition(condition, len(images))
             some = self.module.init_images(len(images)) if hasattr(self.module, "init_images") else slice(None)
@@ -287,8 +343,8 @@ class Model:
         """ValueError if a condition is missing, superfluous, or not what the configuration asks for.
 
         config.classes             (n,) integers in [0, classes)
-        config.condition_features  (n, V) finite numbers
-        config.condition_maps      (n, H, W, M) finite numbers
+        config.condition_features  (n, V) finite numbers or bools
+        config.condition_maps      (n, H, W, M) finite numbers or bools
         """
         classes, V, M = (getattr(self.config, field, 0) for field in ("classes", "condition_features", "condition_maps"))
         if not (classes or V or M):
@@ -299,7 +355,7 @@ class Model:
         if condition is None:
             raise ValueError(f"this {self.name} is conditional: condition must have shape {expected}, is None")
         condition = np.asarray(condition)
-        if condition.shape != expected or condition.dtype.kind not in ("ui" if classes else "uif"):
+        if condition.shape != expected or condition.dtype.kind not in ("ui" if classes else "uifb"):
             raise ValueError(f"condition must be {expected} {'integers' if classes else 'numbers'}, is {condition.dtype} {condition.shape}")
         if classes and condition.size and not 0 <= condition.min() <= condition.max() < classes:
             raise ValueError(f"condition must hold classes in [0, {classes}), found {condition.min()} to {condition.max()}")
@@ -307,12 +363,8 @@ class Model:
             raise ValueError("condition holds numbers that are not finite")
 
     def check_weights(self):
-        """ValueError that names the first weights that are not finite."""
-        for name, weights in self.params.items():
-            for field, array in zip(weights._fields, weights):
-                bad = array.size - np.count_nonzero(np.isfinite(array))
-                if bad:
-                    raise ValueError(f"params[{name!r}].{field} has {bad} of {array.size} values that are not finite")
+        """ValueError that names the first of `params` that is foreign, missing, of another form, or not finite: parameters.check."""
+        parameters.check(self.params, self._shapes())
 
     def _in_chunks(self, images, condition, read):
         """read(outputs, images) over chunks of the batch, whose caches are dropped at once."""
@@ -322,8 +374,9 @@ class Model:
         results = []
         for first in range(0, len(images), chunk):
             part = slice(first, first + chunk)
-            results.append(read(self.forward(images[part], condition=None if condition is None else condition[part]), images[part]))
-        return np.concatenate(results)
+            outputs = self.forward(images[part], condition=None if condition is None else condition[part])
+            results.append(read(check_outputs(outputs), images[part]))
+        return check_outputs(np.concatenate(results), "the results")
 
     def _uniforms(self, n, rng, uniforms):
         shape = (n, *self.image_shape)
@@ -364,7 +417,7 @@ def _config(name, image_shape, levels, fields):
             names = ", ".join(n for n in known if n not in ("image_shape", "levels"))
             raise ValueError(f"{name} has no field {field!r}; it has {names or 'none'}")
         _check_field(name, known[field], value)
-    fields = {field: int(value) if isinstance(value, np.integer) else value for field, value in fields.items()}    # JSON knows no int64
+    fields = {field: value.item() if isinstance(value, np.generic) else value for field, value in fields.items()}      # JSON knows no int64
     config = modules[name].Config(image_shape, int(levels), **fields)
     for field in ("hidden", "head"):
         maps = getattr(config, field, image_shape[2])
@@ -381,8 +434,13 @@ def _image_shape(image_shape):
 
 
 def _check_field(name, field, value):
-    """A count must be a positive integer (layers, head_layers and the sizes of a condition may be 0), a kernel odd."""
-    if field.type in (int, "int"):
+    """A value must be of its field's type: a count a positive integer (layers, head_layers and the sizes of a condition may be 0), a kernel odd."""
+    kinds = {bool: ((bool, np.bool_), "True or False"), str: (str, "a string"), float: ((int, float, np.integer, np.floating), "a number")}
+    if field.type in kinds:
+        kind, words = kinds[field.type]
+        if not isinstance(value, kind) or field.type is float and isinstance(value, bool):
+            raise ValueError(f"{name}: {field.name} must be {words}, is {value!r}")
+    elif field.type in (int, "int"):
         least = 0 if field.name in ("layers", "head_layers", "classes", "condition_features", "condition_maps") else 1
         if not _is_integer(value) or value < least:
             raise ValueError(f"{name}: {field.name} must be an integer of at least {least}, is {value!r}")

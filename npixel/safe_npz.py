@@ -19,7 +19,9 @@ import hashlib
 import math
 import os
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +43,28 @@ def read(path, *, names=None, limit=None):
     no .npz file, is damaged or too large, has two arrays of one name, or an array that holds
     anything but numbers, bools and text.
     """
+    with _opened(path) as archive:
+        members = _members(archive, names)
+        _check_size(Path(path), sum(info.file_size for info in members.values()), limit)
+        for name, info in members.items():             # all headers before the first array
+            _check_header(archive, name, info)
+        return {name: _array(archive, name, info) for name, info in members.items()}
+
+
+def headers(path):
+    """{name: Header} of every array, from the first bytes of each: no array is inflated. Errors are those of `read`."""
+    with _opened(path) as archive:
+        return {name: _check_header(archive, name, info) for name, info in _members(archive, None).items()}
+
+
+class Header(NamedTuple):
+    shape: tuple
+    dtype: np.dtype
+
+
+@contextmanager
+def _opened(path):
+    """The zip archive of that name; whatever its reader stumbles over becomes one line with the name of the file."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} not found")
@@ -54,11 +78,7 @@ def read(path, *, names=None, limit=None):
             raise ValueError(f"{path}: not an .npz file (it starts with {start!r})")
         try:
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive, names)
-                _check_size(path, sum(info.file_size for info in members.values()), limit)
-                for name, info in members.items():     # all headers before the first array
-                    _check_header(archive, name, info)
-                return {name: _array(archive, name, info) for name, info in members.items()}
+                yield archive
         except _TooLarge as error:
             raise ValueError(str(error)) from None
         except MemoryError:
@@ -131,11 +151,13 @@ def _header(member, name):
 
 
 def _check_header(archive, name, info):
+    """The Header of one array, whose size is what the zip says."""
     with archive.open(info) as member:
         shape, dtype, size = _header(member, name)
         if member.tell() + size != info.file_size:
             raise ValueError(f"{name!r} should hold {size:,} bytes as {dtype} of shape {shape}, "
                              f"and holds {info.file_size - member.tell():,}")
+        return Header(shape, dtype)
 
 
 def _array(archive, name, info):

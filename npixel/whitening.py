@@ -30,6 +30,10 @@ class Weights(NamedTuple):
     w_y: np.ndarray                                    # (D, D)   (Cyy - P Pᵀ)^(-1/2), symmetric
 
 
+def shapes(n, D):
+    return Weights((n,), (n, n), (D,), (n, D), (D, D))
+
+
 def identity(n, D, *, dtype=np.float64):
     """The map that changes nothing."""
     return Weights(np.zeros(n, dtype), np.eye(n, dtype=dtype), np.zeros(D, dtype), np.zeros((n, D), dtype), np.eye(D, dtype=dtype))

@@ -22,6 +22,10 @@ class Weights(NamedTuple):
     v: np.ndarray                                      # (V, D)  the convolution in front has the bias
 
 
+def shapes(V, D):
+    return Weights((V, D))
+
+
 def init(rng, V, D, /, *, live, dtype, gain=1.0):
     """Mean 0, variance gain² / live.   live: numbers of the code that count at once, 1 for a one-hot code, else V"""
     return Weights((gain / np.sqrt(live) * rng.standard_normal((V, D))).astype(dtype))

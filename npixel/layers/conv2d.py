@@ -37,6 +37,10 @@ class Weights(NamedTuple):
     b: np.ndarray                                      # (D,)
 
 
+def shapes(T, C, D):
+    return Weights((T, C, D), (D,))
+
+
 def init(rng, C, D, /, *, taps, dtype, gain=1.0):
     """Weights for the live taps with mean 0 and variance gain² / (live inputs of an output channel); dead weights and b are zero.
 

@@ -38,6 +38,10 @@ class Weights(NamedTuple):
     c0_right: np.ndarray
 
 
+def shapes(C, D):
+    return Weights(*diagonal_lstm.shapes(C, D), *diagonal_lstm.shapes(C, D))
+
+
 def init(rng, C, D, /, *, taps, dtype):
     """Two independent draws of diagonal_lstm.init."""
     return Weights(*diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype), *diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype))

@@ -39,6 +39,10 @@ class Weights(NamedTuple):
     c0: np.ndarray                                     # (D,)
 
 
+def shapes(C, D):
+    return Weights((1, C, 4 * D), (4 * D,), (2, D, 4 * D), (D,), (D,))
+
+
 def init(rng, C, D, /, *, taps, dtype):
     """Variance 1 / fan-in for both products; forget bias 1, so that a new cell remembers; the start is zero."""
     w_is, b = conv2d.init(rng, C, 4 * D, taps=taps, dtype=dtype)

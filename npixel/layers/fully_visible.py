@@ -24,14 +24,18 @@ class Weights(NamedTuple):
     b: np.ndarray                                      # (D, L)
 
 
-def count(D, K, L):
-    """Numbers in the weights of D units."""
-    return D * (D - 1) // 2 * K * L + D * L
+def shapes(D, K, L):
+    return Weights((D * (D - 1) // 2, K, L), (D, L))
+
+
+def unpacked(D, K, L):
+    """The most numbers that `forward` holds for one block of units: its weights with zeros where there are none."""
+    return min(D, BLOCK) * L * D * K
 
 
 def init(rng, D, K, L, /, *, dtype):
     """All zero: the likelihood is concave in w and b, so there is no symmetry to break. `rng` is not used."""
-    return Weights(np.zeros((D * (D - 1) // 2, K, L), dtype), np.zeros((D, L), dtype))
+    return Weights(*(np.zeros(shape, dtype) for shape in shapes(D, K, L)))
 
 
 def forward(x, w, b, /):

@@ -31,6 +31,10 @@ class Weights(NamedTuple):
     c0: np.ndarray                                     # (D,)
 
 
+def shapes(C, D):
+    return Weights((C, 4 * D), (D, 4 * D), (4 * D,), (D,), (D,))
+
+
 def init(rng, C, D, /, *, dtype):
     """w_x of variance 1 / C, w_h of orthogonal matrices, one per gate; forget bias 1, so that a new cell remembers; the rest zero."""
     w_h = np.concatenate([np.linalg.qr(rng.standard_normal((D, D)))[0] for _ in range(4)], axis=1)

@@ -32,6 +32,10 @@ class Weights(NamedTuple):
     c0: np.ndarray                                     # (D,)
 
 
+def shapes(C, D, K=3):
+    return Weights((K, C, 4 * D), (4 * D,), (K, D, 4 * D), (D,), (D,))
+
+
 def init(rng, C, D, /, *, taps, K=3, dtype):
     """Variance 1 / fan-in for both convolutions; forget bias 1, so that a new cell remembers; the start is zero."""
     w_is, b = conv2d.init(rng, C, 4 * D, taps=taps, dtype=dtype)

@@ -35,6 +35,10 @@ class Weights(NamedTuple):
     w_ss: np.ndarray                                   # (2, D, 5D)  of h on the left, h above; extended (4, D, 5D): of c on the left, c above
 
 
+def shapes(T, C, D, *, extended=False):
+    return Weights((T, C, 5 * D), (5 * D,), (4 if extended else 2, D, 5 * D))
+
+
 def init(rng, C, D, /, *, taps, extended=False, dtype):
     """Weights uniform in [-0.08, 0.08], biases zero, as in the authors' program; dead weights are zero.   extended: gates see the cells too"""
     offsets, mask = conv2d.as_taps(taps, C, 5 * D)

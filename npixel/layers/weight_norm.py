@@ -31,6 +31,10 @@ class Weights(NamedTuple):
     b: np.ndarray                                      # (D,)
 
 
+def shapes(T, C, D):
+    return Weights((T, C, D), (D,), (D,))
+
+
 def init(rng, T, C, D, /, *, dtype):
     """v of standard deviation 0.05, g = 1, b = 0: what `from_data` starts from."""
     return Weights((0.05 * rng.standard_normal((T, C, D))).astype(dtype), np.ones(D, dtype), np.zeros(D, dtype))

@@ -26,7 +26,8 @@ from scipy.special import ndtri
 from ..elementary import exp
 from ..kernels import kernel, plain
 
-BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache
+BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache. Products of a block may be large enough for
+                                                       # BLAS's own threads, whose number then shows in the last bits (blas.py)
 
 
 class Weights(NamedTuple):
@@ -37,6 +38,11 @@ class Weights(NamedTuple):
     A: np.ndarray                                      # (K, D, M)  predictions
     L: np.ndarray                                      # (K, D (D + 1) / 2 - 1)  Cholesky factors below, row by row, without their first place
     mu: np.ndarray                                     # (K, D) or (0, D)  means
+
+
+def shapes(M, D, *, components, scales, features, means=False):
+    K, S, F = components, scales, features
+    return Weights((K, S), (K, S), (K, F), (M, F), (K, D, M), (K, D * (D + 1) // 2 - 1), (K if means else 0, D))
 
 
 def init(rng, M, D, /, *, components, scales, features, means=False, dtype):

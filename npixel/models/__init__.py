@@ -3,6 +3,8 @@
 Every module here has
 
     Config                                              a frozen dataclass: image_shape, levels, then the model's own fields
+    shapes(config)                                      yields (name, Weights of shapes), in the order of init: nothing is drawn, and
+                                                        a reader may stop early, so that a file with a foolish config costs nothing
     init(rng, config) -> params                         float64; one flat dict, name -> Weights
     forward(params, x, config, *, condition=None, rng=None, keep=True) -> (outputs, caches)
     backward(doutputs, caches) -> (dx, dcondition, grads)

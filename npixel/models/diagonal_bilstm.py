@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..layers import diagonal_bilstm
 from . import diagonal_lstm
-from .pixelrnn import backward, draws, forward, init, loss, reach, see, start, step, width          # noqa: F401  the model contract
+from .pixelrnn import backward, draws, forward, init, loss, reach, see, shapes, start, step, width    # noqa: F401  the model contract
 
 
 @dataclass(frozen=True)

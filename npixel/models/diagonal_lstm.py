@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .. import masks
 from ..layers import diagonal_lstm
 from . import pixelrnn
-from .pixelrnn import backward, draws, forward, init, loss, reach, see, start, step, width          # noqa: F401  the model contract
+from .pixelrnn import backward, draws, forward, init, loss, reach, see, shapes, start, step, width    # noqa: F401  the model contract
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Config(pixelrnn.Config):
     layer = diagonal_lstm
 
     def __post_init__(self):
+        super().__post_init__()
         if self.padding not in ("start", "evolve"):
             raise ValueError(f'padding must be "start" or "evolve", is {self.padding!r}')
 

@@ -20,7 +20,8 @@ from .. import losses
 from ..layers import fully_visible
 from . import new_caches
 
-LIMIT = 2**28                                          # most parameters; 1 GB in float32, and training holds four times that
+LIMIT = 2**28                                          # most parameters; 1 GB in float32, and training holds four times that. And most numbers of
+                                                       # one block of units, which are more where few units have many levels
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,19 @@ class Config:
     levels: int = 2
 
     def __post_init__(self):
-        parameters = fully_visible.count(*_sizes(self))
-        if parameters > LIMIT:
-            raise ValueError(f"an fvbn for {self.image_shape} images of {self.levels} levels has {parameters:,} parameters, more than {LIMIT:,}; "
-                             "use fewer levels or smaller images")
+        parameters, block = sum(map(prod, fully_visible.shapes(*_sizes(self)))), fully_visible.unpacked(*_sizes(self))
+        for size, what in ((parameters, "has {:,} parameters"), (block, "computes with {:,} numbers at a time")):
+            if size > LIMIT:
+                raise ValueError(f"an fvbn for {self.image_shape} images of {self.levels} levels {what.format(size)}, more than {LIMIT:,}; "
+                                 "use fewer levels or smaller images")
 
 
 def loss(config):
     return losses.by_levels(config.levels)
+
+
+def shapes(config):
+    yield "units", fully_visible.shapes(*_sizes(config))
 
 
 def init(rng, config):

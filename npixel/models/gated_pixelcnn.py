@@ -103,6 +103,23 @@ def loss(config):
     return losses.by_levels(config.levels)
 
 
+def shapes(config):
+    p, codes = config.hidden, config.codes
+    for i in range(1 + config.layers):
+        K, C = (config.kernel, p) if i else (config.first_kernel, config.image_shape[2])
+        yield f"vertical{i}", conv2d.shapes((K + 1) // 2 * K, C, 2 * p)
+        yield f"link{i}", conv2d.shapes(1, 2 * p, 2 * p)
+        yield f"horizontal{i}", conv2d.shapes(K, C, 2 * p)
+        yield f"out{i}", conv2d.shapes(1, p, p)
+        if config.skip:
+            yield f"skip{i}", conv2d.shapes(1, p, p)
+        if codes:
+            yield f"condition_horizontal{i}", conditional_bias.shapes(codes, 2 * p)
+            if i < config.layers:
+                yield f"condition_vertical{i}", conditional_bias.shapes(codes, 2 * p)
+    yield from readout.shapes(config, p)
+
+
 def init(rng, config):
     """Every pre-activation begins with about variance 1: the vertical stack at any depth, the horizontal one as a sum of what it carries on and what each
     layer adds, which are as large together."""

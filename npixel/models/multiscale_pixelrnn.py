@@ -35,7 +35,7 @@ class Config:
     image_shape: tuple                                 # (H, W, C), H and W divisible by scale
     levels: int = 2
     hidden: int = 32                                   # h of both networks, and the number of maps
-    layers: int = 3                                    # LSTM layers of each
+    layers: int = 3                                    # LSTM layers of each, at least 1
     first_kernel: int = 7                              # K0
     head: int = 32                                     # maps of each hidden layer of the heads
     head_layers: int = 2
@@ -46,6 +46,8 @@ class Config:
         H, W, _ = self.image_shape
         if self.lstm not in LSTMS:
             raise ValueError(f"lstm must be one of {', '.join(LSTMS)}, is {self.lstm!r}")
+        if self.layers < 1:
+            raise ValueError("layers must be at least 1 in multiscale_pixelrnn: its LSTMs read the maps of the small image; is 0")
         if self.scale < 2 or H % self.scale or W % self.scale:
             raise ValueError(f"height and width must be divisible by scale, which is at least 2: {H} x {W}, scale {self.scale}")
 
@@ -59,6 +61,16 @@ class Config:
 
 def loss(config):
     return losses.by_levels(config.levels)
+
+
+def shapes(config):
+    small, large = config.parts()
+    h = config.hidden
+    yield "deconv", conv2d.shapes(1, config.image_shape[2], config.scale**2 * h)
+    yield "maps", conv2d.shapes(9, h, h)
+    for prefix, part in (("small_", small), ("large_", large)):
+        for name, weights in pixelrnn.shapes(part):
+            yield prefix + name, weights
 
 
 def init(rng, config):

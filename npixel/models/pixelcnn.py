@@ -54,6 +54,16 @@ def loss(config):
     return losses.by_levels(config.levels)
 
 
+def shapes(config):
+    h = config.hidden
+    yield "first", conv2d.shapes(config.first_kernel**2, config.image_shape[2], 2 * h)
+    for n in range(config.layers):
+        yield f"reduce{n}", conv2d.shapes(1, 2 * h, h)
+        yield f"conv{n}", conv2d.shapes(config.kernel**2, h, h)
+        yield f"expand{n}", conv2d.shapes(1, h, 2 * h)
+    yield from readout.shapes(config, 2 * h)
+
+
 def init(rng, config):
     """Weights of variance 2 / fan-in before a relu; the last convolution of a block starts small, so that a deep net starts shallow."""
     t, params = taps(config), {}

@@ -100,30 +100,34 @@ STREAMS = {"u": DOWN, "ul": DOWN_RIGHT}
 
 def layers(config):
     """name -> Layer of every convolution, in the order of the forward pass."""
+    return dict(_layers(config))
+
+
+def _layers(config):
     C, F, R = config.image_shape[2] + 1, config.hidden, config.layers
-    made = {"first_u": Layer(DOWN, C, F, 0), "first_above": Layer(masks.down_shifted(1, 3), C, F, 0),
-            "first_left": Layer(masks.down_right_shifted(2, 1), C, F, 0)}
+    yield "first_u", Layer(DOWN, C, F, 0)
+    yield "first_above", Layer(masks.down_shifted(1, 3), C, F, 0)
+    yield "first_left", Layer(masks.down_right_shifted(2, 1), C, F, 0)
 
     def resnet(name, taps, level, extra):
-        made[f"{name}_conv1"] = Layer(taps, 2 * F, F, level)
+        yield f"{name}_conv1", Layer(taps, 2 * F, F, level)
         if extra:
-            made[f"{name}_aux"] = Layer(HERE, 2 * extra, F, level)
-        made[f"{name}_conv2"] = Layer(taps, 2 * F, 2 * F, level, scale=0.1)
+            yield f"{name}_aux", Layer(HERE, 2 * extra, F, level)
+        yield f"{name}_conv2", Layer(taps, 2 * F, 2 * F, level, scale=0.1)
 
     for level in LEVELS:
         for n in range(R):
-            resnet(f"up{level}_{n}_u", DOWN, level, 0)
-            resnet(f"up{level}_{n}_ul", DOWN_RIGHT, level, F)
+            yield from resnet(f"up{level}_{n}_u", DOWN, level, 0)
+            yield from resnet(f"up{level}_{n}_ul", DOWN_RIGHT, level, F)
         if level < 2:
-            made |= {f"shrink{level}_{stream}": Layer(taps, F, F, level, change=1) for stream, taps in STREAMS.items()}
+            yield from ((f"shrink{level}_{stream}", Layer(taps, F, F, level, change=1)) for stream, taps in STREAMS.items())
     for level in reversed(LEVELS):
         for n in range(resnets_down(level, config)):
-            resnet(f"down{level}_{n}_u", DOWN, level, F)
-            resnet(f"down{level}_{n}_ul", DOWN_RIGHT, level, 2 * F)
+            yield from resnet(f"down{level}_{n}_u", DOWN, level, F)
+            yield from resnet(f"down{level}_{n}_ul", DOWN_RIGHT, level, 2 * F)
         if level > 0:
-            made |= {f"grow{level}_{stream}": Layer(taps, F, F, level, change=-1) for stream, taps in STREAMS.items()}
-    made["out"] = Layer(HERE, F, discretized_logistic_mixture.size(config.mixtures, config.image_shape[2]), 0)
-    return made
+            yield from ((f"grow{level}_{stream}", Layer(taps, F, F, level, change=-1)) for stream, taps in STREAMS.items())
+    yield "out", Layer(HERE, F, discretized_logistic_mixture.size(config.mixtures, config.image_shape[2]), 0)
 
 
 def resnets_down(level, config):
@@ -132,13 +136,10 @@ def resnets_down(level, config):
 
 
 def shapes(config):
-    """name -> shapes of its arrays, as `init` makes them: enough to count parameters without having them."""
-    made = {}
-    for name, layer in layers(config).items():
-        made[name] = ((len(layer.taps.offsets), layer.C, layer.D), (layer.D,), (layer.D,))
+    for name, layer in _layers(config):
+        yield name, weight_norm.shapes(len(layer.taps.offsets), layer.C, layer.D)
         if config.codes and name.endswith("_conv2"):
-            made[name.replace("_conv2", "_condition")] = ((config.codes, layer.D),)
-    return made
+            yield name.replace("_conv2", "_condition"), conditional_bias.shapes(config.codes, layer.D)
 
 
 def loss(config):
@@ -153,7 +154,7 @@ def encode(images, levels, dtype):
 def init(rng, config):
     """v and V of standard deviation 0.05, g = 1, b = 0."""
     params = {}
-    for name, (shape, *_) in shapes(config).items():
+    for name, (shape, *_) in shapes(config):
         if name.endswith("_condition"):
             params[name] = conditional_bias.Weights(0.05 * rng.standard_normal(shape))
         else:

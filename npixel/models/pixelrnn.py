@@ -45,6 +45,10 @@ class Config:
     skip: bool = False                                 # a 1 x 1 convolution from every LSTM to the head
     condition_maps: int = 0                            # M
 
+    def __post_init__(self):
+        if self.condition_maps and not self.layers:
+            raise ValueError(f"condition_maps={self.condition_maps} needs layers of at least 1: only the LSTMs read the maps")
+
 
 def groups(config):
     """The colour of every channel: of the image, of h maps, of 2h maps, of four gates of h maps."""
@@ -77,6 +81,17 @@ def beside(h, condition, at=(slice(None), slice(None))):
 
 def loss(config):
     return losses.by_levels(config.levels)
+
+
+def shapes(config):
+    h = config.hidden
+    yield "first", conv2d.shapes(config.first_kernel**2, config.image_shape[2], 2 * h)
+    for n in range(config.layers):
+        yield f"lstm{n}", config.layer.shapes(2 * h + config.condition_maps, h, **config.lstm_sizes())
+        yield f"expand{n}", conv2d.shapes(1, h, 2 * h)
+        if config.skip:
+            yield f"skip{n}", conv2d.shapes(1, h, 2 * h)
+    yield from readout.shapes(config, 2 * h)
 
 
 def init(rng, config):

@@ -36,6 +36,13 @@ def loss(config):
     return losses.by_levels(config.levels)
 
 
+def shapes(config):
+    C, h = config.image_shape[2], config.hidden
+    for n in range(config.layers):
+        yield f"lstm{n}", lstm.shapes(h if n else inputs(C), h)
+    yield "logits", conv2d.shapes(1, h if config.layers else inputs(C), outputs(config))
+
+
 def init(rng, config):
     params, C = {}, config.image_shape[2]
     for n in range(config.layers):

@@ -27,6 +27,14 @@ def names(config):
     return [*(f"head{n}" for n in range(config.head_layers)), "logits"]
 
 
+def shapes(config, features):
+    """(name, shapes of its weights) of each 1 x 1 convolution, in order."""
+    for n in range(config.head_layers):
+        yield f"head{n}", conv2d.shapes(1, config.head if n else features, config.head)
+    outputs = config.image_shape[2] * (1 if config.levels == 2 else config.levels)
+    yield "logits", conv2d.shapes(1, config.head if config.head_layers else features, outputs)
+
+
 def init(rng, config, features):
     """Variance 2 / fan-in, since each convolution follows a relu; 1 / fan-in for the logits."""
     made = {}

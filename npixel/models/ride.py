@@ -73,6 +73,15 @@ def features_in(config):
     return config.hidden if config.layers else neighbourhood_size(config)
 
 
+def shapes(config):
+    C, n, h = config.image_shape[2], neighbourhood_size(config), config.hidden
+    yield "whitening", whitening.shapes(n, C)
+    for i in range(config.layers):
+        yield f"lstm{i}", spatial_lstm.shapes(len(HERE), h if i else n, h, extended=config.extended)
+    yield "mcgsm", mcgsm.shapes(features_in(config), C, components=config.mixtures, scales=config.scales, features=config.features,
+                                means=config.means)
+
+
 def init(rng, config):
     C, n = config.image_shape[2], neighbourhood_size(config)
     params = {"whitening": whitening.identity(n, C)}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .. import masks
 from ..layers import row_lstm
 from . import pixelrnn
-from .pixelrnn import backward, draws, forward, init, loss, reach, see, start, step, width          # noqa: F401  the model contract
+from .pixelrnn import backward, draws, forward, init, loss, reach, see, shapes, start, step, width    # noqa: F401  the model contract
 
 
 @dataclass(frozen=True)

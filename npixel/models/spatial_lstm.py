@@ -59,6 +59,14 @@ def loss(config):
     return losses.by_levels(config.levels)
 
 
+def shapes(config):
+    C, h = config.image_shape[2], config.hidden
+    for n in range(config.layers):
+        yield f"lstm{n}", spatial_lstm.shapes(1 if n else config.first_kernel**2, h if n else C, h, extended=config.extended)
+    yield "expand", conv2d.shapes(1, h, 2 * h)
+    yield from readout.shapes(config, 2 * h)
+
+
 def init(rng, config):
     t, h, params = taps(config), config.hidden, {}
     for n, lstm in enumerate(t.lstms):
