@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import math
 import signal
 import threading
 
@@ -172,6 +173,16 @@ def test_models_lists_paper_fields_and_size_and_refuses_a_size_with_its_reason(c
     assert rows["fvbn"]["parameters"] == 307_720 and "1992" in rows["fvbn"]["paper"] and rows["pixelcnn"]["fields"]["hidden"] == 32
     status, out, _ = call("models", "--image-shape", "32x32x3", "--levels", 256)
     assert status == 0 and "refused: an fvbn for (32, 32, 3) images of 256 levels has" in out
+
+
+def test_one_model_is_listed_with_the_shapes_of_its_weights(call):
+    status, out, _ = call("models", "fvbn", "--image-shape", "2x2")
+    assert status == 0 and "units                w (6, 1, 1)  b (4, 1)" in out and "pixelcnn" not in out
+    row, = json.loads(call("models", "row_lstm", "--json")[1])["models"]
+    assert row["shapes"]["first"] == {"w": [49, 1, 64], "b": [64]}
+    assert sum(math.prod(shape) for fields in row["shapes"].values() for shape in fields.values()) == row["parameters"]
+    status, _, err = call("models", "rowlstm")
+    assert status == 2 and "rowlstm" in err
 
 
 def test_doctor_checks_every_model_and_fails_when_one_is_wrong(call, monkeypatch):

@@ -1,4 +1,4 @@
-"""npixel models: every model with its paper, its fields and its size."""
+"""npixel models: every model with its paper, its fields and its size; of one, its weights too."""
 
 import npixel
 from npixel import command
@@ -8,7 +8,11 @@ from .shared import MODULES, about, own_fields, shape_words, size
 
 def add_arguments(verbs):
     parser = verbs.add_parser("models", help="the models, their fields and their sizes",
-                              description="Every model: its paper, its fields with their defaults, its size.")
+                              description="Every model: its paper, its fields with their defaults, "
+                                          "its size. Of one model also the shapes of its weights, "
+                                          "with the default fields.")
+    parser.add_argument("model", nargs="?", choices=MODULES, metavar="MODEL",
+                        help="only this one, and what its weights are")
     parser.add_argument("--image-shape", type=size, default=(28, 28, 1), metavar="HxWxC", help="for the number of parameters (default 28x28x1)")
     parser.add_argument("--levels", type=int, default=2, metavar="L", help="(default 2)")
     command.add_json(parser)
@@ -17,12 +21,15 @@ def add_arguments(verbs):
 
 def _models(arguments):
     rows = []
-    for name in MODULES:
+    for name in MODULES if arguments.model is None else [arguments.model]:
         summary, paper = about(name)
         row = {"name": name, "about": summary, "paper": paper, "fields": {field.name: field.default for field in own_fields(name)},
                "parameters": None, "refused": None}
         try:
-            row["parameters"] = npixel.build(name, image_shape=arguments.image_shape, levels=arguments.levels).num_parameters
+            model = npixel.build(name, image_shape=arguments.image_shape, levels=arguments.levels)
+            row["parameters"] = model.num_parameters
+            if arguments.model is not None:
+                row["shapes"] = model.parameter_shapes()
         except (ValueError, MemoryError) as error:
             row["refused"] = str(error) or "not enough memory"
         rows.append(row)
@@ -36,4 +43,6 @@ def _models(arguments):
         parameters = f"{row['parameters']:,} parameters" if row["refused"] is None else f"refused: {row['refused']}"
         fields = ", ".join(f"{field}={default}" for field, default in row["fields"].items()) or "none"
         lines = [row["about"], *filter(None, [row["paper"]]), f"fields: {fields}", parameters]
+        for weights, shapes in row.get("shapes", {}).items():
+            lines.append(f"{weights:<20} " + "  ".join(f"{a} {b}" for a, b in shapes.items()))
         print("\n    ".join(["\n" + row["name"], *lines]))
