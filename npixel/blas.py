@@ -9,10 +9,11 @@ pointers (scipy.linalg.cython_blas); a kernel takes one as an argument.
 Threads. One product here multiplies at most 2**18 numbers (m n k), a tile that stays in the first cache. OpenBLAS never splits so
 small a product among its own threads, so no pool of BLAS's is ever woken from inside a kernel, and no global setting has to be
 touched: the parallelism is ours, over lanes. A lane is a fixed part of the work (every 8th image, say), whatever the number of
-threads, and sums over lanes are taken in order: no result depends on the number of threads that this file uses.
-What NumPy and SciPy multiply outside of kernels is another matter. BLAS may share a large product out among its own threads, and
-their number (OPENBLAS_NUM_THREADS, or OMP_NUM_THREADS) then shows in the last bits: in the mixture and the L-BFGS of ride, and
-in a model's `step` where many images are drawn at once. NPIXEL_THREADS changes nothing there either.
+threads, and sums over lanes are taken in order: no result depends on the number of threads that
+this file uses. What NumPy and SciPy multiply outside of kernels is another matter. BLAS may share a
+large product out among its own threads, and their number (OPENBLAS_NUM_THREADS, or OMP_NUM_THREADS)
+then shows in the last bits: in the mixture and the L-BFGS of ride, and in a model's `step` where
+many images are drawn at once. NPIXEL_THREADS changes nothing there either.
 Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): such tiles reach 120 to 150 GF/s per core, since OpenBLAS multiplies
 small matrices without packing them; one large product of the same shape over two OpenBLAS threads reaches 200 to 240 GF/s together.
 This is why threadpoolctl is no dependency here.

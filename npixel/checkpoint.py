@@ -28,7 +28,7 @@ from .whole_file import write_whole
 
 FORMAT = "npixel"
 VERSION = 1
-META_BYTES = 2**26                                     # most bytes of the JSON text, four for each letter
+META_BYTES = 2**26                                     # of the JSON text, four for each letter
 
 
 def write(path, arrays, meta):
@@ -62,7 +62,8 @@ def write(path, arrays, meta):
 
 
 def read(path, prefix=""):
-    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte that is read is checked against its checksum.
+    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte that is read is
+    checked against its checksum.
 
     prefix    "": every array; "params": those below params/, and the others are never inflated
     arrays    dict: name -> array, writable, in the order written
@@ -77,21 +78,23 @@ def read(path, prefix=""):
 
 
 def contents(path):
-    """What `read` would give with a safe_npz.Header, a shape and a dtype, in place of each array: nothing large is inflated.
+    """What `read` would give, with a safe_npz.Header in place of each array: a shape and a dtype.
 
-    The errors of `read`.
+    Nothing large is inflated. The errors are those of `read`.
     """
     try:
         found = safe_npz.headers(path)
         text = safe_npz.read(path, names={"meta"}, limit=META_BYTES).get("meta")
     except ValueError as error:
-        foreign = "not an .npz file" in str(error)
-        raise ValueError(str(error).replace("not an .npz file (", "not a checkpoint of npixel (no .npz file: ") if foreign else str(error)) from None
+        foreign = "not a checkpoint of npixel (no .npz file: "
+        raise ValueError(str(error).replace("not an .npz file (", foreign)) from None
     meta = _read_meta(path, text)
     found.pop("meta")
     names = meta.pop("arrays", None)
-    if names != list(found):                           # damage to the zip's list of contents can hide an array
-        raise ValueError(f"{path}: damaged .npz file (it has {len(found)} arrays, and names {len(names or [])})")
+    if names != list(found):                           # damage to the zip can hide an array
+        raise ValueError(
+            f"{path}: damaged .npz file (it has {len(found)} arrays, and names {len(names or [])})"
+        )
     return found, meta
 
 
@@ -179,7 +182,7 @@ def check(arrays, like, prefix="params", *, path=None):
 
 
 def check_header(found, name, shape, dtype, where=""):
-    """ValueError, one line, unless `found`, an array or a Header, is there and of this shape and dtype."""
+    """ValueError, one line, unless `found`, an array or a Header, is there and fits."""
     if found is None:
         raise ValueError(f"{where}array {name} is missing, expected shape {shape}")
     if found.shape != shape:

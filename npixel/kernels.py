@@ -10,9 +10,10 @@ variable NPIXEL_KERNELS is "off" when this module is first imported. Nothing is 
 at its first call with new argument types, and keeps the result beside the source (or in its user-wide cache) where a
 directory is writable.
 
-What is kept is used again only while everything that was compiled into it is the same: the kernel, the functions that it
-calls, in whichever files they stand, and the numbers that they name. numba itself compares the kernel's own file only, and
-would go on with the old code of what the kernel calls. A file that is damaged is compiled anew.
+What is kept is used again only while everything that was compiled into it is the same: the kernel,
+the functions that it calls, in whichever files they stand, and the numbers that they name. numba
+itself compares the kernel's own file only, and would go on with the old code of what the kernel
+calls. A file that is damaged is compiled anew.
 
 Kernels are serial and release the interpreter lock, so they may run in several Python threads at once and never
 meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
@@ -82,8 +83,8 @@ def _compile(loops):
     compiled = numba.njit(loops, nogil=True, error_model="numpy")
     try:
         compiled._cache = _cache_of(loops)
-    except (RuntimeError, OSError):                    # no writable directory, or no source: compiled in memory, each time
-        pass
+    except (RuntimeError, OSError):                    # no writable directory, or no source
+        pass                                           # compiled in memory, each time
     return compiled
 
 
@@ -105,10 +106,11 @@ def _cache_of(loops):
 
 
 class CacheFile:
-    """What was compiled from one kernel, in one file: a checksum of the rest, the stamp, and {key: bytes}, pickled.
+    """What was compiled from one kernel, in one file.
 
-    The file has no line number and no version in its name, so what is out of date is replaced and does not pile up.
-    The three methods are those through which numba's FunctionCache reads and writes.
+    It holds a checksum of the rest, the stamp, and {key: bytes}, pickled. Its name has no line
+    number and no version, so what is out of date is replaced and does not pile up. The three
+    methods are those through which numba's FunctionCache reads and writes.
     """
 
     def __init__(self, path, stamp):
@@ -120,7 +122,8 @@ class CacheFile:
         return None if data is None else pickle.loads(data)
 
     def save(self, key, data):
-        from numba.core.serialize import dumps         # it can pickle what numba's signatures are made of
+        from numba.core.serialize import dumps         # it can pickle numba's signatures
+
         content = self.stamp + dumps(self._entries() | {key: dumps(data)})
         write_whole(self.path, lambda file: file.write(hashlib.sha256(content).digest() + content))
 
@@ -128,7 +131,7 @@ class CacheFile:
         self.path.unlink(missing_ok=True)
 
     def _entries(self):
-        """{key: bytes}; empty where the file is missing, damaged, or compiled from something else."""
+        """{key: bytes}; empty where it is missing, damaged or compiled from something else."""
         try:
             data = self.path.read_bytes()
         except OSError:
@@ -142,15 +145,18 @@ class CacheFile:
 def _stamp(loops):
     """A digest of everything that is compiled into a kernel.
 
-    It covers the loops and each function of our packages that they name, and so on: its code, the file in which it stands,
-    and the numbers that it names. A function that is overloaded for numba (elementary.py) stands in one file with its overload.
+    It covers the loops and each function of our packages that they name, and so on: its code, the
+    file in which it stands, and the numbers that it names. A function that is overloaded for numba
+    (elementary.py) stands in one file with its overload.
     """
     ours = {package.partition(".")[0] for package in (__name__, loops.__module__)}
     digest = hashlib.sha256(repr((numba.__version__, _source(kernel))).encode())
     functions, files = [loops], set()
     for function in functions:                         # the list grows on the way
         codes = list(_codes(function.__code__))
-        digest.update(repr([(code.co_code, code.co_names, _constants(code)) for code in codes]).encode())
+        digest.update(
+            repr([(code.co_code, code.co_names, _constants(code)) for code in codes]).encode()
+        )
         if (file := function.__code__.co_filename) not in files:
             files.add(file)
             digest.update(_source(function))
@@ -166,7 +172,7 @@ def _stamp(loops):
 
 
 def _named(scope, names, ours):
-    """(name, value) of the names that are in `scope`, and in the modules of our packages that are."""
+    """(name, value) of the names that are in `scope`, and in the modules of our packages there."""
     found = [(name, scope[name]) for name in names if name in scope]
     modules = [vars(value) for _, value in found
                if inspect.ismodule(value) and value.__name__.partition(".")[0] in ours]
@@ -184,7 +190,7 @@ def _constants(code):
 
 
 def _source(function):
-    """The bytes of the file in which a function stands, also inside a zip; in a notebook those of the function."""
+    """The bytes of the file in which a function stands, also in a zip; in a notebook its own."""
     scope = function.__globals__
     try:
         return scope["__loader__"].get_data(scope["__file__"])

@@ -64,8 +64,10 @@ def load(path):
         raise ValueError(f"{path}: {error}") from None
     kind, modules = _kind(about["name"])
     like, expected = {}, set()
-    for name, shapes in modules[about["name"]].shapes(config):             # the first that does not fit ends it: a config may say anything
-        like[name] = type(shapes)(*(np.broadcast_to(dtype.type(0), shape) for shape in shapes))        # one number each
+    # one by one, as the first that does not fit ends it: a config may ask for anything
+    for name, shapes in modules[about["name"]].shapes(config):
+        zeros = (np.broadcast_to(dtype.type(0), shape) for shape in shapes)            # one number
+        like[name] = type(shapes)(*zeros)
         for leaf, array in checkpoint.flatten(like[name], f"params/{name}").items():
             checkpoint.check_header(found.get(leaf), leaf, array.shape, dtype, f"{path}: ")
             expected.add(leaf)
@@ -87,7 +89,10 @@ def encode(images, levels, dtype):
 
 
 class Model:
-    """See `build`. Attributes: name, module, config, image_shape, levels, params. It can be copied, pickled and sent to another process."""
+    """See `build`. Attributes: name, module, config, image_shape, levels, params.
+
+    A model can be copied, pickled and sent to another process.
+    """
 
     modules = MODELS
 
@@ -127,12 +132,14 @@ class Model:
         return {name: shapes._asdict() for name, shapes in self.module.shapes(self.config)}
 
     def set_params(self, params):
-        """Take over weights from elsewhere: a copy of them, in place in `params`; all or, where one does not fit, none.
+        """Copy weights from elsewhere into `params`; all or, where one does not fit, none.
 
-        params   a mapping with the names of parameter_shapes(), all of them. Each value is a Weights, another sequence of arrays in the order of
-                 the fields, or a mapping field -> array. Tensors of other packages are taken too
+        params   a mapping with the names of parameter_shapes(), all of them. Each value is a
+                 Weights, another sequence of arrays in the order of the fields, or a mapping field
+                 -> array. Tensors of other packages are taken too
 
-        ValueError, one line that names the parameter, for unknown or missing names or fields, another shape or dtype, numbers that are not finite.
+        ValueError, one line that names the parameter, for unknown or missing names or fields,
+        another shape or dtype, and numbers that are not finite.
 
         >>> model = build("fvbn", image_shape=(1, 2, 1), dtype="float64")
         >>> model.set_params({"units": (np.ones((1, 1, 1)), np.zeros((2, 1)))})
@@ -161,7 +168,8 @@ class Model:
         images    (N, H, W, C) integers or bools in [0, levels)
         per       "image": (N,);  "subpixel": (N, H, W, C), whose sum is the former
 
-        ValueError for wrong shapes, levels out of range, an empty batch, and weights, outputs of the network or results that are not finite.
+        ValueError for wrong shapes, levels out of range, an empty batch, and for weights, outputs
+        of the network or results that are not finite.
         """
         if per not in ("image", "subpixel"):
             raise ValueError(f'per must be "image" or "subpixel", not {per!r}')
@@ -363,7 +371,8 @@ class Model:
             raise ValueError("condition holds numbers that are not finite")
 
     def check_weights(self):
-        """ValueError that names the first of `params` that is foreign, missing, of another form, or not finite: parameters.check."""
+        """ValueError that names the first of `params` that is foreign, missing, of another form, or
+        not finite: parameters.check."""
         parameters.check(self.params, self._shapes())
 
     def _in_chunks(self, images, condition, read):
@@ -374,7 +383,8 @@ class Model:
         results = []
         for first in range(0, len(images), chunk):
             part = slice(first, first + chunk)
-            outputs = self.forward(images[part], condition=None if condition is None else condition[part])
+            given = None if condition is None else condition[part]
+            outputs = self.forward(images[part], condition=given)
             results.append(read(check_outputs(outputs), images[part]))
         return check_outputs(np.concatenate(results), "the results")
 
@@ -417,7 +427,8 @@ def _config(name, image_shape, levels, fields):
             names = ", ".join(n for n in known if n not in ("image_shape", "levels"))
             raise ValueError(f"{name} has no field {field!r}; it has {names or 'none'}")
         _check_field(name, known[field], value)
-    fields = {field: value.item() if isinstance(value, np.generic) else value for field, value in fields.items()}      # JSON knows no int64
+    fields = {field: value.item() if isinstance(value, np.generic) else value
+              for field, value in fields.items()}      # JSON knows no int64
     config = modules[name].Config(image_shape, int(levels), **fields)
     for field in ("hidden", "head"):
         maps = getattr(config, field, image_shape[2])
@@ -434,8 +445,13 @@ def _image_shape(image_shape):
 
 
 def _check_field(name, field, value):
-    """A value must be of its field's type: a count a positive integer (layers, head_layers and the sizes of a condition may be 0), a kernel odd."""
-    kinds = {bool: ((bool, np.bool_), "True or False"), str: (str, "a string"), float: ((int, float, np.integer, np.floating), "a number")}
+    """A value must be of its field's type: a count a positive integer (layers, head_layers and the
+    sizes of a condition may be 0), a kernel odd."""
+    kinds = {
+        bool: ((bool, np.bool_), "True or False"),
+        str: (str, "a string"),
+        float: ((int, float, np.integer, np.floating), "a number"),
+    }
     if field.type in kinds:
         kind, words = kinds[field.type]
         if not isinstance(value, kind) or field.type is float and isinstance(value, bool):

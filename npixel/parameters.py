@@ -1,7 +1,7 @@
-"""A model's weights as others hand them over: names, fields, shapes, dtypes and values, each checked by name.
+"""A model's weights as others hand them over: names, fields, shapes, dtypes and values are checked.
 
     check(params, shapes)              what a model computes with must be exactly this
-    accept(params, shapes, dtype)      what Model.set_params is given: also tuples, dicts and tensors of other packages
+    accept(params, shapes, dtype)      what Model.set_params is given: also tuples, dicts, tensors
 
 `shapes` is what a model's module says: name -> Weights whose fields are shapes in place of arrays.
 
@@ -17,36 +17,48 @@ DTYPES = (np.float32, np.float64)
 
 
 def check(params, shapes):
-    """ValueError, one line, unless `params` has just these names, their Weights, arrays of these shapes and of one dtype, all numbers finite."""
+    """ValueError, one line, unless `params` has just these names, their Weights, and arrays of
+    these shapes and of one dtype, all numbers finite."""
     _check_names(params, shapes)
     first = None                                       # the label and dtype of the first array
     for name, expected in shapes.items():
         weights = params[name]
         if type(weights) is not type(expected):
-            raise ValueError(f"params[{name!r}] must be Weights({', '.join(expected._fields)}), is {type(weights).__name__}: "
-                             "set_params takes tuples, dicts and tensors")
+            raise ValueError(
+                f"params[{name!r}] must be Weights({', '.join(expected._fields)}), "
+                f"is {type(weights).__name__}: "
+                "set_params takes tuples, dicts and tensors"
+            )
         for field, array, shape in zip(expected._fields, weights, expected):
             if not isinstance(array, np.ndarray):
-                raise ValueError(f"params[{name!r}].{field} must be an array of NumPy, is {type(array).__name__}: set_params takes tensors")
+                raise ValueError(
+                    f"params[{name!r}].{field} must be an array of NumPy, "
+                    f"is {type(array).__name__}: set_params takes tensors"
+                )
             label = f"params[{name!r}].{field}"
             if array.dtype not in DTYPES:
                 raise ValueError(f"{label} must be float32 or float64, is {array.dtype}")
             first = first or (label, array.dtype)
             if array.dtype != first[1]:
-                raise ValueError(f"params must have one dtype: {first[0]} is {first[1]}, {label} is {array.dtype}")
+                raise ValueError(
+                    f"params must have one dtype: {first[0]} is {first[1]}, "
+                    f"{label} is {array.dtype}"
+                )
             _check_array(label, array, shape, array.dtype)
 
 
 def accept(params, shapes, dtype):
-    """New params of these shapes and this dtype: a dict name -> Weights of arrays that nobody else holds.
+    """New params of these shapes and this dtype: a dict name -> Weights, whose arrays are its own.
 
-    params   a mapping name -> Weights, or another sequence of arrays in the order of the fields, or a mapping field -> array. An array may be
-             whatever NumPy can read, and a tensor that has `detach`
+    params   a mapping name -> Weights, or another sequence of arrays in the order of the fields, or
+             a mapping field -> array. An array may be whatever NumPy can read, or has `detach`
 
-    ValueError, one line that names the parameter: an unknown name or a missing one, fields, shape, dtype, numbers that are not finite.
+    ValueError, one line that names the parameter: an unknown name or a missing one, fields, shape,
+    dtype, numbers that are not finite.
 
-    >>> from npixel.layers import relu_conv2d
-    >>> accept({"a": {"w": np.zeros((1, 2, 2)), "d": np.zeros(2)}}, {"a": relu_conv2d.Weights((1, 2, 2), (2,))}, np.dtype(float))
+    >>> from npixel.layers import conv2d
+    >>> given = {"a": {"w": np.zeros((1, 2, 2)), "d": np.zeros(2)}}
+    >>> accept(given, {"a": conv2d.shapes(1, 2, 2)}, np.dtype(float))
     Traceback (most recent call last):
         ...
     ValueError: params['a'] has no field 'd'; it has w, b
@@ -57,13 +69,19 @@ def accept(params, shapes, dtype):
         given = params[name]
         if isinstance(given, Mapping):
             if foreign := [field for field in given if field not in expected._fields]:
-                raise ValueError(f"params[{name!r}] has no field {foreign[0]!r}; it has {', '.join(expected._fields)}")
+                raise ValueError(
+                    f"params[{name!r}] has no field {foreign[0]!r}; "
+                    f"it has {', '.join(expected._fields)}"
+                )
             if missing := [field for field in expected._fields if field not in given]:
                 raise ValueError(f"params[{name!r}] lacks {', '.join(missing)}")
             given = [given[field] for field in expected._fields]
         if not isinstance(given, (tuple, list)) or len(given) != len(expected):
-            count = f"{len(given)} arrays" if isinstance(given, (tuple, list)) else type(given).__name__
-            raise ValueError(f"params[{name!r}] must be the arrays {', '.join(expected._fields)}, is {count}")
+            several = isinstance(given, (tuple, list))
+            count = f"{len(given)} arrays" if several else type(given).__name__
+            raise ValueError(
+                f"params[{name!r}] must be the arrays {', '.join(expected._fields)}, is {count}"
+            )
         arrays = []
         for field, value, shape in zip(expected._fields, given, expected):
             label = f"params[{name!r}].{field}"
@@ -75,25 +93,35 @@ def accept(params, shapes, dtype):
 
 def _check_names(params, shapes):
     if not isinstance(params, Mapping):
-        raise ValueError(f"params must be a mapping from names to weights, is {type(params).__name__}")
+        raise ValueError(
+            f"params must be a mapping from names to weights, is {type(params).__name__}"
+        )
     missing = [name for name in shapes if name not in params]
     for name in params:
         if name not in shapes:
-            near = difflib.get_close_matches(str(name), missing, n=1) or difflib.get_close_matches(str(name), shapes, n=3)
-            hint = f": {' or '.join(map(repr, near))} is meant?" if near else f"; there are {', '.join(shapes)}"
+            near = (difflib.get_close_matches(str(name), missing, n=1)
+                    or difflib.get_close_matches(str(name), shapes, n=3))
+            others = f"; there are {', '.join(shapes)}"
+            hint = f": {' or '.join(map(repr, near))} is meant?" if near else others
             raise ValueError(f"params has {name!r}, which this model has not{hint}")
     if missing:
-        raise ValueError(f"params lacks {', '.join(map(repr, missing[:3]))}{f' and {len(missing) - 3} more' if len(missing) > 3 else ''}")
+        raise ValueError(
+            f"params lacks {', '.join(map(repr, missing[:3]))}"
+            + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        )
 
 
 def _array(value, label):
     """Numbers of NumPy or of another package as an array."""
     try:
-        if hasattr(value, "detach"):                   # a tensor of PyTorch, which may ask for gradients or lie elsewhere
+        if hasattr(value, "detach"):                   # of PyTorch: it may ask for gradients
             value = value.detach().cpu().numpy()
         return np.asarray(value)
     except Exception as error:                         # each package has errors of its own
-        raise ValueError(f"{label} cannot be read as an array: {' '.join(str(error).split()) or type(error).__name__}") from None
+        raise ValueError(
+            f"{label} cannot be read as an array: "
+            f"{' '.join(str(error).split()) or type(error).__name__}"
+        ) from None
 
 
 def _check_array(label, array, shape, dtype):

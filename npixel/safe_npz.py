@@ -52,9 +52,10 @@ def read(path, *, names=None, limit=None):
 
 
 def headers(path):
-    """{name: Header} of every array, from the first bytes of each: no array is inflated. Errors are those of `read`."""
+    """{name: Header} of every array; no array is inflated. Errors are those of `read`."""
     with _opened(path) as archive:
-        return {name: _check_header(archive, name, info) for name, info in _members(archive, None).items()}
+        members = _members(archive, None)
+        return {name: _check_header(archive, name, info) for name, info in members.items()}
 
 
 class Header(NamedTuple):
@@ -64,7 +65,7 @@ class Header(NamedTuple):
 
 @contextmanager
 def _opened(path):
-    """The zip archive of that name; whatever its reader stumbles over becomes one line with the name of the file."""
+    """The zip archive of that name; whatever its reader stumbles over becomes one line."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} not found")

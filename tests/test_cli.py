@@ -177,10 +177,17 @@ def test_models_lists_paper_fields_and_size_and_refuses_a_size_with_its_reason(c
 
 def test_one_model_is_listed_with_the_shapes_of_its_weights(call):
     status, out, _ = call("models", "fvbn", "--image-shape", "2x2")
-    assert status == 0 and "units                w (6, 1, 1)  b (4, 1)" in out and "pixelcnn" not in out
+    assert (
+        status == 0
+        and "units                w (6, 1, 1)  b (4, 1)" in out
+        and "pixelcnn" not in out
+    )
     row, = json.loads(call("models", "row_lstm", "--json")[1])["models"]
     assert row["shapes"]["first"] == {"w": [49, 1, 64], "b": [64]}
-    assert sum(math.prod(shape) for fields in row["shapes"].values() for shape in fields.values()) == row["parameters"]
+    assert (
+        sum(math.prod(shape) for fields in row["shapes"].values() for shape in fields.values())
+        == row["parameters"]
+    )
     status, _, err = call("models", "rowlstm")
     assert status == 2 and "rowlstm" in err
 

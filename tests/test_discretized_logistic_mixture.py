@@ -139,13 +139,16 @@ def test_the_robust_form_is_the_published_one_and_the_exact_one_is_close_to_it(l
 
 @pytest.mark.parametrize("levels", [2, 16, 256, 257, 1024, 4096, 65536])
 def test_the_narrowest_bell_is_as_narrow_in_levels_as_the_published_one(levels):
-    """At 256 levels s = e^-7 leaves an inner level σ(e^7 / 255) - σ(-e^7 / 255) = 0.973, or 0.039 bits; with more levels the same."""
+    """At 256 levels s = e^-7 leaves a level σ(e^7 / 255) - σ(-e^7 / 255) = 0.973: 0.039 bits.
+
+    With more levels it is the same.
+    """
     level = levels // 2
     outputs = np.array([[0.0, 2 * level / (levels - 1) - 1, -50.0]])
     log_prob, _ = mixture.forward(outputs, targets=np.array([[level]]), levels=levels)
     least = np.log(expit(np.exp(7) / 255) - expit(-np.exp(7) / 255))
     assert log_prob[0] == pytest.approx(least, rel=1e-10) if levels >= 256 else log_prob[0] > -1e-12
-    uniforms = np.array([[1e-3], [0.5], [0.98]])                           # 0.0135 of the mass lies on either side
+    uniforms = np.array([[1e-3], [0.5], [0.98]])  # 0.0135 of the mass lies on either side
     drawn = mixture.draw(np.repeat(outputs, 3, axis=0), uniforms=uniforms, levels=levels)
     assert (drawn == ([[level - 1], [level], [level]] if levels >= 256 else level)).all()
 
@@ -159,29 +162,46 @@ def test_the_gradient_stops_at_the_bound_of_the_scale_and_is_torchs_above_it(lev
     targets = rng.integers(1, levels - 1, (60, 1))
     x = 2 * targets / (levels - 1) - 1
     log_scales = bound + np.linspace(-2, 3, 60)[:, None]
-    outputs = np.concatenate([np.zeros((60, 1)), x + np.exp(bound) * rng.standard_normal((60, 1)), log_scales], axis=1)
+    outputs = np.concatenate(
+        [np.zeros((60, 1)), x + np.exp(bound) * rng.standard_normal((60, 1)), log_scales], axis=1
+    )
     log_prob, cache = mixture.forward(outputs, targets=targets, levels=levels, robust=robust)
     found, = mixture.backward(np.ones(60), cache)
     t = torch.tensor(outputs, requires_grad=True)
     inverse = torch.exp(-torch.clamp(t[:, 2], min=bound))
     away, half = torch.tensor(x[:, 0]) - t[:, 1], 1 / (levels - 1)
-    expected = torch.log(torch.sigmoid(inverse * (away + half)) - torch.sigmoid(inverse * (away - half)))
+    expected = torch.log(
+        torch.sigmoid(inverse * (away + half)) - torch.sigmoid(inverse * (away - half))
+    )
     expected.sum().backward()
-    np.testing.assert_allclose(log_prob, expected.detach(), rtol=1e-6, atol=1e-8)              # the difference of sigmoids cancels
-    np.testing.assert_allclose(found[:, 1:], t.grad[:, 1:], rtol=1e-5, atol=1e-5 * float(t.grad.abs().max()))
-    assert (found[log_scales[:, 0] < bound, 2] == 0).all() and (found[log_scales[:, 0] > bound, 2] != 0).all()
+    np.testing.assert_allclose(
+        log_prob, expected.detach(), rtol=1e-6, atol=1e-8
+    )  # the difference of sigmoids cancels
+    np.testing.assert_allclose(
+        found[:, 1:], t.grad[:, 1:], rtol=1e-5, atol=1e-5 * float(t.grad.abs().max())
+    )
+    assert (found[log_scales[:, 0] < bound, 2] == 0).all() and (
+        found[log_scales[:, 0] > bound, 2] != 0
+    ).all()
 
 
 @pytest.mark.parametrize("log_scale", [700.0, 746.0, 1e4, 1e30])
 def test_a_bell_so_wide_that_its_inverse_scale_is_zero_is_still_a_bell(log_scale):
-    """Both σ tend to 1/2, so log p of an inner level is log(2 h / s) + 2 log(1/2) and falls by 1 for each unit of log s."""
+    """Both σ tend to 1/2, so log p of an inner level is log(2 h / s) + 2 log(1/2).
+
+    It falls by 1 for each unit of log s.
+    """
     outputs = np.array([[0.0, 0.1, log_scale]])
     with np.errstate(all="raise", under="ignore"):
         log_prob, cache = mixture.forward(outputs, targets=np.array([[100]]), levels=256)
         gradient, = mixture.backward(np.ones(1), cache)
-    assert log_prob[0] == pytest.approx(math.log(2 / 255) - log_scale + 2 * math.log(0.5), rel=1e-14)
+    assert log_prob[0] == pytest.approx(
+        math.log(2 / 255) - log_scale + 2 * math.log(0.5), rel=1e-14
+    )
     assert gradient[0, 2] == pytest.approx(-1)
-    ends = mixture.forward(np.repeat(outputs, 2, axis=0), targets=np.array([[0], [255]]), levels=256)[0]
+    ends = mixture.forward(
+        np.repeat(outputs, 2, axis=0), targets=np.array([[0], [255]]), levels=256
+    )[0]
     np.testing.assert_allclose(ends, math.log(0.5), rtol=1e-12)
 
 

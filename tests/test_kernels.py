@@ -416,11 +416,19 @@ print(y.sum(), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 @pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")
 def test_an_edit_of_what_a_kernel_calls_is_seen(tmp_path):
-    """Four pixels of 8 ones: 32. In an edited copy of blas.py BLAS's α and β are 2 in place of 1, so c = 2 a b + 2 0 = 64."""
-    shutil.copytree(Path(npixel.__file__).parent, tmp_path / "npixel", ignore=shutil.ignore_patterns("__pycache__"))
+    """Four pixels of 8 ones: 32. In an edited copy of blas.py BLAS's α and β are 2 in place of 1,
+    so that c = 2 a b + 2 0 = 64."""
+    shutil.copytree(
+        Path(npixel.__file__).parent,
+        tmp_path / "npixel",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
 
     def ones():
-        return run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})" + ONES, NUMBA_CACHE_DIR=str(tmp_path / "cache")).split()
+        return run(
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})" + ONES,
+            NUMBA_CACHE_DIR=str(tmp_path / "cache"),
+        ).split()
 
     assert ones() == ["32.0", "0", "1"]
     path = tmp_path / "npixel" / "blas.py"
@@ -428,10 +436,11 @@ def test_an_edit_of_what_a_kernel_calls_is_seen(tmp_path):
     edited = text.replace("    sizes[0] = c.shape[0]  ", "    one[0] = 2.0; sizes[0] = c.shape[0]")
     assert edited != text
     path.write_text(edited)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # a copy may keep the time of the old file
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # as some copies do
     before = {file.name for file in (tmp_path / "cache").rglob("*.*") if file.is_file()}
     assert ones() == ["64.0", "0", "1"]
-    assert {file.name for file in (tmp_path / "cache").rglob("*.*") if file.is_file()} == before        # nothing piles up
+    after = {file.name for file in (tmp_path / "cache").rglob("*.*") if file.is_file()}
+    assert after == before                             # nothing piles up
     assert ones() == ["64.0", "1", "0"]
 
 
@@ -445,7 +454,10 @@ def test_what_is_kept_of_a_kernel_is_read_only_where_it_is_whole_and_of_the_same
     assert kernels.CacheFile(path, b"2" * 32).load("float32") is None
     whole = path.read_bytes()
     for place in range(0, len(whole), 7):
-        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:]):
+        for damaged in (
+            whole[:place],
+            whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :],
+        ):
             path.write_bytes(damaged)
             assert file.load("float32") is None
     file.save("float32", [4])
@@ -454,7 +466,7 @@ def test_what_is_kept_of_a_kernel_is_read_only_where_it_is_whole_and_of_the_same
 
 
 def loops(x):
-    return helper(x) + SIZE                            # noqa: F821  these names come with each call of `stamp` below
+    return helper(x) + SIZE  # noqa: F821  these names come with each call of `stamp` below
 
 
 def helper(x):
@@ -470,7 +482,9 @@ def test_the_stamp_of_a_kernel_covers_what_it_calls_and_the_numbers_it_names():
         return kernels._stamp(types.FunctionType(loops.__code__, globals() | scope))
 
     assert stamp(SIZE=3) == stamp(SIZE=3)
-    assert len({stamp(SIZE=3), stamp(SIZE=4), stamp(SIZE=3, helper=changed), stamp(SIZE=np.arange(3)), stamp(SIZE=(1, 2))}) == 5
+    scopes = [{"SIZE": 3}, {"SIZE": 4}, {"SIZE": 3, "helper": changed}, {"SIZE": np.arange(3)},
+              {"SIZE": (1, 2)}]
+    assert len({stamp(**scope) for scope in scopes}) == len(scopes)
 
 
 @pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")

@@ -208,7 +208,9 @@ def test_the_parameters_are_as_many_as_published_counted_from_shapes():
     for config in ({}, {"classes": 3}):
         model = small("pixelcnn_pp", (4, 4, 3), 256, **config)
         shapes = pixelcnn_pp.shapes(model.config)
-        assert {name: tuple(array.shape for array in weights) for name, weights in model.params.items()} == dict(shapes)
+        assert {
+            name: tuple(array.shape for array in weights) for name, weights in model.params.items()
+        } == dict(shapes)
 
 
 def test_the_network_of_the_paper_runs_on_an_image_of_32_by_32_in_float32():

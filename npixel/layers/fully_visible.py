@@ -29,7 +29,7 @@ def shapes(D, K, L):
 
 
 def unpacked(D, K, L):
-    """The most numbers that `forward` holds for one block of units: its weights with zeros where there are none."""
+    """The most numbers of one block of units in `forward`: weights, and zeros where none are."""
     return min(D, BLOCK) * L * D * K
 
 

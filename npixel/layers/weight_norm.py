@@ -9,9 +9,10 @@ in a transposed convolution, whose kernels other programs store the other way ro
 Data-dependent initialisation (section 3): with w at g = 1, a layer computes t from a batch; g = s / σ_t and b = -g μ_t give its outputs mean 0 and
 standard deviation s in every channel. `from_data` does this. 1e-10 is added to the variance, as the authors do.
 
-Where a batch says nothing about a channel, the authors' g is s / sqrt(1e-10), and layer after layer multiplies by it: in images
-of one row, stream u of PixelCNN++ is constant. Here such a channel is left alone. Inputs have a size of about 1 and w has length 1,
-so t deviates by about 1 too (by 0.1 at least on digits and photographs), and what deviates by less than 0.01 counts as constant.
+Where a batch says nothing about a channel, the authors' g is s / sqrt(1e-10), and layer after layer
+multiplies by it: in images of one row, stream u of PixelCNN++ is constant. Here such a channel is
+left alone. Inputs have a size of about 1 and w has length 1, so t deviates by about 1 too (by 0.1
+at least on digits and dead leaves). What deviates by less than 0.01 counts as constant.
 
 Read first: conv2d.py.  Read next: models/pixelcnn_pp.py.
 """
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 LEAST = 1e-12                                          # of the squared length
-LEAST_DEVIATION = 0.01                                 # of a channel that `from_data` brings to the deviation wanted
+LEAST_DEVIATION = 0.01                                 # of a channel that `from_data` scales
 
 
 class Weights(NamedTuple):
@@ -41,7 +42,8 @@ def init(rng, T, C, D, /, *, dtype):
 
 
 def from_data(weights, t, /, *, scale):
-    """Weights whose outputs have mean 0 and standard deviation `scale` in every channel, where with g = 1 and b = 0 they are t (..., D).
+    """Weights whose outputs have mean 0 and standard deviation `scale` in every channel, where with
+    g = 1 and b = 0 they are t (..., D).
 
     A channel of t that deviates by less than 0.01 keeps its g and b.
 
@@ -55,7 +57,10 @@ def from_data(weights, t, /, *, scale):
     varies = deviation >= LEAST_DEVIATION
     g = scale / np.sqrt(np.where(varies, deviation, 1)**2 + 1e-10)
     b = -g * places.mean(axis=0)
-    return weights._replace(g=np.where(varies, g, weights.g).astype(t.dtype), b=np.where(varies, b, weights.b).astype(t.dtype))
+    return weights._replace(
+        g=np.where(varies, g, weights.g).astype(t.dtype),
+        b=np.where(varies, b, weights.b).astype(t.dtype),
+    )
 
 
 def forward(v, g, /):

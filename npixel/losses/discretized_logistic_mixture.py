@@ -4,12 +4,14 @@
     P_k(v_c) = σ((x_c + h - m_kc) / s_kc) - σ((x_c - h - m_kc) / s_kc)     x = 2 v / (L - 1) - 1,  h = 1 / (L - 1) half a bin
     m_kc = μ_kc + Σ_(j < c) tanh(a_kcj) x_j                                the mean moves with the colours before it, as observed
 
-The first and the last bin reach to infinity, so that the levels share all of the mass. s = exp(max(log s, least)), where
+The first and the last bin reach to infinity, so that the levels share all of the mass.
+s = exp(max(log s, least)), where
 
     least = -7 for L <= 256, as the authors have it, else -7 - log((L - 1) / 255)
 
-so that a bell may be as narrow in bins as with 256 levels. With -7 the most probable inner level has at most 0.97 of the mass at
-256 levels (0.04 bits), 0.49 at 1,024 and 0.13 at 4,096 (1.03 and 2.91 bits), however sure the network is.
+so that a bell may be as narrow in bins as with 256 levels. With -7 the most probable inner level
+has at most 0.97 of the mass at 256 levels (0.04 bits), 0.49 at 1,024 and 0.13 at 4,096 (1.03 and
+2.91 bits), however sure the network is.
 
 Salimans, Karpathy, Chen, Kingma, "PixelCNN++", 2017, sections 2.1 and 2.2; the authors' nn.py, discretized_mix_logistic_loss.
 The difference of two σ cancels where a bell is far away or narrow. The form used here does not, with p and m the two arguments of σ:
@@ -258,7 +260,8 @@ def _log_p(x, v, means, log_scales, levels, robust):
     inside = ~(bins.first | bins.last)
     if not robust:
         # log (1 - exp(-width)), which is log width where 1 / s is next to nothing
-        tail = np.where(bins.width < TINY, np.log(2 * half) - log_scales, np.log(-np.expm1(-np.maximum(bins.width, TINY))))
+        tail = np.log(-np.expm1(-np.maximum(bins.width, TINY)))
+        tail = np.where(bins.width < TINY, np.log(2 * half) - log_scales, tail)
         return above + below + np.where(inside, tail, 0), bins
     mass, middle = _mass_and_middle(bins)
     density = middle - 2 * np.logaddexp(0, middle) - log_scales + np.log(2 * half)
@@ -272,7 +275,7 @@ def _slopes(bins, robust):
     below = np.where(first, 0, -expit(lower))          # d log (1 - σ(m)) / dm
     inside = ~(first | last)
     # p, m and the width are multiples of 1 / s, so d / d log s = -p d / dp - m d / dm - width d / dwidth
-    width = np.maximum(width, TINY)                    # the last term tends to 1 as the width vanishes
+    width = np.maximum(width, TINY)                    # the last term tends to 1
     dmean, dlog_scale = -(above + below), -upper * above - lower * below - np.where(inside, width * np.exp(-width) / -np.expm1(-width), 0)
     if robust:
         mass, middle = _mass_and_middle(bins)

@@ -16,7 +16,10 @@ def check_targets(targets, shape, levels):
 
 
 def check_outputs(outputs, what="the outputs of the network"):
-    """`outputs` themselves; ValueError if one is not finite, since a comparison with nan would pass for an answer."""
+    """`outputs` themselves; ValueError if one is not finite: nan compares as if it were small."""
     if bad := outputs.size - np.count_nonzero(np.isfinite(outputs)):
-        raise ValueError(f"{what} have {bad} of {outputs.size} values that are not finite: the weights are too large")
+        raise ValueError(
+            f"{what} have {bad} of {outputs.size} values that are not finite: "
+            "the weights are too large"
+        )
     return outputs

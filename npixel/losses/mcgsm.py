@@ -26,8 +26,9 @@ from scipy.special import ndtri
 from ..elementary import exp
 from ..kernels import kernel, plain
 
-BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache. Products of a block may be large enough for
-                                                       # BLAS's own threads, whose number then shows in the last bits (blas.py)
+# Products of a block may be large enough for BLAS's own threads, whose number then shows in the
+# last bits.
+BLOCK = 512                                            # rows at a time: their K S numbers stay in the cache
 
 
 class Weights(NamedTuple):
@@ -42,7 +43,9 @@ class Weights(NamedTuple):
 
 def shapes(M, D, *, components, scales, features, means=False):
     K, S, F = components, scales, features
-    return Weights((K, S), (K, S), (K, F), (M, F), (K, D, M), (K, D * (D + 1) // 2 - 1), (K if means else 0, D))
+    return Weights(
+        (K, S), (K, S), (K, F), (M, F), (K, D, M), (K, D * (D + 1) // 2 - 1), (K if means else 0, D)
+    )
 
 
 def init(rng, M, D, /, *, components, scales, features, means=False, dtype):

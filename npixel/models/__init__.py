@@ -3,8 +3,10 @@
 Every module here has
 
     Config                                              a frozen dataclass: image_shape, levels, then the model's own fields
-    shapes(config)                                      yields (name, Weights of shapes), in the order of init: nothing is drawn, and
-                                                        a reader may stop early, so that a file with a foolish config costs nothing
+    shapes(config)                                      yields (name, Weights of shapes), in order
+                                                        of `init`. Nothing is drawn, and a reader
+                                                        may stop early: a foolish config in a file
+                                                        costs nothing
     init(rng, config) -> params                         float64; one flat dict, name -> Weights
     forward(params, x, config, *, condition=None, rng=None, keep=True) -> (outputs, caches)
     backward(doutputs, caches) -> (dx, dcondition, grads)
@@ -25,7 +27,6 @@ log_density_backward and draw, which take the params, since the mixture at its e
 x is an encoded image (N, H, W, C); outputs are logits, (N, H, W, C) for two levels and (N, H, W, C, L) for more, or what
 the model's own loss reads: (N, H, W, numbers) for all colours of a pixel together, and then draws(C) is [slice(None)].
 """
-
 
 class _Forget(dict):
     """Takes caches and keeps none."""

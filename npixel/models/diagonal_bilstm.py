@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from ..layers import diagonal_bilstm
 from . import diagonal_lstm
-from .pixelrnn import backward, draws, forward, init, loss, reach, see, shapes, start, step, width    # noqa: F401  the model contract
-
+from .pixelrnn import (  # noqa: F401  the model contract
+    backward, draws, forward, init, loss, reach, see, shapes, start, step, width)
 
 @dataclass(frozen=True)
 class Config(diagonal_lstm.Config):

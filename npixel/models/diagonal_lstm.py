@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from .. import masks
 from ..layers import diagonal_lstm
 from . import pixelrnn
-from .pixelrnn import backward, draws, forward, init, loss, reach, see, shapes, start, step, width    # noqa: F401  the model contract
-
+from .pixelrnn import (  # noqa: F401  the model contract
+    backward, draws, forward, init, loss, reach, see, shapes, start, step, width)
 
 @dataclass(frozen=True)
 class Config(pixelrnn.Config):

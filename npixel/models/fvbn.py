@@ -20,8 +20,9 @@ from .. import losses
 from ..layers import fully_visible
 from . import new_caches
 
-LIMIT = 2**28                                          # most parameters; 1 GB in float32, and training holds four times that. And most numbers of
-                                                       # one block of units, which are more where few units have many levels
+# most parameters, 1 GB in float32, and training holds four times that; and most numbers of one
+# block of units, which are more where few units have many levels
+LIMIT = 2**28
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,16 @@ class Config:
     levels: int = 2
 
     def __post_init__(self):
-        parameters, block = sum(map(prod, fully_visible.shapes(*_sizes(self)))), fully_visible.unpacked(*_sizes(self))
-        for size, what in ((parameters, "has {:,} parameters"), (block, "computes with {:,} numbers at a time")):
+        parameters = sum(map(prod, fully_visible.shapes(*_sizes(self))))
+        block = fully_visible.unpacked(*_sizes(self))
+        for size, what in ((parameters, "has {:,} parameters"),
+                           (block, "computes with {:,} numbers at a time")):
             if size > LIMIT:
-                raise ValueError(f"an fvbn for {self.image_shape} images of {self.levels} levels {what.format(size)}, more than {LIMIT:,}; "
-                                 "use fewer levels or smaller images")
+                raise ValueError(
+                    f"an fvbn for {self.image_shape} images of {self.levels} levels "
+                    f"{what.format(size)}, more than {LIMIT:,}; "
+                    "use fewer levels or smaller images"
+                )
 
 
 def loss(config):

@@ -47,7 +47,10 @@ class Config:
         if self.lstm not in LSTMS:
             raise ValueError(f"lstm must be one of {', '.join(LSTMS)}, is {self.lstm!r}")
         if self.layers < 1:
-            raise ValueError("layers must be at least 1 in multiscale_pixelrnn: its LSTMs read the maps of the small image; is 0")
+            raise ValueError(
+                "layers must be at least 1 in multiscale_pixelrnn: its LSTMs read the maps of the "
+                "small image; is 0"
+            )
         if self.scale < 2 or H % self.scale or W % self.scale:
             raise ValueError(f"height and width must be divisible by scale, which is at least 2: {H} x {W}, scale {self.scale}")
 

@@ -33,8 +33,9 @@ an 8 x 8 image, in odd rows, are out of reach; with R = 2 none is, and 12 are on
 
 Where we depart. Sizes need not be divisible by 4: small maps are rounded up, and the transposed convolutions cut. At sizes that are divisible this is the published network.
 Levels are drawn, where the authors' sampler leaves real numbers between them.
-init_from_data takes mean and deviation over the maps that the network uses. The authors' program takes them, at transposed
-convolutions, over the map before it is cut to size, whose edges are made of fewer taps. With that, ours equals theirs to 3e-15.
+init_from_data takes mean and deviation over the maps that the network uses. The authors' program
+takes them, at transposed convolutions, over the map before it is cut to size, whose edges are made
+of fewer taps. With that, ours equals theirs to 3e-15.
 
 Read first: layers/concat_elu.py, layers/weight_norm.py, layers/deconv2d.py, layers/shift.py, losses/discretized_logistic_mixture.py.  Read next: sampling.py.
 """
@@ -120,14 +121,17 @@ def _layers(config):
             yield from resnet(f"up{level}_{n}_u", DOWN, level, 0)
             yield from resnet(f"up{level}_{n}_ul", DOWN_RIGHT, level, F)
         if level < 2:
-            yield from ((f"shrink{level}_{stream}", Layer(taps, F, F, level, change=1)) for stream, taps in STREAMS.items())
+            for stream, taps in STREAMS.items():
+                yield f"shrink{level}_{stream}", Layer(taps, F, F, level, change=1)
     for level in reversed(LEVELS):
         for n in range(resnets_down(level, config)):
             yield from resnet(f"down{level}_{n}_u", DOWN, level, F)
             yield from resnet(f"down{level}_{n}_ul", DOWN_RIGHT, level, 2 * F)
         if level > 0:
-            yield from ((f"grow{level}_{stream}", Layer(taps, F, F, level, change=-1)) for stream, taps in STREAMS.items())
-    yield "out", Layer(HERE, F, discretized_logistic_mixture.size(config.mixtures, config.image_shape[2]), 0)
+            for stream, taps in STREAMS.items():
+                yield f"grow{level}_{stream}", Layer(taps, F, F, level, change=-1)
+    outputs = discretized_logistic_mixture.size(config.mixtures, config.image_shape[2])
+    yield "out", Layer(HERE, F, outputs, 0)
 
 
 def resnets_down(level, config):
@@ -139,7 +143,8 @@ def shapes(config):
     for name, layer in _layers(config):
         yield name, weight_norm.shapes(len(layer.taps.offsets), layer.C, layer.D)
         if config.codes and name.endswith("_conv2"):
-            yield name.replace("_conv2", "_condition"), conditional_bias.shapes(config.codes, layer.D)
+            condition = conditional_bias.shapes(config.codes, layer.D)
+            yield name.replace("_conv2", "_condition"), condition
 
 
 def loss(config):

@@ -47,7 +47,10 @@ class Config:
 
     def __post_init__(self):
         if self.condition_maps and not self.layers:
-            raise ValueError(f"condition_maps={self.condition_maps} needs layers of at least 1: only the LSTMs read the maps")
+            raise ValueError(
+                f"condition_maps={self.condition_maps} needs layers of at least 1: "
+                "only the LSTMs read the maps"
+            )
 
 
 def groups(config):
@@ -87,7 +90,8 @@ def shapes(config):
     h = config.hidden
     yield "first", conv2d.shapes(config.first_kernel**2, config.image_shape[2], 2 * h)
     for n in range(config.layers):
-        yield f"lstm{n}", config.layer.shapes(2 * h + config.condition_maps, h, **config.lstm_sizes())
+        inputs = 2 * h + config.condition_maps
+        yield f"lstm{n}", config.layer.shapes(inputs, h, **config.lstm_sizes())
         yield f"expand{n}", conv2d.shapes(1, h, 2 * h)
         if config.skip:
             yield f"skip{n}", conv2d.shapes(1, h, 2 * h)

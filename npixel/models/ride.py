@@ -78,8 +78,8 @@ def shapes(config):
     yield "whitening", whitening.shapes(n, C)
     for i in range(config.layers):
         yield f"lstm{i}", spatial_lstm.shapes(len(HERE), h if i else n, h, extended=config.extended)
-    yield "mcgsm", mcgsm.shapes(features_in(config), C, components=config.mixtures, scales=config.scales, features=config.features,
-                                means=config.means)
+    yield "mcgsm", mcgsm.shapes(features_in(config), C, components=config.mixtures,
+                                scales=config.scales, features=config.features, means=config.means)
 
 
 def init(rng, config):

@@ -62,7 +62,8 @@ def loss(config):
 def shapes(config):
     C, h = config.image_shape[2], config.hidden
     for n in range(config.layers):
-        yield f"lstm{n}", spatial_lstm.shapes(1 if n else config.first_kernel**2, h if n else C, h, extended=config.extended)
+        T, inputs = (1, h) if n else (config.first_kernel**2, C)
+        yield f"lstm{n}", spatial_lstm.shapes(T, inputs, h, extended=config.extended)
     yield "expand", conv2d.shapes(1, h, 2 * h)
     yield from readout.shapes(config, 2 * h)
 
