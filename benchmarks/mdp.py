@@ -120,13 +120,27 @@ MODELS = {"grid": grid, "garnet": garnet, "queues": queues, "dense": dense}
 SMALL = {"grid": (80,), "garnet": (3000, 2, 3), "queues": (3, 15), "dense": (450, 2)}     # the same kernels, for compiling
 
 
+APART = 1e-6                                 # how far apart the bounds may be, whatever the values are
+
+
 def ours(model, arguments, method="auto"):
-    """mdp.solve: bounds 1e-6 apart, rounding included."""
+    """mdp.solve: bounds 1e-6 apart, rounding included.
+
+    `tol` counts in units of the largest value, so it is divided by that, which a first solution
+    finds before the clock runs.
+    """
     import mdp
-    mdp.solve(MODELS[model](*SMALL[model], arguments[-1]), method=method, tol=1e-6)
+    mdp.solve(MODELS[model](*SMALL[model], arguments[-1]), method=method, tol=APART)
     m = MODELS[model](*arguments)
-    _ = m.expected
-    return Call(lambda: mdp.solve(m, method=method, tol=1e-6), lambda s: {"v": s.v})
+    tol = APART / max(1.0, np.abs(mdp.solve(m, tol=APART).v).max())
+    return Call(lambda: mdp.solve(m, method=method, tol=tol), _within)
+
+
+def _within(s):
+    """The values of a solution.   ValueError if its bounds are farther apart than APART"""
+    if not s.width <= APART * (1 + 1e-9):
+        raise ValueError(f"the bounds are {s.width:.3g} apart, more than {APART:g}")
+    return {"v": s.v}
 
 
 def quantecon(model, arguments, method="mpi", k=20):
@@ -165,9 +179,10 @@ def mdpsolver(model, arguments):
 def from_arrays(arguments):
     """The whole way: from the caller's CSR matrix to the values."""
     import mdp
-    mdp.solve(grid(COMPILED, arguments[1]), method="modified_gauss_seidel", tol=1e-6)
+    tol = APART * (1 - arguments[1])                                    # no value is above 1 / (1 - gamma)
+    mdp.solve(grid(COMPILED, arguments[1]), method="modified_gauss_seidel", tol=tol)
     P, R = grid_arrays(arguments[0])
-    return Call(lambda: mdp.solve(mdp.MDP(P, R, arguments[1]), tol=1e-6), lambda s: {"v": s.v})
+    return Call(lambda: mdp.solve(mdp.MDP(P, R, arguments[1]), tol=tol), _within)
 
 
 def quantecon_from_arrays(arguments):
@@ -187,7 +202,7 @@ def certificate(arguments, which):
     """What certify costs, beside three Jacobi sweeps. It must prove 99 of 100 actions that are not tied to be suboptimal, or the row fails."""
     import mdp
     m = grid(*arguments)
-    s = mdp.solve(m, tol=1e-6)
+    s = mdp.solve(m, tol=APART * (1 - m.gamma))
     if which == "sweeps":
         return Call(lambda: [mdp.bellman.backup(m.expected, s.v) for _ in range(3)], lambda _: {})
     worse = s.q < s.q.max(axis=1, keepdims=True) - 1e-6

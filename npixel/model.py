@@ -102,7 +102,12 @@ class Model:
 
     @property
     def module(self):
-        """The module of `models` that says what this model computes."""
+        """The module of `models` that says what this model computes.
+
+        AttributeError for a stand-in that is in no table.
+        """
+        if self.name not in self.modules:
+            raise AttributeError(f"{self.name!r} is the name of no module")
         return self.modules[self.name]
 
     @property

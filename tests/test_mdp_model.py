@@ -487,7 +487,9 @@ def test_a_number_too_small_for_a_float_is_not_zero():
     assert m.exact_probability[0] == Fraction(1, 10 ** 400) and m.expected.P[0, 1] > 0
     assert mdp.solve_exact(m).v[0] == 10 ** 400                          # steps until the exit
     tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)  # for ever, and all positive
-    assert mdp.solve(tiny).v[0] == np.inf and not tiny.expected.zero[0]
+    assert mdp.solve_exact(tiny).v[0] == np.inf and not tiny.expected.zero[0]
+    with pytest.raises(ValueError, match="floats cannot decide"):
+        mdp.solve(tiny)
 
 
 def test_a_gamma_is_told_from_one_exactly():
