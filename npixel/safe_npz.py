@@ -12,12 +12,11 @@ checked against its checksum.
 contradictions that the checksums of the zip cannot show: an array that is missing, renamed, or from
 another file.
 
-Read next: checkpoint.py, data/arrays.py, ../mdp/formats/npz_file.py.
+Read first: limits.py.  Read next: checkpoint.py, data/arrays.py, ../mdp/formats/npz_file.py.
 """
 
 import hashlib
 import math
-import os
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-VARIABLE = "NPIXEL_NPZ_LIMIT"                # bytes; of the environment
-LIMIT = 2 ** 30                              # bytes that any file may hold
-RATIO = 10                                   # a larger file may hold so many times its own size
+from npixel import limits
+
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -36,8 +34,7 @@ def read(path, *, names=None, limit=None):
     """The arrays of an .npz file: dict name -> array, in the order of the file.
 
     names    the names that are wanted; default all. Other members are never inflated
-    limit    how many bytes the wanted arrays may take. Default: the environment's NPIXEL_NPZ_LIMIT;
-             without it 1 GiB, or ten times the size of the file where that is more
+    limit    how many bytes the wanted arrays may take; default limits.most(path)
 
     FileNotFoundError if there is no such file. ValueError in one line that names the file if it is
     no .npz file, is damaged or too large, has two arrays of one name, or an array that holds
@@ -45,7 +42,8 @@ def read(path, *, names=None, limit=None):
     """
     with _opened(path) as archive:
         members = _members(archive, names)
-        _check_size(Path(path), sum(info.file_size for info in members.values()), limit)
+        total = sum(info.file_size for info in members.values())
+        limits.check(path, total, limits.most(path) if limit is None else limit)
         for name, info in members.items():             # all headers before the first array
             _check_header(archive, name, info)
         return {name: _array(archive, name, info) for name, info in members.items()}
@@ -80,9 +78,7 @@ def _opened(path):
         try:
             with zipfile.ZipFile(file) as archive:
                 yield archive
-        except _TooLarge as error:
-            raise ValueError(str(error)) from None
-        except MemoryError:
+        except (MemoryError, limits.LimitError):
             raise
         except Exception as error:                     # damage makes zipfile stumble in many ways
             raise ValueError(f"{path}: damaged .npz file ({_one_line(error)})") from None
@@ -104,10 +100,6 @@ def digest(arrays):
     return total.hexdigest()
 
 
-class _TooLarge(Exception):
-    pass
-
-
 def _members(archive, names):
     """{name: entry of the zip's list of contents} of the wanted arrays."""
     members = {}
@@ -125,17 +117,6 @@ def _members(archive, names):
             raise ValueError(f"{name!r} is encrypted, or packed in a way that NumPy does not write")
         members[name] = info
     return members
-
-
-def _check_size(path, total, limit):
-    if limit is None:
-        given = os.environ.get(VARIABLE, "").strip()
-        if given and not (given.isascii() and given.isdigit()):
-            raise _TooLarge(f"{VARIABLE} expects a number of bytes, got {given!r}")
-        limit = int(given) if given else max(LIMIT, RATIO * path.stat().st_size)
-    if total > limit:
-        raise _TooLarge(f"{path}: its arrays would take {total:,} bytes, more than the limit of "
-                        f"{limit:,}; to allow it, set the environment variable {VARIABLE}")
 
 
 def _header(member, name):

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npixel.data import cifar10, limits, load
+from npixel import limits
+from npixel.data import cifar10, load
 from npixel.data.dataset import SPLITS
 from test_data_files import (images, python_2_batch, write_amat, write_archive, write_cifar,
                              write_idx)
@@ -141,13 +142,13 @@ def test_a_small_file_does_not_become_a_large_one(tmp_path):
     limit = str(16 * MEGABYTE)
     command = [sys.executable, "-W", "error", "-c", LOAD_ALL, *map(str, paths)]
     done = subprocess.run(command, cwd=ROOT,
-                          env=os.environ | {limits.VARIABLE: limit, "NPIXEL_NPZ_LIMIT": limit},
+                          env=os.environ | {limits.VARIABLE: limit},
                           capture_output=True, text=True, timeout=120)
     *answers, grown = done.stdout.splitlines()
     assert not done.stderr and len(answers) == len(paths), done.stderr
     for path, answer in zip(paths, answers):
         assert str(path) in answer, answer
-        assert "_LIMIT" in answer or "should hold 1,000,000,000,000 bytes" in answer, answer
+        assert limits.VARIABLE in answer or "should hold 1,000,000,000,000 bytes" in answer, answer
     assert int(grown) < 70                             # in megabytes
 
 

@@ -315,7 +315,7 @@ def test_loading_draws_nothing_and_inflates_only_what_the_model_needs(tmp_path, 
     arrays, meta = checkpoint.read(path)
     checkpoint.write(path, arrays | {"training/more": np.zeros(10**6)}, meta)
     monkeypatch.setattr(model.module, "init", None)
-    monkeypatch.setenv("NPIXEL_NPZ_LIMIT", "100000")   # the weights are smaller, `more` is larger
+    monkeypatch.setenv("NPIXEL_DATA_LIMIT", "100000")  # the weights are smaller, `more` is larger
     assert same_bits(npixel.load(path).log_prob(images()), model.log_prob(images()))
     with pytest.raises(ValueError, match="more than the limit of 100,000"):
         checkpoint.read(path)

@@ -1,5 +1,6 @@
 """npixel/safe_npz.py: sizes before numbers, and one line whatever is wrong."""
 
+import gzip
 import io
 import tracemalloc
 import zipfile
@@ -7,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from npixel import safe_npz
+from npixel import limits, safe_npz
+from npixel.data import files
 
 
 def header(shape, descr="|u1"):
@@ -44,26 +46,48 @@ def test_a_bomb_is_refused_before_it_is_inflated(tmp_path, monkeypatch):
     size = 2 ** 26
     np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros(size, np.uint8), y=np.zeros(2))
     tracemalloc.start()
-    said = f"would take {size + 128:,} bytes, more than the limit of {size + 127:,};"
-    with pytest.raises(ValueError, match=f"bomb.npz: its arrays {said}.*NPIXEL_NPZ_LIMIT"):
+    said = f"takes {size + 128:,} bytes, more than the limit of {size + 127:,};"
+    with pytest.raises(ValueError, match=f"bomb.npz: {said}.*NPIXEL_DATA_LIMIT"):
         safe_npz.read(tmp_path / "bomb.npz", names={"x"}, limit=size + 127)
     assert list(safe_npz.read(tmp_path / "bomb.npz", names={"y"}, limit=200)) == ["y"]
     assert tracemalloc.get_traced_memory()[1] < 2 ** 21
     tracemalloc.stop()
     assert safe_npz.read(tmp_path / "bomb.npz", names={"x"}, limit=size + 128)["x"].size == size
-    monkeypatch.setenv(safe_npz.VARIABLE, "1000")
+    monkeypatch.setenv(limits.VARIABLE, "1000")
     with pytest.raises(ValueError, match="the limit of 1,000;"):
         safe_npz.read(tmp_path / "bomb.npz")
-    monkeypatch.setenv(safe_npz.VARIABLE, "1e9")
-    with pytest.raises(ValueError, match="NPIXEL_NPZ_LIMIT expects a number of bytes, got '1e9'"):
+    monkeypatch.setenv(limits.VARIABLE, "1e9")
+    with pytest.raises(ValueError, match="^NPIXEL_DATA_LIMIT must be a number of bytes, is '1e9'"):
         safe_npz.read(tmp_path / "bomb.npz")
-    monkeypatch.setenv(safe_npz.VARIABLE, "100000000")
+    monkeypatch.setenv(limits.VARIABLE, "100000000")
     assert len(safe_npz.read(tmp_path / "bomb.npz")) == 2
+
+
+def test_one_limit_holds_for_every_packed_file(tmp_path, monkeypatch):
+    """100 kB of zeros as .npz and as .gz; a limit that is no number blames no file."""
+    zeros = np.zeros(10**5, np.uint8)
+    np.savez_compressed(tmp_path / "x.npz", x=zeros)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(zeros.tobytes()))
+    reads = (lambda: safe_npz.read(tmp_path / "x.npz"), lambda: files.read(tmp_path / "x.gz"))
+    for given, said in [("99999", "x.(npz|gz): .* more .*than the limit of 99,999;"),
+                        ("much", f"^{limits.VARIABLE} must be a number of bytes, is 'much'$")]:
+        monkeypatch.setenv(limits.VARIABLE, given)
+        for read in reads:
+            with pytest.raises(limits.LimitError, match=said):
+                read()
+    # without it: a gibibyte, or ten times the size of a file that is larger
+    monkeypatch.delenv(limits.VARIABLE)
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(2**27)                           # no blocks on the disk
+    assert limits.most() == limits.most(tmp_path / "x.npz") == 2**30
+    assert limits.most(tmp_path / "large") == 10 * 2**27
+    for read in reads:
+        read()
 
 
 def test_without_an_option_a_gibibyte_is_the_limit(tmp_path, monkeypatch):
     # the list of contents claims 4 GB; nothing of it is there
-    monkeypatch.delenv(safe_npz.VARIABLE, raising=False)
+    monkeypatch.delenv(limits.VARIABLE, raising=False)
     members = [("x.npy", member(header((4 * 10 ** 9,))))]
     path = archive(tmp_path / "claim.npz", members, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())

@@ -10,7 +10,7 @@ an error says where to get what is missing.
 Where a file does not say how many levels it holds, or how its axes are ordered, and it matters, you
 say it: load("codes.npz", levels_are=16, layout="NCHW"). Sizes are checked before contents.
 
-Reading order: dataset.py, digits.py, known_entropy/, limits.py, files.py, idx.py, mnist.py,
+Reading order: dataset.py, digits.py, known_entropy/, files.py, idx.py, mnist.py,
 binarized_mnist.py, cifar10.py, levels.py, arrays.py, size.py, image_folder.py, photographs.py,
 dead_leaves.py, catalogue.py (load), command.py (npixel data).
 """

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.data import arrays, limits
+from npixel import limits
+from npixel.data import arrays
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.data.files import find, missing, read
 from npixel.whole_file import write_whole
@@ -80,7 +81,8 @@ def load_packed(path, *, name=None, content=None):
         if bits is None or bits.dtype != np.uint8 or bits.ndim != 2 or bits.shape[1] != 98:
             found = "missing" if bits is None else f"{bits.dtype} {bits.shape}"
             raise ValueError(f"{path}: {split} must be uint8 (N, 98), bits packed, is {found}")
-        limits.check(path, 8 * sum(content[name].nbytes for name in SPLITS if name in content))
+        unpacked = 8 * sum(content[name].nbytes for name in SPLITS if name in content)
+        limits.check(path, unpacked, limits.most(path))
         images[split] = np.unpackbits(bits, axis=1).reshape(-1, 28, 28, 1)           # (N, 28, 28, 1)
     labels = content.get("test_label")
     if labels is not None and (labels.shape != (len(images["test"]),) or labels.dtype != np.uint8):

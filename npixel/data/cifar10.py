@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.data import arrays, limits
+from npixel import limits
+from npixel.data import arrays
 from npixel.data.dataset import from_train_and_test
 from npixel.data.files import check_digest, find, incomplete, missing, read
 
@@ -85,7 +86,7 @@ def load_archive(path, name=None):
                     batch = Path(member.name).name
                     if member.isfile() and batch in (*TRAIN, TEST):
                         total += member.size           # a sparse file takes far less in here
-                        limits.check(path, total)
+                        limits.check(path, total, limits.most(path))
                         batches[batch] = archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise ValueError(f"{path}: damaged archive ({error})") from None

@@ -14,7 +14,7 @@ Read first: dataset.py.
 
 import numpy as np
 
-from npixel.data import limits
+from npixel import limits
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.kernels import kernel
 

@@ -13,7 +13,7 @@ import os
 import zlib
 from pathlib import Path
 
-from npixel.data.limits import Reader
+from npixel.limits import Reader
 
 ENVIRONMENT = "NPIXEL_DATA"
 

@@ -14,7 +14,7 @@ import struct
 
 import numpy as np
 
-from npixel.data import limits
+from npixel import limits
 from npixel.data.files import read
 
 
@@ -37,7 +37,7 @@ def load(path, dimensions):
     if len(raw) < header:
         raise ValueError(f"{path}: {len(raw)} bytes, the IDX header alone has {header}")
     shape = struct.unpack(f">{dimensions}I", raw[4:header])
-    limits.check(path, header + math.prod(shape))
+    limits.check(path, header + math.prod(shape), limits.most(path))
     raw = read(path, header + math.prod(shape) + 1)
     if len(raw) - header > math.prod(shape):
         raise ValueError(f"{path}: more values than the {math.prod(shape)} of its shape {shape}")

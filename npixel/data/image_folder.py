@@ -14,7 +14,7 @@ those of levels.of_file: 2 where all are black and white, else 256.
 Decoding is Pillow's work (pip install "npixel[images]"). Only the decoders of the formats below
 may look at a file, whatever it contains, and its size is checked before it is decoded.
 
-Read first: dataset.py, limits.py, size.py.
+Read first: dataset.py, ../limits.py, size.py.
 """
 
 import warnings
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.data import limits
+from npixel import limits
 from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images
 from npixel.data.levels import of_file
 from npixel.data.size import fit, pillow, said
@@ -187,7 +187,8 @@ def _pictures(path, taken, resize, crop):
             raise OSError(truncated[0].message)
     except Exception as error:                         # damage makes Pillow raise nearly anything
         what = " ".join(str(error).split()) or type(error).__name__
-        if what.startswith(f"{path}: ") or isinstance(error, MemoryError):       # ours
+        ours = (MemoryError, limits.LimitError)
+        if what.startswith(f"{path}: ") or isinstance(error, ours):
             raise
         raise ValueError(f"{path}: damaged image file ({what})") from None
     return found

@@ -1,0 +1,72 @@
+"""How many bytes a file or a source may become: asked before anything is unpacked, decoded or drawn.
+
+A file of a few megabytes can hold gigabytes: .npz, .gz, archives and pictures are packed. The size
+that a header states, or that a source is asked for, is compared with a limit first. The limit is
+1 GiB, or ten times the size of the file where that is more; the environment variable
+NPIXEL_DATA_LIMIT, a number of bytes, sets another. It holds for the readers of both packages.
+
+It is about input that somebody else may have written, and is the same on every machine. What a
+computation takes is compared with the memory of this machine in memory.py (NPIXEL_MEMORY).
+
+Read next: safe_npz.py, data/files.py, data/image_folder.py.
+"""
+
+import os
+
+VARIABLE = "NPIXEL_DATA_LIMIT"               # bytes; of the environment
+LIMIT = 2**30                                # without it
+RATIO = 10                                   # a larger file may become so many times its own size
+PART = 2**24                                 # bytes that are asked for at a time
+
+
+class LimitError(ValueError):
+    """More than the limit, or a limit that is no number: the file itself may be whole."""
+
+
+def most(path=None):
+    """Bytes that the file at `path` may become; without a path, a folder or a source.
+
+    LimitError if the environment variable is no number.
+    """
+    given = os.environ.get(VARIABLE, "").strip()
+    if given and not (given.isascii() and given.isdecimal()):
+        raise LimitError(f"{VARIABLE} must be a number of bytes, is {given!r}")
+    if given:
+        return int(given)
+    return LIMIT if path is None else max(LIMIT, RATIO * os.path.getsize(path))
+
+
+def check(origin, size, limit=None):
+    """LimitError that names `origin` if `size` bytes are more than `limit`, by default most().
+
+    >>> check("x.png", 10**12)                         # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    npixel.limits.LimitError: x.png: takes 1,000,000,000,000 bytes, more than the limit ...
+    """
+    limit = most() if limit is None else limit
+    if size > limit:
+        raise _too_large(origin, f"takes {size:,} bytes, more", limit)
+
+
+class Reader:
+    """A file that is unpacked while it is read, and ends with LimitError at the limit."""
+
+    def __init__(self, path, file):
+        self.path, self.file, self.limit = path, file, most(path)
+        self.left = self.limit
+
+    def read(self, size=-1):
+        """At most `size` bytes, or all."""
+        wanted, parts = size if size >= 0 else self.left + 1, []
+        while wanted and (part := self.file.read(min(wanted, PART))):
+            self.left -= len(part)
+            if self.left < 0:
+                raise _too_large(self.path, "unpacks to more bytes", self.limit)
+            wanted -= len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _too_large(origin, words, limit):
+    return LimitError(f"{origin}: {words} than the limit of {limit:,}; to allow it, set the "
+                      f"environment variable {VARIABLE}")
