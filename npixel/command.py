@@ -161,24 +161,18 @@ def npz_of(name, *arrays, **texts):
     def is_one(path):
         import zipfile
 
+        from npixel import safe_npz                    # NumPy: no command needs it to begin
+
         try:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
-                return all(array + ".npy" in names for array in arrays) and all(
-                    _text_in(archive, key) == value for key, value in texts.items())
-        except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile):
+            if not all(array + ".npy" in names for array in (*arrays, *texts)):
+                return False
+            found = safe_npz.read(path, names=texts, limit=2**20) if texts else {}
+            return all(str(found[key]) == value for key, value in texts.items())
+        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
             return False
     return Kind(name, is_one)
-
-
-def _text_in(archive, key):
-    """The text that a member of an .npz holds, or None."""
-    import numpy as np
-
-    if archive.getinfo(key + ".npy").file_size > 2**20:
-        return None
-    with archive.open(key + ".npy") as member:
-        return str(np.lib.format.read_array(member, allow_pickle=False))
 
 
 def json_of(name, **fields):

@@ -146,6 +146,21 @@ def test_what_exists_is_replaced_only_with_force_and_only_by_its_kind(tmp_path):
             command.check_output(path, command.TEXT, force=True)
 
 
+def test_a_damaged_output_is_of_its_kind_or_not_and_never_a_traceback(tmp_path):
+    """Each byte of an .npz file changed in turn: zlib, zipfile and NumPy stumble in many ways."""
+    path, answers = tmp_path / "samples.npz", []
+    np.savez_compressed(path, images=np.zeros(2), kind="samples")
+    whole = path.read_bytes()
+    for i in range(len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1:])
+        try:
+            answers.append(command.check_output(path, SAMPLES, force=True) == path)
+        except ValueError as error:
+            assert "is not samples: not even --force" in str(error)
+            answers.append(False)
+    assert True in answers and False in answers
+
+
 def test_an_input_is_never_written_over_by_whatever_name(tmp_path):
     files = some_files(tmp_path)
     (tmp_path / "below" / "deep").mkdir(parents=True)
