@@ -31,6 +31,8 @@ VARIABLE = "NPIXEL_MEMORY"                             # bytes; of the environme
 PART = 32
 # copies of caches, outputs and weights at the peak: measured on all models
 BACKWARD, LOSS, WEIGHTS = 1.2, 2.75, 5
+WEIGHT_BYTES = 8                                       # they are drawn in float64
+MOST_WEIGHTS = 10**5                                   # names in a model's params
 CGROUPS = (("memory.max", "memory.current"),
            ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
@@ -43,19 +45,25 @@ def forward_bytes(model, n=1):
 def check_config(module, config, dtype):
     """ValueError with the estimate if a model could not hold its weights, or look at one image.
 
-    The weights are at least one matrix h x h in each layer, and the visible half of the first
-    kernel. They are drawn in float64. Nothing is allocated here.
+    The line names the fields that are not the default ones. Weights are drawn in float64. Nothing is
+    allocated here, and counting ends: a model of more than MOST_WEIGHTS names is refused, too.
     """
     H, W, C = config.image_shape
     name = module.__name__.rpartition(".")[2]
-    fields = {field: getattr(config, field) for field in ("hidden", "layers", "first_kernel")
-              if hasattr(config, field)}
-    if h := fields.get("hidden", 0):
-        weights = fields.get("layers", 1) * h * h + fields.get("first_kernel", 0)**2 // 2 * C * h
-        given = ", ".join(f"{field} {value}" for field, value in fields.items())
-        require(8 * weights, f"the weights of {name} with {given}", "smaller ones take less")
+    chosen = [f"{field.name} {getattr(config, field.name)}" for field in dataclasses.fields(config)
+              if field.name not in ("image_shape", "levels")
+              and getattr(config, field.name) != field.default]
+    given = f"{name} with {', '.join(chosen)}" if chosen else name
+    needed = 0
+    for count, (_, shapes) in enumerate(module.shapes(config)):
+        if count == MOST_WEIGHTS:
+            raise ValueError(f"the weights of {given} are more than {MOST_WEIGHTS:,} pairs of "
+                             "kernels and biases: fewer layers have less")
+        needed += WEIGHT_BYTES * sum(map(math.prod, shapes))
+    require(needed, f"the weights of {given}, for images of {H}x{W}x{C} and {config.levels} levels,",
+            "smaller ones take less")
     require(_one_image(module, config, dtype),
-            f"one image of {H}x{W}x{C}, {config.levels} levels, in {name}",
+            f"one image of {H}x{W}x{C}, {config.levels} levels, in {given}",
             "smaller images, fewer levels or features take less")
 
 

@@ -2,6 +2,7 @@
 estimates of what work would take.
 """
 
+import dataclasses
 import math
 import platform
 import subprocess
@@ -106,19 +107,39 @@ def test_models_samples_and_steps_that_do_not_fit_are_refused_before_they_begin(
     monkeypatch.setenv("NPIXEL_MEMORY", "100000")
     with pytest.raises(ValueError, match="a step of pixelcnn on 40 images of 8x8x1, 2 levels, would take about"):
         training.fit(model, images, steps=1, batch=40, progress=False)
+    monkeypatch.setenv("NPIXEL_MEMORY", "10000000")    # its weights need 0.8 MB
     with pytest.raises(ValueError, match="one image of 999x999x1, 2 levels, in pixelcnn would take about"):
         npixel.build("pixelcnn", image_shape=(999, 999, 1))
 
 
-@pytest.mark.parametrize("name", sorted(set(npixel.MODELS) - {"fvbn"}) + ["ride"])
-def test_absurd_fields_are_refused_before_anything_is_allocated(name):
-    """The bound on weights is one: no model has fewer. So no model that fits is ever refused by it."""
+COUNTS = [(name, field.name) for name, module in sorted((npixel.MODELS | npixel.DENSITIES).items())
+          for field in dataclasses.fields(module.Config)
+          if "int" in str(field.type) and field.name not in ("image_shape", "levels", "scale")]
+
+
+@pytest.mark.parametrize("name, field", COUNTS)
+def test_absurd_fields_are_refused_before_anything_is_allocated(name, field, monkeypatch):
+    """Whatever can be counted: features, layers, kernels, labels, mixtures."""
     module = (npixel.MODELS | npixel.DENSITIES)[name]
-    for field in ("hidden", "layers", "first_kernel"):
-        for value in (10**9 + 1, 10**30 + 1, 10**600 + 1):
-            if field in module.Config.__dataclass_fields__:
-                with pytest.raises(ValueError, match=f"the weights of {name} with .*{field} {value}.* would take about"):
-                    npixel.build(name, image_shape=(8, 8, 1), **{field: value})
-    model = npixel.build(name, image_shape=(8, 8, 1), hidden=8, layers=2)
-    config = model.config
-    assert model.num_parameters >= config.layers * config.hidden**2 + getattr(config, "first_kernel", 0)**2 // 2 * config.hidden
+    monkeypatch.setattr(module, "init", lambda *_: pytest.fail("weights were drawn"))
+    monkeypatch.setattr(memory, "MOST_WEIGHTS", 2000)  # ten times as many as any model has here
+    for value in (10**9 + 1, 10**30 + 1, 10**600 + 1):
+        said = f"the weights of {name} with {field} {value}(, for .* would take about| are more than)"
+        with pytest.raises(ValueError, match=said):
+            npixel.build(name, image_shape=(8, 8, 1), **{field: value})
+
+
+def test_a_model_is_refused_at_the_bytes_of_its_weights_and_not_before(monkeypatch):
+    """A first convolution of kernel 3 from 1 to 2 h = 8 maps; each number is drawn in 8 bytes."""
+    module = npixel.MODELS["pixelcnn"]
+    config = npixel.build("pixelcnn", image_shape=(4, 4, 1), hidden=4, layers=1).config
+    monkeypatch.setattr(module, "width", lambda _: 0)
+    bytes_of_all = 8 * sum(math.prod(shape) for _, shapes in module.shapes(config) for shape in shapes)
+    assert bytes_of_all == 8 * npixel.Model("pixelcnn", config, module.init(
+        np.random.default_rng(0), config)).num_parameters
+    monkeypatch.setenv(memory.VARIABLE, str(bytes_of_all))
+    memory.check_config(module, config, np.dtype("float32"))
+    monkeypatch.setenv(memory.VARIABLE, str(bytes_of_all - 1))
+    with pytest.raises(ValueError, match="the weights of pixelcnn with hidden 4, layers 1, for "
+                                         "images of 4x4x1 and 2 levels, would take about"):
+        memory.check_config(module, config, np.dtype("float32"))

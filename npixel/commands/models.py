@@ -13,7 +13,8 @@ def add_arguments(verbs):
                                           "with the default fields.")
     parser.add_argument("model", nargs="?", choices=MODULES, metavar="MODEL",
                         help="only this one, and what its weights are")
-    parser.add_argument("--image-shape", type=size, default=(28, 28, 1), metavar="HxWxC", help="for the number of parameters (default 28x28x1)")
+    parser.add_argument("--image-shape", type=size, default=(28, 28, 1), metavar="HxWxC",
+                        help="for the number of parameters (default 28x28x1)")
     parser.add_argument("--levels", type=int, default=2, metavar="L", help="(default 2)")
     command.add_json(parser)
     parser.set_defaults(call=_models)
@@ -23,7 +24,8 @@ def _models(arguments):
     rows = []
     for name in MODULES if arguments.model is None else [arguments.model]:
         summary, paper = about(name)
-        row = {"name": name, "about": summary, "paper": paper, "fields": {field.name: field.default for field in own_fields(name)},
+        row = {"name": name, "about": summary, "paper": paper,
+               "fields": {field.name: field.default for field in own_fields(name)},
                "parameters": None, "refused": None}
         try:
             model = npixel.build(name, image_shape=arguments.image_shape, levels=arguments.levels)
@@ -33,15 +35,21 @@ def _models(arguments):
         except (ValueError, MemoryError) as error:
             row["refused"] = str(error) or "not enough memory"
         rows.append(row)
-    if all(row["refused"] for row in rows):
-        raise ValueError(rows[0]["refused"])
+    # a density has no levels of its own, and takes images of any size
+    of_levels = [row for row in rows if row["name"] in npixel.MODELS] or rows
+    if all(row["refused"] for row in of_levels):
+        raise ValueError(f"--image-shape {shape_words(arguments.image_shape)}, "
+                         f"--levels {arguments.levels}: {of_levels[0]['refused']}")
     if arguments.json:
-        command.print_json({"image_shape": arguments.image_shape, "levels": arguments.levels, "models": rows})
+        command.print_json({"image_shape": arguments.image_shape, "levels": arguments.levels,
+                            "models": rows})
         return
-    print(f"Parameters are for {shape_words(arguments.image_shape)} images of {arguments.levels} levels.")
+    print(f"Parameters are for {shape_words(arguments.image_shape)} images "
+          f"of {arguments.levels} levels.")
     for row in rows:
-        parameters = f"{row['parameters']:,} parameters" if row["refused"] is None else f"refused: {row['refused']}"
-        fields = ", ".join(f"{field}={default}" for field, default in row["fields"].items()) or "none"
+        known = row["refused"] is None
+        parameters = f"{row['parameters']:,} parameters" if known else f"refused: {row['refused']}"
+        fields = ", ".join(f"{field}={value}" for field, value in row["fields"].items()) or "none"
         lines = [row["about"], *filter(None, [row["paper"]]), f"fields: {fields}", parameters]
         for weights, shapes in row.get("shapes", {}).items():
             lines.append(f"{weights:<20} " + "  ".join(f"{a} {b}" for a, b in shapes.items()))
