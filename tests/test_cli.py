@@ -260,7 +260,7 @@ BAD = [
     (("models", "--image-shape", "28"), "invalid HxW or HxWxC value: '28'"),
     (("models", "--levels", 1), "levels must be an integer of at least 2, is 1"),
     (("models", "--levels", 10**9), "--image-shape 28x28x1, --levels 1000000000: an fvbn for"),
-    (("models", "pixelcnn", "--levels", 10**12), "--levels 1000000000000: one image of 28x28x1"),
+    (("models", "pixelcnn", "--levels", 10**12), "--levels 1000000000000: the weights of pixelcnn, for"),
     (("train", "pixelcnn", "--data", "digits", "--hidden", 10**5),
      "the weights of pixelcnn with hidden 100000, for images of 8x8x1 and 17 levels, would take"),
     (("train", "gated_pixelcnn", "--data", "digits", "--classes", 10**12),
