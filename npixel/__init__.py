@@ -4,8 +4,17 @@
     model = npixel.build("pixelcnn", image_shape=(28, 28, 1), levels=2, seed=0)
     model.log_prob(images)                             nats per image
 
-Reading order: masks.py (what may see what), layers/conv2d.py (every convolution), losses/bernoulli.py, models/fvbn.py,
-models/pixelcnn.py, sampling.py (pixel by pixel), model.py (what you hold), training.py; kernels.py and blas.py for what makes it fast.
+Reading order
+
+    masks.py (what may see what), layers/conv2d.py (every convolution), losses/bernoulli.py,
+    models/fvbn.py, models/pixelcnn.py, sampling.py (pixel by pixel)
+    model.py (what you hold), parameters.py (weights from elsewhere), density.py, patches.py,
+    whitening.py (the other kind of model)
+    data/ (images), recipes.py, training.py, progress.py, evaluation.py
+    checkpoint.py, whole_file.py, safe_npz.py, limits.py (files), memory.py (sizes)
+    cli.py, command.py, commands/, plots.py, figure.py, demo/, doctor.py
+    lazy.py (imports), same_name.py (another package called mdp)
+    kernels.py, blas.py, elementary.py for what makes it fast
 
 Letters for sizes, here and in `mdp`:
 

@@ -19,6 +19,19 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+CACHES = {"__pycache__", ".pytest_cache", ".hypothesis"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind():
+    """A test writes into its own tmp_path, and leaves the folder where pytest began as it was."""
+    folder = Path.cwd()
+    before = set(os.listdir(folder))
+    yield
+    left = set(os.listdir(folder)) - before - CACHES
+    assert not left, f"the test left {sorted(left)} in {folder}"
+
+
 @pytest.fixture
 def call(capsys):
     """npixel's command line: call("models", "--json") -> (exit status, standard output, standard error)"""

@@ -608,9 +608,9 @@ def test_importing_compiles_nothing_and_loads_no_plots():
     assert result.returncode == 0, result.stderr
 
 
-def test_without_matplotlib_the_line_names_the_extra(capsys, monkeypatch):
+def test_without_matplotlib_the_line_names_the_extra(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "pip install 'npixel[demo]'" in refused(capsys, "demo", "--out", "nowhere")
+    assert "pip install 'npixel[demo]'" in refused(capsys, "demo", "--out", str(tmp_path / "x"))
 
 
 def blind(m):
