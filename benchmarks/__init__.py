@@ -16,6 +16,7 @@ Reading order:
   tiny.py          every row once, at a size that only shows that it runs
   report.py plots.py cli.py      tables, the JSON file, bars, the command
 
-and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, recurrent.py, generation.py. A new family is a new file with NAME, TITLE and
-ROWS, entered in families.py.
+and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, recurrent.py, mdp.py,
+generation.py; torch_pixelcnn.py and torch_lstm.py are what some of them are compared with. A new
+family is a new file with NAME, TITLE and ROWS, entered in families.py.
 """

@@ -28,8 +28,9 @@ def main(argv=None):
 
 
 def parser(argv=()):
-    """The whole command line; `argv` is what is being parsed, for the line that says how to go on."""
-    from npixel import commands, memory                # NumPy, numba and every model: `main` is ready before
+    """The whole command line; `argv` is what is parsed, for the line that says how to go on."""
+    # NumPy, numba and every model: `main` is ready before they are
+    from npixel import commands, memory
 
     memory.keep()
     return commands.parser(argv)

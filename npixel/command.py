@@ -1,4 +1,4 @@
-"""What the command lines of both packages share: how a command begins and ends, its outputs, --json.
+"""What the command lines of both packages share: beginning and end, outputs, --json.
 
     main(argv) = start("npixel", parser, argv)
 
@@ -25,8 +25,10 @@ import sys
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-INTERRUPTED, READER_GONE = 130, 141                    # as a shell counts signals: 128 + SIGINT, SIGPIPE
-WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF}          # a stream refuses
+# as a shell counts signals: 128 + SIGINT, SIGPIPE
+INTERRUPTED, READER_GONE = 130, 141
+# a stream refuses what is written
+WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,8 +52,9 @@ def start(prog, make, argv=None):
     """The `main` of a package: parse `argv` with the parser that make() returns, and run.
 
     make() imports what the commands need. Ctrl-C and errors on the way are one line, too. Standard
-    streams that were closed are opened again, on nothing, so that no file of ours gets their numbers.
-    What an encoding cannot say is printed with backslashes: a finished run is never lost for a name.
+    streams that were closed are opened again, on nothing, so that no file of ours gets their
+    numbers. What an encoding cannot say is printed with backslashes: a finished run is never lost
+    for a name.
     """
     _open_streams()
     return _in_one_line(prog, lambda: _call(make(), argv))
@@ -71,7 +74,10 @@ def _call(parser, argv):
 
 
 def _in_one_line(prog, call):
-    """call()'s exit status; what it raises becomes one line and a status. Standard output is flushed."""
+    """call()'s exit status; what it raises becomes one line and a status.
+
+    Standard output is flushed before the end.
+    """
     try:
         try:
             return call()
@@ -105,9 +111,12 @@ def _words(error):
 
 
 def complain(prog, text):
-    """One line on standard error, whatever stands in `text`; nothing where there is no standard error."""
+    """One line on standard error, whatever stands in `text`.
+
+    Terminal escapes are shown, not obeyed. Nothing is said where there is no standard error.
+    """
     text = " ".join(text.split())
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)           # terminal escapes
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     try:
         print(f"{prog}: {text}", file=sys.stderr or open(os.devnull, "w"), flush=True)
     except OSError:
@@ -115,7 +124,10 @@ def complain(prog, text):
 
 
 def _abandon(stream):
-    """True if a standard stream cannot be written. Then it leads nowhere, so that Python's end is quiet."""
+    """True if a standard stream cannot be written: from now on it leads nowhere.
+
+    Python flushes it at its end, and would complain.
+    """
     try:
         if stream is not None:
             stream.flush()
@@ -154,8 +166,9 @@ class Kind(NamedTuple):
 
 
 def npz_of(name, *arrays, **texts):
-    """The Kind of .npz files that have these arrays, and texts of these values: npz_of("samples", kind="samples").
+    """The Kind of .npz files that have these arrays, and texts of these values.
 
+    npz_of("samples", "images", kind="samples") has `images`, and the text "samples" as `kind`.
     `meta` of a checkpoint is JSON; npz_of("a checkpoint", "meta") does not look into it.
     """
     def is_one(path):
@@ -176,7 +189,10 @@ def npz_of(name, *arrays, **texts):
 
 
 def json_of(name, **fields):
-    """The Kind of JSON files that are an object with these fields: json_of("a process", format="mdp")."""
+    """The Kind of JSON files that are an object with these fields.
+
+    An example: json_of("a process", format="mdp").
+    """
     def is_one(path):
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -187,7 +203,10 @@ def json_of(name, **fields):
 
 
 def beginning_with(name, *starts):
-    """The Kind of files that begin with one of these bytes: beginning_with("a PNG picture", b"\\x89PNG")."""
+    """The Kind of files that begin with one of these bytes.
+
+    An example: beginning_with("a PNG picture", b"\\x89PNG").
+    """
     def is_one(path):
         with open(path, "rb") as file:
             return file.read(max(map(len, starts))).startswith(starts)
@@ -220,14 +239,15 @@ def check_output(path, kind, *, inputs=(), force=False,
     """Find an output wrong before any work is done for it; the Path.
 
     path      where a command is about to write; a symbolic link stands for what it leads to
-    kind      the Kind that will be written: PICTURE, TEXT, or one of npz_of, json_of, beginning_with
+    kind      the Kind that will be written: PICTURE, TEXT, or what npz_of, json_of or
+              beginning_with returns
     inputs    files and folders that the command reads; None, and what is no file, is left out
     force     True: a file of that kind, or an empty one, may be replaced
     hint      what to do about a file that exists
 
-    FileNotFoundError if its folder does not exist. ValueError if it is a folder or a device; if it is
-    an input, or a file in a folder that is one, with --force too; if it exists, without --force; if it
-    is of another kind.
+    FileNotFoundError if its folder does not exist. ValueError if it is a folder or a device; if it
+    is an input, or a file in a folder that is one, with --force too; if it exists, without --force;
+    if it is of another kind.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -252,7 +272,7 @@ def _reads(given, path):
         if os.path.isdir(given):
             return Path(os.path.realpath(given)) in Path(os.path.realpath(path)).parents
         return os.path.exists(path) and os.path.samefile(given, path)
-    except (OSError, ValueError):                      # no such file: a name, such as noisy_rule:8x8
+    except (OSError, ValueError):                      # no file: a name, such as noisy_rule:8x8
         return False
 
 
@@ -264,7 +284,10 @@ def add_json(parser):
 
 
 def print_json(result):
-    """One JSON object on standard output; NumPy numbers and arrays become plain ones, nan and infinities strings."""
+    """One JSON object on standard output.
+
+    NumPy numbers and arrays become plain ones, nan and infinities strings.
+    """
     print(json.dumps(_plain(result), allow_nan=False))
 
 

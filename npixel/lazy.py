@@ -6,7 +6,8 @@
 them. So a command can begin, and say in one line that it was interrupted, while they load.
 
 A function may have the name of its module, as mdp.verify has. The import system binds the module to
-that name in its package; here the function takes its place, whichever of the two is asked for first.
+that name in its package; here the function takes its place, whichever of the two is asked for
+first.
 """
 
 import importlib
@@ -20,7 +21,8 @@ def names(package, homes):
     package   its __name__
     homes     {public name: the module of the package where it is defined; "" for a module itself}
 
-    Any other module of the package can be reached as an attribute, too, without an import of its own.
+    Any other module of the package can be reached as an attribute, too, without an import of its
+    own.
 
     >>> import npixel
     >>> npixel.losses.bernoulli.__name__

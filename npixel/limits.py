@@ -1,4 +1,4 @@
-"""How many bytes a file or a source may become: asked before anything is unpacked, decoded or drawn.
+"""How many bytes a file or a source may become: asked before it is unpacked, decoded or drawn.
 
 A file of a few megabytes can hold gigabytes: .npz, .gz, archives and pictures are packed. The size
 that a header states, or that a source is asked for, is compared with a limit first. The limit is

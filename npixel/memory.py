@@ -5,7 +5,8 @@
 What is too large is refused before it begins, in one line with both numbers. The estimates come
 from what a forward pass holds (the `width` of a model: numbers for each pixel), and are rough. The
 limit is what the machine has available, or a cgroup or `ulimit -v` leaves; the environment variable
-NPIXEL_MEMORY, a number of bytes, sets another.
+NPIXEL_MEMORY, a number of bytes, sets another. How large the files of others may become is
+another question, which limits.py answers (NPIXEL_DATA_LIMIT).
 
     memory.keep()
 
@@ -45,8 +46,8 @@ def forward_bytes(model, n=1):
 def check_config(module, config, dtype):
     """ValueError with the estimate if a model could not hold its weights, or look at one image.
 
-    The line names the fields that are not the default ones. Weights are drawn in float64. Nothing is
-    allocated here, and counting ends: a model of more than MOST_WEIGHTS names is refused, too.
+    The line names the fields that are not the default ones. Nothing is allocated here. Counting
+    stops at MOST_WEIGHTS names: a model that has more is refused, too.
     """
     H, W, C = config.image_shape
     name = module.__name__.rpartition(".")[2]
@@ -60,7 +61,8 @@ def check_config(module, config, dtype):
             raise ValueError(f"the weights of {given} are more than {MOST_WEIGHTS:,} pairs of "
                              "kernels and biases: fewer layers have less")
         needed += WEIGHT_BYTES * sum(map(math.prod, shapes))
-    require(needed, f"the weights of {given}, for images of {H}x{W}x{C} and {config.levels} levels,",
+    require(needed,
+            f"the weights of {given}, for images of {H}x{W}x{C} and {config.levels} levels,",
             "smaller ones take less")
     require(_one_image(module, config, dtype),
             f"one image of {H}x{W}x{C}, {config.levels} levels, in {given}",
@@ -132,8 +134,8 @@ def require(needed, what, remedy):
     """
     left = available()
     if needed > left:
-        raise ValueError(f"{what} would take about {words(needed)} of memory, and {words(left)} are "
-                         f"available: {remedy} ({VARIABLE}=BYTES sets another limit)")
+        raise ValueError(f"{what} would take about {words(needed)} of memory, and {words(left)} "
+                         f"are available: {remedy} ({VARIABLE}=BYTES sets another limit)")
 
 
 def words(size):

@@ -22,19 +22,24 @@ from .shared import add_file, data_for, data_inputs, seed_of
 def add_arguments(verbs):
     parser = verbs.add_parser(
         "complete", help="complete half-seen images",
-        description="Keep part of each image and draw the rest in the order of generation, each sub-pixel given everything before it. The law is "
-                    "the exact conditional given the known sub-pixels if and only if these come before all unknown ones in the order of generation "
-                    "(row by row, from the left), as with --rows; with --columns or --known, what is known further on does not influence what is "
+        description="Keep part of each image and draw the rest in the order of generation, each "
+                    "sub-pixel given everything before it. The law is the exact conditional given "
+                    "the known sub-pixels if and only if these come before all unknown ones in the "
+                    "order of generation (row by row, from the left), as with --rows; with "
+                    "--columns or --known, what is known further on does not influence what is "
                     "drawn before it.")
     add_file(parser)
     data_command.add_data_options(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="(default test)")
-    parser.add_argument("-n", type=int, default=8, help="number of images, chosen at random (default 8)")
+    parser.add_argument("-n", type=int, default=8,
+                        help="number of images, chosen at random (default 8)")
     parser.add_argument("--draws", type=int, default=3, help="completions of each (default 3)")
     known = parser.add_mutually_exclusive_group()
-    known.add_argument("--rows", type=int, metavar="R", help="keep the upper R rows (default: half of them)")
+    known.add_argument("--rows", type=int, metavar="R",
+                       help="keep the upper R rows (default: half of them)")
     known.add_argument("--columns", type=int, metavar="K", help="keep the left K columns")
-    known.add_argument("--known", metavar="FILE.npz", help="keep what is True in its array `known`, (H, W) or (H, W, C) bool")
+    known.add_argument("--known", metavar="FILE.npz",
+                       help="keep what is True in its array `known`, (H, W) or (H, W, C) bool")
     add_class(parser, "the label of each image")
     add_drawing(parser, "completions")
     parser.set_defaults(call=_complete)
@@ -44,7 +49,8 @@ def _complete(arguments):
     out = out_of(arguments, "completions", [*data_inputs(arguments), arguments.known])
     model = npixel.load(arguments.file)
     if model.name in npixel.DENSITIES:
-        raise ValueError(f"{arguments.file} holds a {model.name}, which is a density: complete is for models of levels")
+        raise ValueError(f"{arguments.file} holds a {model.name}, which is a density: "
+                         "complete is for models of levels")
     for option, value in (("-n", arguments.n), ("--draws", arguments.draws)):
         if value < 1:
             raise ValueError(f"{option} must be at least 1, is {value}")
@@ -53,7 +59,8 @@ def _complete(arguments):
     labels = class_labels(model, arguments, len(images), None)
     labels = condition(model, data, arguments.split) if labels is None else labels
     if arguments.n > len(images):
-        raise ValueError(f"-n is {arguments.n}, but the {arguments.split} split has only {len(images)} images")
+        raise ValueError(f"-n is {arguments.n}, but the {arguments.split} split has only "
+                         f"{len(images)} images")
     n, dtype = arguments.n * arguments.draws, np.min_scalar_type(model.levels - 1)
     check_size(out, n, model.image_shape, dtype, f"-n {arguments.n} with --draws {arguments.draws}")
     known = _known(arguments, model.image_shape)
@@ -74,15 +81,17 @@ def _complete(arguments):
     if is_picture(out):
         images = drawn.images()
         firsts = range(0, drawn.n, arguments.n)
-        rows = {f"draw {i + 1}": images[first:first + arguments.n] for i, first in enumerate(firsts)}
+        rows = {f"draw {i + 1}": images[first:first + arguments.n]
+                for i, first in enumerate(firsts)}
         plots.save(plots.completions(given, known, rows | {"the image": given}, levels=model.levels,
                                      title=f"Completions by {Path(arguments.file).name}"), out)
     else:
         more = {} if labels is None else {"labels": labels[np.arange(drawn.n) % arguments.n]}
         drawn.write_npz(out, "npixel completions", given=given, known=known, levels=model.levels,
                         **more)
-    words = "the exact conditional given the known pixels" if exact else \
-        "not the exact conditional: some known pixels come after unknown ones, and do not influence them"
+    words = "the exact conditional given the known pixels" if exact else (
+        "not the exact conditional: some known pixels come after unknown ones, and do not "
+        "influence them")
     return say_drawn(arguments, out, drawn, n, law=words, exact=exact)
 
 
@@ -93,11 +102,13 @@ def _known(arguments, image_shape):
     if arguments.known is not None:
         content = read_arrays(arguments.known)
         if "known" not in content or content["known"].dtype != bool:
-            raise ValueError(f"{arguments.known}: must have an array `known` of bools; it has "
-                             f"{', '.join(f'{key} ({array.dtype})' for key, array in content.items()) or 'nothing'}")
+            found = ", ".join(f"{key} ({array.dtype})" for key, array in content.items())
+            raise ValueError(f"{arguments.known}: must have an array `known` of bools; "
+                             f"it has {found or 'nothing'}")
         array = content["known"]
         if array.shape not in ((H, W), (H, W, C)):
-            raise ValueError(f"{arguments.known}: known has shape {array.shape}, must be {(H, W)} or {(H, W, C)}")
+            raise ValueError(f"{arguments.known}: known has shape {array.shape}, "
+                             f"must be {(H, W)} or {(H, W, C)}")
         known[...] = array.reshape(H, W, -1)
     elif arguments.columns is not None:
         known[:, :_within("--columns", arguments.columns, W)] = True
@@ -107,7 +118,10 @@ def _known(arguments, image_shape):
 
 
 def exact_conditional(known, order):
-    """True if no unknown sub-pixel comes before a known one.   known (H, W, C) bool; order (H W C, 3) indices"""
+    """True if no unknown sub-pixel comes before a known one.
+
+    known (H, W, C) bool; order (H W C, 3) indices
+    """
     in_order = known[tuple(np.asarray(order).T)]
     return not (in_order[1:] & ~in_order[:-1]).any()
 

@@ -90,7 +90,8 @@ def check_size(out, n, shape, dtype, words):
     needed, free = 2 * numbers * np.dtype(dtype).itemsize, shutil.disk_usage(out.parent).free
     if needed > free:
         raise ValueError(f"{words}: the images would take {memory.words(needed)} while they are "
-                         f"written, and the disk of {out} has {memory.words(free)} free: draw fewer")
+                         f"written, and the disk of {out} has {memory.words(free)} free: "
+                         "draw fewer")
 
 
 class Drawn:

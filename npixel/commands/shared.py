@@ -22,10 +22,12 @@ def add_file(parser):
 def data_for(model, arguments):
     """The data set asked for; ValueError unless it has the model's shape and levels."""
     data = data_command.load_from(arguments)
-    same = data.image_shape[2:] == model.image_shape[2:] if model.name in npixel.DENSITIES else data.image_shape == model.image_shape
+    first = 2 if model.name in npixel.DENSITIES else 0               # a density takes any H and W
+    same = data.image_shape[first:] == model.image_shape[first:]
     if not same or data.levels != model.levels:
-        raise ValueError(f"{data.name} has {shape_words(data.image_shape)} images of {data.levels} levels, "
-                         f"the model in {arguments.file} is for {shape_words(model.image_shape)} of {model.levels}")
+        raise ValueError(f"{data.name} has {shape_words(data.image_shape)} images of {data.levels} "
+                         f"levels, the model in {arguments.file} is for "
+                         f"{shape_words(model.image_shape)} of {model.levels}")
     return data
 
 
@@ -39,12 +41,14 @@ def data_inputs(arguments):
 
 def own_fields(name):
     """The fields of a model's Config that are its own: all but image_shape and levels."""
-    return [field for field in dataclasses.fields(MODULES[name].Config) if field.name not in ("image_shape", "levels")]
+    return [field for field in dataclasses.fields(MODULES[name].Config)
+            if field.name not in ("image_shape", "levels")]
 
 
 def about(name):
-    """What a model is, and its paper, as its file says: the first sentence, and the first paragraph that begins
-    with authors, a title and a year; "" where there is none."""
+    """What a model is, and its paper, as its file says: (the first sentence, the first paragraph
+    that begins with authors, a title and a year; "" where there is none).
+    """
     paragraphs = [" ".join(part.split()) for part in MODULES[name].__doc__.split("\n\n")]
     summary = paragraphs[0].partition(": ")[2].rstrip(".") or paragraphs[0]
     papers = (re.match(r'[^"]{3,200}?"[^"]+"[^"]*?\b(19|20)\d\d\b', text) for text in paragraphs[1:])

@@ -36,57 +36,80 @@ FIELDS = {
     "head": "maps of each hidden 1x1 layer before the logits",
     "head_layers": "number of those layers",
     "skip": "a connection from every layer to the head",
-    "padding": 'what stands left of the image: "start", learned states, or "evolve", states that the padding of the skewed map has gone through',
+    "padding": 'what stands left of the image: "start", learned states, or "evolve", states that '
+               "the padding of the skewed map has gone through",
     "mixtures": "components of the mixture",
     "dropout": "probability that a feature is dropped in training",
     "robust": "the approximate likelihood of the authors' program, to compare with its numbers",
     "classes": "number of labels the model is conditional on: those of the data set; 0: on none",
-    "condition_features": "length of the vector the model is conditional on; from Python only, a data set has none",
+    "condition_features": "length of the vector the model is conditional on; from Python only, a "
+                          "data set has none",
     "condition_maps": "maps the model is conditional on; from Python only, a data set has none",
     "scales": "scales of each component of the mixture",
     "features": "squared features by which the mixture's components are chosen",
     "means": "components of the mixture have means",
     "extended": "the gates see the cells on the left and above, too",
-    "border": 'what stands around an image: "given", its own outermost pixels, whose density is not computed, or "padded", mean grey',
+    "border": 'what stands around an image: "given", its own outermost pixels, whose density is '
+              'not computed, or "padded", mean grey',
 }
 
 
 def add_arguments(verbs):
     train = verbs.add_parser("train", help="train a model and write it to a file",
-                             description="Train a model by maximum likelihood. npixel train MODEL --help lists the fields of that model.")
-    train.set_defaults(call=lambda arguments: train.error(f"must be followed by a model: {', '.join(MODULES)}"))
+                             description="Train a model by maximum likelihood. npixel train MODEL "
+                                         "--help lists the fields of that model.")
+    train.set_defaults(call=lambda arguments: train.error(
+        f"must be followed by a model: {', '.join(MODULES)}"))
     models = train.add_subparsers(metavar="MODEL", title="models")
     for name in MODULES:
         summary = about(name)[0].replace("%", "%%")    # argparse formats its texts
         parser = models.add_parser(name, help=summary, description=f"Train {name}: {summary}.")
         data_command.add_data_options(parser)
-        parser.add_argument("--out", metavar="FILE.npz", help="the checkpoint, which is also the trained model (default: MODEL-DATA.npz, here)")
+        parser.add_argument("--out", metavar="FILE.npz",
+                            help="the checkpoint, which is also the trained model "
+                                 "(default: MODEL-DATA.npz, here)")
         begin = parser.add_mutually_exclusive_group()
         begin.add_argument("--resume", action="store_true",
                            help="go on from the checkpoint; all other options as they were")
         command.add_force(begin, "a checkpoint that exists: start anew")
         recipe = recipes.of(name)
         length = parser.add_mutually_exclusive_group()
-        length.add_argument("--steps", type=int, metavar="N", help="length of the run: steps of one batch each")
-        length.add_argument("--epochs", type=float, metavar="N", help=f"... or passes over the training images (default {recipe['epochs']})")
-        length.add_argument("--minutes", type=float, metavar="M", help="... or minutes of wall time, without compilation, before the test")
-        parser.add_argument("--batch", type=int, metavar="N", help=f"images per step (default {recipe['batch']})")
-        parser.add_argument("--optimizer", choices=training.OPTIMIZERS, help=f"(default {recipe['optimizer']})")
+        length.add_argument("--steps", type=int, metavar="N",
+                            help="length of the run: steps of one batch each")
+        length.add_argument("--epochs", type=float, metavar="N",
+                            help="... or passes over the training images "
+                                 f"(default {recipe['epochs']})")
+        length.add_argument("--minutes", type=float, metavar="M",
+                            help="... or minutes of wall time, without compilation, before "
+                                 "the test")
+        parser.add_argument("--batch", type=int, metavar="N",
+                            help=f"images per step (default {recipe['batch']})")
+        parser.add_argument("--optimizer", choices=training.OPTIMIZERS,
+                            help=f"(default {recipe['optimizer']})")
         parser.add_argument("--lr", type=float, help=f"learning rate (default {recipe['lr']:g})")
-        parser.add_argument("--schedule", choices=training.SCHEDULES, help=f"of the learning rate (default {recipe['schedule']})")
+        parser.add_argument("--schedule", choices=training.SCHEDULES,
+                            help=f"of the learning rate (default {recipe['schedule']})")
         parser.add_argument("--clip", type=_number_or_off, metavar="NORM",
-                            help=f"most length of the gradient, or off (default {recipe['clip_norm'] or 'off'})")
+                            help="most length of the gradient, or off "
+                                 f"(default {recipe['clip_norm'] or 'off'})")
         parser.add_argument("--average", type=_number_or_off, metavar="DECAY",
-                            help=f"decay of the running mean of the weights that is tested and kept, or off (default {recipe['average'] or 'off'})")
-        parser.add_argument("--keep", choices=("best", "last"), default="best", help="the weights that were best on the validation images, or the last "
-                                                                                     "(default best)")
-        parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the images (default 0)")
-        parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(default float32)")
-        parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="(default 60)")
+                            help="decay of the running mean of the weights that is tested and "
+                                 f"kept, or off (default {recipe['average'] or 'off'})")
+        parser.add_argument("--keep", choices=("best", "last"), default="best",
+                            help="the weights that were best on the validation images, or the last "
+                                 "(default best)")
+        parser.add_argument("--seed", type=int, default=0,
+                            help="of the weights and the order of the images (default 0)")
+        parser.add_argument("--dtype", choices=("float32", "float64"), default="float32",
+                            help="(default float32)")
+        parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS",
+                            help="(default 60)")
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
         if name in npixel.DENSITIES:
-            parser.add_argument("--refine", type=int, metavar="N", help="most evaluations of L-BFGS in each part of a run of --steps or --epochs (default "
-                                                                        f"{recipe['refine']['evaluations']}); --minutes says how many by itself")
+            parser.add_argument("--refine", type=int, metavar="N",
+                                help="most evaluations of L-BFGS in each part of a run of --steps "
+                                     f"or --epochs (default {recipe['refine']['evaluations']}); "
+                                     "--minutes says how many by itself")
         command.add_json(parser)
         fields = parser.add_argument_group(f"fields of {name}")
         for field in own_fields(name):
@@ -100,11 +123,14 @@ def _add_field(group, field):
     words = f"{words} (default {field.default})".strip().replace("%", "%%")
     kind = _kind(field.type)
     if kind is bool:
-        group.add_argument(option, dest="field_" + field.name, action="store_true", default=None, help=words)
-        group.add_argument("--no-" + option[2:], dest="field_" + field.name, action="store_false", default=None)
+        group.add_argument(option, dest="field_" + field.name, action="store_true", default=None,
+                           help=words)
+        group.add_argument("--no-" + option[2:], dest="field_" + field.name, action="store_false",
+                           default=None)
     else:
         metavar = {int: "N", float: "X"}.get(kind, "VALUE")
-        group.add_argument(option, dest="field_" + field.name, type=kind, metavar=metavar, help=words)
+        group.add_argument(option, dest="field_" + field.name, type=kind, metavar=metavar,
+                           help=words)
 
 
 def _kind(annotation):
@@ -127,51 +153,69 @@ def _train(arguments):
     out = arguments.out or default_out(name, arguments.data)
     if not arguments.resume:
         command.check_output(out, CHECKPOINT, inputs=data_inputs(arguments), force=arguments.force,
-                             hint="resume goes on with it (--resume), --force starts anew in its place, another name keeps it")
+                             hint="resume goes on with it (--resume), --force starts anew in its "
+                                  "place, another name keeps it")
     chosen = {field.name: getattr(arguments, "field_" + field.name) for field in own_fields(name)}
-    model = npixel.build(name, image_shape=data.image_shape, levels=data.levels, seed=seed_of(arguments), dtype=arguments.dtype,
+    model = npixel.build(name, image_shape=data.image_shape, levels=data.levels,
+                         seed=seed_of(arguments), dtype=arguments.dtype,
                          **{field: value for field, value in chosen.items() if value is not None})
-    options = recipes.of(name, steps=arguments.steps, epochs=arguments.epochs, minutes=arguments.minutes, batch=arguments.batch,
-                         optimizer=arguments.optimizer, lr=arguments.lr, schedule=arguments.schedule, clip_norm=arguments.clip, average=arguments.average)
-    options = {key: None if value == math.inf and key in ("clip_norm", "average") else value for key, value in options.items()}
+    options = recipes.of(name, steps=arguments.steps, epochs=arguments.epochs,
+                         minutes=arguments.minutes, batch=arguments.batch,
+                         optimizer=arguments.optimizer, lr=arguments.lr,
+                         schedule=arguments.schedule, clip_norm=arguments.clip,
+                         average=arguments.average)
+    options = {key: None if value == math.inf and key in ("clip_norm", "average") else value
+               for key, value in options.items()}
     train, valid, labels = data.train, data.valid, dict.fromkeys(SPLITS)
     if name in npixel.DENSITIES:
         train, valid = (Patches(pictures, data.levels) for pictures in (train, valid))
         # nothing but the MCGSM: L-BFGS is better at that
         share = {"share": 0.9} if model.config.layers == 0 else {}
-        options["refine"] = options["refine"] | share | ({} if arguments.refine is None else {"evaluations": arguments.refine})
+        most = {} if arguments.refine is None else {"evaluations": arguments.refine}
+        options["refine"] = options["refine"] | share | most
     else:
         labels = {split: condition(model, data, split) for split in SPLITS}
-    options["batch"] = min(options["batch"], len(train)) if arguments.batch is None else options["batch"]
+    if arguments.batch is None:
+        options["batch"] = min(options["batch"], len(train))
     if name in npixel.MODELS:
         training.check_memory(model, options["batch"])
     if not arguments.quiet:
-        progress.say(f"{name}: {model.num_parameters:,} parameters, on {data.name}: {len(data.train):,} images of {shape_words(data.image_shape)}, "
+        progress.say(f"{name}: {model.num_parameters:,} parameters, on {data.name}: "
+                     f"{len(data.train):,} images of {shape_words(data.image_shape)}, "
                      f"{data.levels} levels")
-    model.init_from_data(data.train, np.random.default_rng(seed_of(arguments)), condition=labels["train"])
-    result = training.fit(model, train, condition=labels["train"], valid_images=valid, valid_condition=labels["valid"],
-                          keep=arguments.keep, seed=arguments.seed, checkpoint=out, resume=arguments.resume, replace=arguments.force,
-                          checkpoint_every=arguments.checkpoint_every, progress=not arguments.quiet, **options)
+    model.init_from_data(data.train, np.random.default_rng(seed_of(arguments)),
+                         condition=labels["train"])
+    result = training.fit(model, train, condition=labels["train"], valid_images=valid,
+                          valid_condition=labels["valid"], keep=arguments.keep,
+                          seed=arguments.seed, checkpoint=out, resume=arguments.resume,
+                          replace=arguments.force, checkpoint_every=arguments.checkpoint_every,
+                          progress=not arguments.quiet, **options)
     if result.status == "interrupted":
-        again = [word for word in arguments.argv if word not in ("--resume", "--force")] + ["--resume"]
-        progress.say(f"npixel: {out} holds {result.step} of {result.plan.steps} steps; to go on: npixel {shlex.join(again)}")
+        again = [word for word in arguments.argv if word not in ("--resume", "--force")]
+        progress.say(f"npixel: {out} holds {result.step} of {result.plan.steps} steps; "
+                     f"to go on: npixel {shlex.join([*again, '--resume'])}")
         return 130
-    report = {"model": name, "parameters": model.num_parameters, "out": out, "steps": result.step, "training_seconds": result.seconds,
-              "config": model.describe()["config"], "plan": dataclasses.asdict(result.plan), "history": result.history,
+    report = {"model": name, "parameters": model.num_parameters, "out": out, "steps": result.step,
+              "training_seconds": result.seconds, "config": model.describe()["config"],
+              "plan": dataclasses.asdict(result.plan), "history": result.history,
               "test": (evaluate_density if name in npixel.DENSITIES else evaluate)(model, data)}
     if arguments.json:
         command.print_json(report)
         return 0
-    print(f"{'trained':<11}{result.step:,} steps of {result.plan.batch} images in {result.seconds:.1f} s")
+    print(f"{'trained':<11}{result.step:,} steps of {result.plan.batch} images "
+          f"in {result.seconds:.1f} s")
     (show_density if name in npixel.DENSITIES else show_evaluation)(report["test"])
     print(f"{'wrote':<11}{out}")
 
 
 def default_out(name, text):
-    """The checkpoint's name where none is given: model and data, in letters that every file system takes.
+    """The checkpoint's name where none is given: model and data, in letters that every file system
+    takes.
 
-    >>> default_out("fvbn", "data/binarized_mnist.npz"), default_out("fvbn", "noisy_rule:8x8,eps=0.1")
-    ('fvbn-binarized_mnist.npz', 'fvbn-noisy_rule_8x8_eps_0_1.npz')
+    >>> default_out("fvbn", "data/binarized_mnist.npz")
+    'fvbn-binarized_mnist.npz'
+    >>> default_out("fvbn", "noisy_rule:8x8,eps=0.1")
+    'fvbn-noisy_rule_8x8_eps_0_1.npz'
     """
     # "." has no name of its own
     for path in (Path(text), Path(os.path.abspath(text))):
