@@ -55,8 +55,8 @@ def _evaluate(arguments):
     if arguments.samples is not None:
         drawn = report["class_samples"]
         print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the "
-              f"class they were drawn for, say their {drawn['neighbours']} nearest training images, "
-              f"which are right for {100 * drawn['classifier']:.1f} % of the test images; "
+              f"class they were drawn for, say their {drawn['neighbours']} nearest training "
+              f"images, which are right for {100 * drawn['classifier']:.1f} % of the test images; "
               f"{100 * drawn['copies']:.1f} % are copies of a training image")
 
 
