@@ -345,16 +345,20 @@ def damage(rng, raw, name):
     if name.endswith(".npz") and rng.random() < 0.5:
         return _arrays(rng, raw)
     if name.endswith(".gz") and rng.random() < 0.5:
-        return gzip.compress(_bytes(rng, gzip.decompress(raw)))
+        return gzip.compress(damaged_bytes(rng, gzip.decompress(raw)))
     if name.endswith(".json") and rng.random() < 0.6:
         return _json(rng, raw)
     if not name.endswith((".npz", ".gz", ".png", ".gif", ".jpg")) and b"\0" not in raw and rng.random() < 0.75:
         return _text(rng, raw)
-    return _bytes(rng, raw)
+    return damaged_bytes(rng, raw)
 
 
-def _bytes(rng, raw):
-    raw, kind = bytearray(raw), rng.integers(5)
+EXTREME = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0")
+
+
+def damaged_bytes(rng, raw):
+    """Bytes changed, cut, repeated, put in, or made extreme where headers are."""
+    raw, kind = bytearray(raw), rng.integers(6)
     i, j = sorted(int(x) for x in rng.integers(0, len(raw) + 1, 2))
     if kind == 0:
         for at in rng.integers(0, len(raw), int(rng.integers(1, 5))):
@@ -365,8 +369,11 @@ def _bytes(rng, raw):
         del raw[i:min(j, i + 20)]
     elif kind == 3:
         raw[i:i] = rng.bytes(int(rng.integers(1, 20)))
-    else:
+    elif kind == 4:
         raw[i:i] = raw[i:j]
+    else:
+        at = int(rng.integers(0, min(len(raw), 200) + 1))
+        raw[at:at + 4] = EXTREME[rng.integers(len(EXTREME))]
     return bytes(raw)
 
 
@@ -446,7 +453,10 @@ def _arrays(rng, raw):
         x = x.astype(np.int64) if x.dtype.kind == "i" else x.copy()
         low, high = (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max) if x.dtype.kind in "iu" else (-np.inf, np.inf)
         value = float(rng.choice([0, 1, -1, 2, 7, 1e8, 2 ** 32 + 1, 1e300, np.nan, np.inf]))
-        x.flat[int(rng.integers(x.size))] = (int(min(max(value, low), high)) if np.isfinite(value) else 0) if x.dtype.kind in "iu" else value
+        if x.dtype.kind in "iu":
+            value = int(min(max(value, low), high)) if np.isfinite(value) else 0
+        with np.errstate(over="ignore"):               # 1e308 is inf as a float32
+            x.flat[int(rng.integers(x.size))] = value
         arrays[name] = x
     out = io.BytesIO()
     with warnings.catch_warnings():

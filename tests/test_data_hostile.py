@@ -19,6 +19,7 @@ import pytest
 from npixel import limits
 from npixel.data import cifar10, load
 from npixel.data.dataset import SPLITS
+from hunt_files import damaged_bytes
 from test_data_files import (images, python_2_batch, write_amat, write_archive, write_cifar,
                              write_idx)
 
@@ -364,29 +365,6 @@ KINDS = {
 }
 
 
-EXTREME = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0")
-
-
-def damaged(rng, raw):
-    """Bytes changed, cut, repeated, put in, or made extreme."""
-    raw, kind = bytearray(raw), rng.integers(6)
-    at, length = int(rng.integers(len(raw))), int(rng.integers(1, 9))
-    if kind == 0:
-        raw[at] ^= 1 << int(rng.integers(8))
-    elif kind == 1:
-        del raw[at:]
-    elif kind == 2:
-        del raw[at:at + length]
-    elif kind == 3:
-        raw[at:at] = raw[at:at + 4 * length]
-    elif kind == 4:
-        raw[at:at + length] = bytes(rng.integers(0, 256, length, np.uint8))
-    else:
-        at = int(rng.integers(min(len(raw), 200)))     # where headers are
-        raw[at:at + 4] = EXTREME[rng.integers(len(EXTREME))]
-    return bytes(raw)
-
-
 def _late(*_):
     raise AssertionError("ten seconds")
 
@@ -403,7 +381,7 @@ def test_a_damaged_file_is_refused_in_one_line_or_read_rightly(tmp_path, kind, m
     handler = signal.signal(signal.SIGALRM, _late)
     try:
         for _ in range(40):
-            path.write_bytes(damaged(rng, raw))
+            path.write_bytes(damaged_bytes(rng, raw))
             signal.alarm(10)
             try:
                 data = load(place)
