@@ -455,7 +455,7 @@ def _arrays(rng, raw):
         value = float(rng.choice([0, 1, -1, 2, 7, 1e8, 2 ** 32 + 1, 1e300, np.nan, np.inf]))
         if x.dtype.kind in "iu":
             value = int(min(max(value, low), high)) if np.isfinite(value) else 0
-        with np.errstate(over="ignore"):               # 1e308 is inf as a float32
+        with np.errstate(over="ignore"):               # 1e300 is inf as a float32
             x.flat[int(rng.integers(x.size))] = value
         arrays[name] = x
     out = io.BytesIO()
