@@ -63,8 +63,17 @@ def pairs(R, policy):
     return [{R.action[j]: j for j in k}[a] if k else None for a, k in zip(policy, own)]
 
 
-def gap(R, k, now, after, discounted=True):
-    """v(s) - r(k) - gamma sum P(t | k) v'(t), times a positive integer; now = (num, den) of v, after of v'."""
+def over_one(*vectors):
+    """Several (numerators, denominator) -> the list of all numerators, over one denominator; it."""
+    L = math.lcm(*(den for _, den in vectors))
+    return [[n * (L // den) for n in num] for num, den in vectors], L
+
+
+def gap(R, k, now, after, den, discounted=True):
+    """v(s) - r(k) - gamma sum P(t | k) v'(t), times a positive integer.
+
+    v = now / den, v' = after / den. The long integers are only multiplied by short ones.
+    """
     (gn, gd), (rn, rd), D = R.g[k] if discounted else (1, 1), R.r[k], R.D[k]
-    (N, L), (M, H) = now, after
-    return rd * (gd * D * N[R.owner[k]] * H - gn * sum(n * M[t] for t, n in zip(R.next[k], R.n[k])) * L) - gd * D * rn * L * H
+    ahead = sum(n * after[t] for t, n in zip(R.next[k], R.n[k]))
+    return rd * gd * D * now[R.owner[k]] - rd * gn * ahead - gd * D * rn * den

@@ -11,7 +11,7 @@ What is believed afterwards follows from a few lines of mathematics, not from ho
 Read first: rational.py, certificate.py, certificate_form.py.  Read next: verify_total.py.
 """
 
-from .certificate import FORMAT, VERSION, gap, numbers, pairs
+from .certificate import FORMAT, VERSION, gap, numbers, over_one, pairs
 from .certificate_form import malformed
 from .rational import rational
 from .verify_total import total
@@ -42,10 +42,11 @@ def verify(m, certificate):
 
 def _step(R, side, policy, slack, now, after):
     """One application of the Bellman equation: equality for the policy, inequality for every pair, slack as stated; terminal states keep their value."""
-    gaps = [side * gap(R, k, now, after) for k in range(len(R.owner))]
-    chosen, (N, L), (M, H) = pairs(R, policy), now, after
+    (N, M), den = over_one(now, after)
+    gaps = [side * gap(R, k, N, M, den) for k in range(len(R.owner))]
     return (all(g >= 0 and x == int(g > 0) for g, x in zip(gaps, slack, strict=True))
-            and all(N[s] * H == M[s] * L if k is None else gaps[k] == 0 for s, k in enumerate(chosen)))
+            and all(N[s] == M[s] if k is None else gaps[k] == 0
+                    for s, k in enumerate(pairs(R, policy))))
 
 
 def _discounted(R, c, side):
@@ -61,17 +62,21 @@ def _finite_horizon(R, c, side):
 
 
 def _average(R, c, side):
-    (g, h, w), slack = (numbers(c[name], R.S) for name in ("gain", "bias", "centre")), c["slack"]
-    drift = lambda k, x: R.D[k] * x[0][R.owner[k]] - sum(n * x[0][t] for t, n in zip(R.next[k], R.n[k]))      # noqa: E731   x(s) - P x, times D x.den
+    (g, h, w), den = over_one(*(numbers(c[name], R.S) for name in ("gain", "bias", "centre")))
+    slack = c["slack"]
+
+    def drift(k, x):                         # x(s) - P x, times D den
+        return R.D[k] * x[R.owner[k]] - sum(n * x[t] for t, n in zip(R.next[k], R.n[k]))
+
     for k, s in enumerate(R.owner):
         D, (rn, rd) = R.D[k], R.r[k]
         of_gain = side * drift(k, g)
-        of_bias = side * (rd * (D * g[0][s] * h[1] + drift(k, h) * g[1]) - D * rn * g[1] * h[1])
+        of_bias = side * (rd * (D * g[s] + drift(k, h)) - D * rn * den)
         if of_gain < 0 or of_gain == 0 and of_bias < 0 or slack[k] != (2 if of_gain else int(of_bias > 0)):
             return False
-    return all(
-        g[0][s] == h[0][s] == w[0][s] == 0 if k is None else slack[k] == 0 and drift(k, w) * h[1] == R.D[k] * h[0][s] * w[1]
-        for s, k in enumerate(pairs(R, c["policy"])))
+    return all(g[s] == h[s] == w[s] == 0 if k is None
+               else slack[k] == 0 and drift(k, w) == R.D[k] * h[s]
+               for s, k in enumerate(pairs(R, c["policy"])))
 
 
 CHECKS = {"discounted": _discounted, "finite_horizon": _finite_horizon, "average": _average, "total": total}

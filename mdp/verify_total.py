@@ -28,7 +28,8 @@ def total(R, c, side):
     free, goal = c["goal"] is None, set(c["goal"] or ())
     miss = 0 if free else side * {"inf": 1, "-inf": -1}[c["miss"]]                        # what it is worth
     back = pairs(R, c["return"]["policy"]) if miss < 0 and 1 in inf else None
-    loss = [side * gap(R, k, x, x, discounted=False) for k in range(len(R.owner))]        # x(s) - q(k), times a positive integer
+    # x(s) - q(k), times a positive integer
+    loss = [side * gap(R, k, x[0], x[0], x[1], discounted=False) for k in range(len(R.owner))]
     up, down = ([any(inf[t] == sign for t in after) for after in R.next] for sign in (1, -1))
     lowers = lambda number, s, k: any(number[t] < number[s] for t in R.next[k])          # noqa: E731
     keeps = lambda number, s, k: all(inf[t] == inf[s] and number[t] == number[s] for t in R.next[k])       # noqa: E731

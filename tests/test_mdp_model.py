@@ -203,7 +203,7 @@ BAD_FILES = {
     "missing": ('{"format": "mdp", "version": 1, "gamma": 1}', "key 'states' is missing"),
     "unknown key": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {}, "discount": 1}', "unknown key 'discount'"),
     "twice": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {"a": {}, "a": {}}}', "key 'a' appears twice"),
-    "nan": ('{"format": "mdp", "version": 1, "gamma": NaN, "states": {"a": {}}}', "gamma is nan"),
+    "nan": ('{"format": "mdp", "version": 1, "gamma": NaN, "states": {"a": {}}}', "NaN is no number"),
     "successor": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {"a": {"go": [[1, "b", 0]]}}}', "leads to 'b'"),
     "states": ('{"format": "mdp", "version": 1, "gamma": 1, "states": [1]}', "transitions expects a dict"),
     "binary": ("\x00\x01", "not JSON"),

@@ -23,6 +23,7 @@ from fractions import Fraction
 from npixel.whole_file import write_text
 
 from ..given_numbers import parse
+from ..json_text import read_json
 from ..model import ROW_SUM_TOLERANCE, MDP
 from .words import NEAR
 
@@ -36,15 +37,7 @@ def load(path, *, normalise=False):
 
     OSError if the file cannot be read, ValueError in one line if it is not such a file.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file, object_pairs_hook=_no_duplicates)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{path}: not an mdp file: nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    data = read_json(path)
     if not isinstance(data, dict) or data.get("format") != "mdp":
         raise ValueError(f'{path}: not an mdp file: expected an object with "format": "mdp"')
     if data.get("version") != 1:
@@ -98,9 +91,9 @@ def _normalise(states):
     """
     for choices in states.values() if isinstance(states, dict) else ():
         for a, outcomes in choices.items() if isinstance(choices, dict) else ():
-            if not isinstance(outcomes,
-                              list) or any(not isinstance(x, list) or len(x) != 3
-                                           for x in outcomes):
+            if not isinstance(outcomes, list):
+                continue
+            if any(not isinstance(x, list) or len(x) != 3 for x in outcomes):
                 continue
             given = [parse("P", x[0]) for x in outcomes]
             exactly = all(exact is not None for _, exact in given)
@@ -124,12 +117,3 @@ def _number(x):
     if isinstance(x, Fraction):
         return int(x) if x.denominator == 1 else str(x)
     return float(x)
-
-
-def _no_duplicates(pairs):
-    out = {}
-    for key, value in pairs:
-        if key in out:
-            raise ValueError(f"key {key!r} appears twice in one object")
-        out[key] = value
-    return out
