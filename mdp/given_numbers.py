@@ -79,7 +79,7 @@ def as_float(name, x):
     except OverflowError:
         raise ValueError(f"{name} is too large for a float: {_power(x)}") from None
     if value == 0 and x != 0:
-        return math.copysign(SMALLEST, x.numerator)
+        return SMALLEST if x > 0 else -SMALLEST
     return math.nextafter(1.0, 0.0) if value == 1 and x < 1 else value
 
 
@@ -138,6 +138,16 @@ def pointers(name, x, entries):
     for i in np.flatnonzero(x[1:] < x[:-1])[:1]:
         raise ValueError(f"{name} falls from {x[i]} to {x[i + 1]} at {i + 1}")
     return x
+
+
+def short_gamma(x):
+    """A discount (float) in some digits; 1 is one, and not a little less.
+
+    >>> short_gamma(1.0), short_gamma(1 / 3), short_gamma(0.9999999)
+    ('1', '0.333333', '0.9999999')
+    """
+    text = f"{x:g}"
+    return repr(x) if text == "1" and x < 1 else text
 
 
 def short(x):

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from .given_numbers import as_float, indices, parse, parse_array, pointers, short
+from .given_numbers import as_float, indices, parse, parse_array, pointers, short, short_gamma
 
 ROW_SUM_TOLERANCE = 1e-12                    # per outcome: what adding decimals such as 0.1 may leave, and no more
 MOST = 2 ** 31                               # states, or actions: an index of either has 32 bits
@@ -480,7 +480,7 @@ class MDP:
 
     def __repr__(self):
         return (f"MDP({self.num_states} states, {self.num_actions} actions, "
-                f"{self.num_pairs} pairs, {self.next.size} outcomes, gamma={self.gamma:g}"
+                f"{self.num_pairs} pairs, {self.next.size} outcomes, gamma={short_gamma(self.gamma)}"
                 + (", costs)" if self.costs else ")"))
 
     # forms

@@ -78,7 +78,8 @@ def short(x):
     text = fraction(x)
     if len(text) <= 40:
         return text
-    return f"{given_numbers.short(x)} (denominator of {x.denominator.bit_length()} bits)"
+    kind = "integer" if x.denominator == 1 else f"denominator of {x.denominator.bit_length()} bits"
+    return f"{given_numbers.short(x)} ({kind})"
 
 
 def _arrow(name):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import mdp
 from cases_mdp import exact_policy_value, solve_exactly, transitions
 from mdp import tables
-from mdp.given_numbers import parse
+from mdp.given_numbers import as_float, parse
 from mdp.problems.student import PUBLISHED_REWARD_PROCESS, STATES
 from npixel import safe_npz
 
@@ -488,8 +488,9 @@ def test_a_number_too_small_for_a_float_is_not_zero():
     assert mdp.solve_exact(m).v[0] == 10 ** 400                          # steps until the exit
     tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)  # for ever, and all positive
     assert mdp.solve_exact(tiny).v[0] == np.inf and not tiny.expected.zero[0]
-    with pytest.raises(ValueError, match="floats cannot decide"):
-        mdp.solve(tiny)
+    long = Fraction(10 ** 400 + 1, 10 ** 800)  # the numerator alone is too large for a float
+    assert [as_float("x", x) for x in (long, -long)] == [5e-324, -5e-324]
+    assert mdp.solve_exact(mdp.MDP.from_dict({"a": {"x": [(1, "a", long)]}}, "1/2")).v[0] == 2 * long
 
 
 def test_a_gamma_is_told_from_one_exactly():
@@ -575,6 +576,14 @@ def test_an_exact_value_of_any_size_can_be_printed():
     """A float holds neither 10**400 / 3 nor its neighbour."""
     assert tables.short(Fraction(10 ** 400 + 1, 3)) == "3.33333e399 (denominator of 2 bits)"
     assert tables.short(Fraction(1, 3)) == "1/3"
+    assert tables.short(Fraction(10 ** 328)) == "1e328 (integer)"
+
+
+@pytest.mark.parametrize("gamma, shown", [(1, "1"), (0.9999999, "0.9999999"), ("1/3", "0.333333"),
+                                          ("0.99999999999999999999", "0.9999999999999999")])
+def test_a_discount_below_one_is_not_shown_as_one(gamma, shown):
+    m = mdp.MDP.from_dict({"a": {"x": [(1, "a", 1)]}}, gamma)
+    assert f"gamma={shown})" in repr(m)
 
 
 def test_a_policy_of_small_integers_may_choose_among_many_actions():

@@ -5,6 +5,7 @@ from pathlib import Path
 from npixel.command import add_force, check_output
 
 from ..formats import files
+from ..given_numbers import short_gamma
 from ..layout import printable
 from .shared import add_model, inputs, outputs, read_model, telling
 
@@ -28,5 +29,7 @@ def _convert(arguments):
     m = read_model(arguments)
     files.write(m, arguments.out, choices=arguments.choices)
     lost = Path(arguments.out).suffix.lower() in (".tra", ".drn") or arguments.choices
-    told = f", without its discount {m.gamma:g}: give --gamma again" if lost and m.gamma < 1 else ""
+    told = ""
+    if lost and m.gamma < 1:
+        told = f", without its discount {short_gamma(m.gamma)}: give --gamma again"
     print(f"{m!r} -> {printable(arguments.out)}{told}")

@@ -14,6 +14,7 @@ from npixel.whole_file import write_text
 from .. import tables
 from ..evaluation import ConvergenceWarning
 from ..exact import solve_exact
+from ..given_numbers import short_gamma
 from ..layout import printable
 from ..planning import METHODS, solve
 from .shared import CERTIFICATE, add_model, inputs, read_model, state, telling
@@ -170,7 +171,7 @@ def _discount(m, s):
 
 def _unused(m, s):
     ignored = s.criterion in ("total", "average") and m.gamma < 1
-    return f" (its gamma {m.gamma:g} is not used)" if ignored else ""
+    return f" (its gamma {short_gamma(m.gamma)} is not used)" if ignored else ""
 
 
 def _side(m, arguments):

@@ -59,7 +59,7 @@ class Solution:
 
     @cached_property
     def q(self):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return self.q_of(self.v)
 
     def __getstate__(self):                                            # to be pickled: with q instead of the way to it

@@ -107,9 +107,10 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
             raise ValueError(f"max_iterations: method {method!r} needs no cap; it belongs to the methods that sweep")
         options["max_iterations"] = int(max_iterations)
     e = m.undiscounted if criterion in ("total", "average") else m.expected
-    if not minimize:
-        return methods[method](m, e, **options)
-    s = methods[method](m, e._replace(r=-e.r), **options)               # min of costs = -max of rewards
+    with np.errstate(over="ignore", invalid="ignore"):       # what overflows: bounds are infinite
+        if not minimize:
+            return methods[method](m, e, **options)
+        s = methods[method](m, e._replace(r=-e.r), **options)           # min of costs = -max of rewards
     mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "gain", "bias")}
     return replace(s, lower=0 - s.upper, upper=0 - s.lower, q_of=lambda _: 0 - s.q, **mirrored)
 
