@@ -8,11 +8,13 @@
 
 Reading order: model (the tuple and its forms), chains (no choices), bellman (the operators),
 evaluation (one policy), planning/ (the best policy: enumerate_policies is the definition), exact/
-(the same in fractions; rational and lifting below it), certificate, certificate_form and verify
-(the checker, which uses no solver), statement (what it has verified, in words), transforms, pomdp
-(seen through observations), formats/, simulation, problems/ (textbook examples with their published
-answers), commands/ (the command line, a file for each verb), policy_evaluation (a layer with
-gradients). given_numbers, graph and linear are the tools below them.
+(the same in fractions; rational and lifting below it), certificate, certificate_form, verify and
+verify_total (the checker, which uses no solver), statement (what it has verified, in words),
+transforms, pomdp (seen through observations), formats/, simulation, problems/ (textbook examples
+with their published answers), policy_evaluation (a layer with gradients), cli and commands/ (the
+command line, a file for each verb), demo. Tools below them: given_numbers, graph, elimination and
+linear compute, convergence warns, json_text and policy_file read JSON, layout, tables and plots
+show.
 
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
@@ -27,9 +29,11 @@ HOMES = {
     "Solution": "planning", "Constrained": "planning", "Proof": "planning", "certify": "planning",
     "solve": "planning", "solve_constrained": "planning",
     "ExactSolution": "exact", "solve_exact": "exact", "verify": "verify",
-    "Trajectory": "simulation", "simulate": "simulation", "log_prob": "simulation", "returns": "simulation",
+    "Trajectory": "simulation", "simulate": "simulation", "log_prob": "simulation",
+    "returns": "simulation",
     "POMDP": "pomdp", "bellman": "", "policy_evaluation": "", "problems": "", "transforms": "",
-    "load": "formats.json_file", "save": "formats.json_file", "read": "formats.files", "write": "formats.files",
+    "load": "formats.json_file", "save": "formats.json_file",
+    "read": "formats.files", "write": "formats.files",
     "from_cassandra": "formats.cassandra", "from_gymnasium": "formats.gymnasium_env",
     "from_mdptoolbox": "formats.arrays", "from_quantecon": "formats.arrays",
     "to_mdptoolbox": "formats.arrays", "to_quantecon": "formats.arrays",

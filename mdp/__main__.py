@@ -1,4 +1,7 @@
-"""The command mdp, and python -m mdp. What it does is in cli.py, which this imports when it runs."""
+"""The command mdp, and python -m mdp.
+
+What it does is in cli.py, which this imports when it runs.
+"""
 
 import sys
 
@@ -13,7 +16,7 @@ def main(argv=None):
 
 def _parser():
     same_name.refuse_mixture()                         # its __init__.py may have replaced ours
-    from .cli import parser                            # NumPy, SciPy and numba: `main` is ready before
+    from .cli import parser                  # NumPy, SciPy and numba: `main` is ready before
 
     return parser()
 

@@ -70,7 +70,8 @@ class MarkovChain:
             wrong = sums != 1
         for s in np.flatnonzero(wrong)[:1]:
             row = self.P.data[self.P.indptr[s]:self.P.indptr[s + 1]]
-            raise ValueError(wrong_sum(f"P: the probabilities of {self.state_label(s)} sum", sums[s], row))
+            what = f"P: the probabilities of {self.state_label(s)} sum"
+            raise ValueError(wrong_sum(what, sums[s], row))
         self.initial = None if initial is None else _distribution("initial", initial, S)
 
     def state_label(self, s):

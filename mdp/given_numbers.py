@@ -1,8 +1,8 @@
 """Numbers as users give them: floats, exact numbers, and indices.
 
-A number is *exact* if it is an integer, a Fraction, a Decimal, or a string such as "1/3". A float is
-taken as it is, and never guessed to be a fraction here. Every function returns the float64 values, and
-beside them the Fractions where every number was exact (else None).
+A number is *exact* if it is an integer, a Fraction, a Decimal, or a string such as "1/3". A float
+is taken as it is, and never guessed to be a fraction here. `parse` and `parse_array` return the
+float64 values, and beside them the Fractions where every number was exact (else None).
 
 Three promises hold for every exact number, and nothing behind this file has to ask for them again:
 
@@ -12,8 +12,8 @@ Three promises hold for every exact number, and nothing behind this file has to 
     its float has its sign, and is below one where it is below one
 
 An *index* names a state, an action, a pair or a place in another array. It is checked by `indices`
-or `pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops, which
-check nothing.
+or `pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops,
+which check nothing.
 
 Read next: model.py.
 """

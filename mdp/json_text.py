@@ -12,15 +12,17 @@ def read_json(path):
 
     OSError if it cannot be read; ValueError in one line, with the path, for everything else.
     """
+    path = Path(path)
+    if path.exists() and not path.is_file():           # a pipe would block for ever
+        raise ValueError(f"{path}: is not a file")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_no_number)
     except RecursionError:
         raise ValueError(f"{path}: nested too deeply") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
-    # of the two functions below; an integer of 4,300 digits
-    except ValueError as error:
+    except ValueError as error:                        # of the two below; too long an integer
         raise ValueError(f"{path}: {error}") from None
 
 

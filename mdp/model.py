@@ -397,7 +397,8 @@ class MDP:
             wrong = sums != 1
         for k in np.flatnonzero(wrong)[:1]:
             row = probability[outcome_ptr[k]:outcome_ptr[k + 1]]
-            raise ValueError(wrong_sum(f"P: the probabilities of {self.pair_label(k)} sum", sums[k], row))
+            what = f"P: the probabilities of {self.pair_label(k)} sum"
+            raise ValueError(wrong_sum(what, sums[k], row))
         self.initial, self.exact_initial = (None, None) if initial is None else _distribution("initial", initial, S, exactly=True)
 
     @cached_property
@@ -436,8 +437,8 @@ class MDP:
             numbers = numbers[self.available]
             exact = None if exact is None else exact[self.available]
         if numbers.shape != (self.num_pairs,):
-            raise ValueError(f"gamma expects a number, one for each pair ({self.num_pairs},), or shape "
-                             f"{self.available.shape}; got shape {numbers.shape}")
+            raise ValueError(f"gamma expects a number, one for each pair ({self.num_pairs},), or "
+                             f"shape {self.available.shape}; got shape {numbers.shape}")
         given = numbers if exact is None else exact
         for k in np.flatnonzero(~((given >= 0) & (given <= 1)))[:1]:
             shown = short(given[k]) if numbers[k] == 1 else f"{numbers[k]:g}"
@@ -480,8 +481,8 @@ class MDP:
 
     def __repr__(self):
         return (f"MDP({self.num_states} states, {self.num_actions} actions, "
-                f"{self.num_pairs} pairs, {self.next.size} outcomes, gamma={short_gamma(self.gamma)}"
-                + (", costs)" if self.costs else ")"))
+                f"{self.num_pairs} pairs, {self.next.size} outcomes, "
+                f"gamma={short_gamma(self.gamma)}{', costs' if self.costs else ''})")
 
     # forms
 

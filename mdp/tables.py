@@ -37,8 +37,9 @@ def rows(m, columns, policy=None, most=MOST):
     for s, name in enumerate(names):
         action = ""
         if policy is not None:
-            action = "   " + ("(terminal)" if policy[s] < 0
-                              else printable(m.action_names[policy[s]]))
+            action = "   (terminal)" if m.terminal[s] else ""
+            if policy[s] >= 0:
+                action = "   " + printable(m.action_names[policy[s]])
         lines.append(f"{name:{width}}" + "".join(f"{values[s] + 0.0:14.6g}" for _, values in columns) + action)
     return "\n".join(lines + _rest(m, most))
 

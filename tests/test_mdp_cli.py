@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -342,6 +343,21 @@ def test_json_of_others_is_read_strictly(capsys, tmp_path, name):
                  ["simulate", "student", "--policy", str(path)]):
         error = refused(capsys, *verb)
         assert message in error and str(path) in error
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_before_anybody_waits_for_it(capsys, tmp_path):
+    os.mkfifo(tmp_path / "x.json")
+    for verb in (["solve"], ["verify", "student"], ["evaluate", "student", "--policy"]):
+        assert "x.json: is not a file" in refused(capsys, *verb, str(tmp_path / "x.json"))
+
+
+def test_without_a_step_nothing_is_chosen_and_nothing_has_ended(capsys):
+    """The student with no steps to go: all values are 0, and of five states only Sleep is an end."""
+    for exact in ([], ["--exact"]):
+        text = out(capsys, "solve", "student", "--horizon", "0", *exact)
+        assert text.count("(terminal)") == 1 and "(goal)" not in text
+        assert [line.split()[1] for line in text.splitlines()[-5:]] == ["0"] * 5
 
 
 # policies from one command to the next

@@ -490,7 +490,8 @@ def test_a_number_too_small_for_a_float_is_not_zero():
     assert mdp.solve_exact(tiny).v[0] == np.inf and not tiny.expected.zero[0]
     long = Fraction(10 ** 400 + 1, 10 ** 800)  # the numerator alone is too large for a float
     assert [as_float("x", x) for x in (long, -long)] == [5e-324, -5e-324]
-    assert mdp.solve_exact(mdp.MDP.from_dict({"a": {"x": [(1, "a", long)]}}, "1/2")).v[0] == 2 * long
+    loop = mdp.MDP.from_dict({"a": {"x": [(1, "a", long)]}}, "1/2")
+    assert mdp.solve_exact(loop).v[0] == 2 * long
 
 
 def test_a_gamma_is_told_from_one_exactly():

@@ -151,7 +151,8 @@ def _exactly(m, arguments, question):
         return
     print(f"{m!r}: {s.criterion}{_unused(m, s)}{_side(m, arguments)} exactly, "
           f"{s.iterations} policies evaluated, {seconds:.3f} s")
-    ends = ["(terminal)" if m.terminal[i] else "(goal)" for i in range(m.num_states)]
+    stop = "(goal)" if arguments.goal else ""          # --horizon 0: there is no step
+    ends = ["(terminal)" if terminal else stop for terminal in m.terminal]
     print(tables.exact_rows(m, columns, [[printable(a) for a in best] for best in actions], ends))
     _hint(s, arguments)
 

@@ -3,7 +3,8 @@
 Reading order, discounted: enumerate_policies (the definition), value_iteration, policy_iteration and its variants (_dense, _sparse, _krylov),
 iterate, modified_policy_iteration, gauss_seidel, modified_gauss_seidel, anderson, prioritized_sweeping, topological, linear_programming and its dual.
 Finite horizon: backward_induction. Total reward: total, policy_iteration_total. Average reward: gain, policy_iteration_multichain.
-Under constraints: constrained. Any guess: certify. bounds, settle and solution are shared, solve is the door, choose says what auto takes.
+Under constraints: constrained, and staying (policies that never end). Any guess: certify. bounds,
+settle and solution are shared, solve is the door, choose says what auto takes.
 """
 
 from .certify import Proof, certify

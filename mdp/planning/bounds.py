@@ -45,9 +45,9 @@ def around(e, v, low, high):
 
 
 def width(e, v, Tv):
-    """(about how far apart `around` of a greedy step are, the largest |midpoint|, the largest |T v - v|).
+    """(distance, |midpoint|, |T v - v|): numbers, the largest of each, from min and max alone.
 
-    Numbers, from min and max alone.
+    distance   about how far apart the bounds `around` of a greedy step are
     """
     below, above, slack, change = _shifts(e, v, Tv, Tv)
     if not np.isfinite(above - below):

@@ -4,12 +4,12 @@ They start from below: v = min over s of max over a of r(s, a), divided by 1 - g
 (From v = 0 with negative rewards a grid of 1e5 states took a hundred times longer.)
 
 They stop when bounds.discounted of the current v, which hold for any v however it was found, are
-within tol (solution.py: allowed). Methods whose step begins with T v
-have these bounds in each step for nothing (`from_backups`). For methods that sweep in place they cost one more sweep, and the largest change of a
-sweep only tells when they are worth it (`close_in`).
+within tol (solution.py: allowed). Methods whose step begins with T v have these bounds in each step
+for nothing (`from_backups`). For methods that sweep in place they cost one more sweep, and the
+largest change of a sweep only tells when they are worth it (`close_in`).
 
-Read first: bounds.py, settle.py.  Read next: value_iteration.py, modified_policy_iteration.py, anderson.py; gauss_seidel.py, modified_gauss_seidel.py,
-prioritized_sweeping.py, topological.py.
+Read first: bounds.py, settle.py.  Read next: value_iteration.py, modified_policy_iteration.py,
+anderson.py; gauss_seidel.py, modified_gauss_seidel.py, prioritized_sweeping.py, topological.py.
 """
 
 import numpy as np

@@ -6,8 +6,8 @@
 Actions that are equally good differ in the computed q by its rounding, and by up to gamma times the
 distance of the bounds, since v is known no better. So the slack is the sum of both, if that is
 small. The policy that takes the first of them is proved anew: its lower bound must leave the bounds
-within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy stays
-as the method found it.
+within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy
+stays as the method found it.
 
 Read first: bounds.py.  Read next: iterate.py, policy_iteration.py.
 """
@@ -37,7 +37,7 @@ def settle(m, e, v, pairs, *, tol, iterations, method, history=None):
 
 
 def _first_best(e, v, high, pairs, lower, upper, width, tol):
-    """(lower, pairs) of the policy of first best actions; as they came where it proves too little."""
+    """(lower, pairs) of the policy of first best actions; as given where it proves too little."""
     middle = (lower + upper) / 2
     limit = allowed(tol, middle)
     rounding = 2 * bounds.rounding(e, v)

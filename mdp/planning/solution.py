@@ -29,7 +29,7 @@ class Solution:
                  inf or -inf where the sum is infinite, bounds alike
     lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
     q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
-    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first of the best.
+    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first best one.
                  Floats cannot always tell which actions are equally good. They are called so if
                  their q differ by no more than rounding and what the bounds leave open, up to 1e-8
                  of the largest value (settle.py). Criterion "total": the first with which the

@@ -59,7 +59,6 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     method           "auto", or a name of METHODS[criterion]
     tol              how far apart the bounds may be: at most tol * max(1, the largest finite |v|);
                      if they are farther, `converged` is False and a ConvergenceWarning says so
-
     max_iterations   for methods that sweep: stop after so many; bounds not yet tol apart are then `converged=False`
 
     ValueError for a model, a criterion and a method that do not go together, and where the total reward is undefined.
@@ -110,7 +109,8 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     with np.errstate(over="ignore", invalid="ignore"):       # what overflows: bounds are infinite
         if not minimize:
             return methods[method](m, e, **options)
-        s = methods[method](m, e._replace(r=-e.r), **options)           # min of costs = -max of rewards
+        # min of costs = -max of rewards
+        s = methods[method](m, e._replace(r=-e.r), **options)
     mirrored = {name: None if getattr(s, name) is None else 0 - getattr(s, name) for name in ("v", "gain", "bias")}
     return replace(s, lower=0 - s.upper, upper=0 - s.lower, q_of=lambda _: 0 - s.q, **mirrored)
 

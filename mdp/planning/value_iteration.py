@@ -2,8 +2,9 @@
 
     v <- T v,   (T v)(s) = max over a of r(s, a) + gamma sum over s' of P(s' | s, a) v(s')
 
-After each sweep the smallest and the largest change bound the optimal value from both sides (bounds.py). The iteration stops when the bounds
-are within tol, or when they cannot come closer in floating point. A small last change alone stops nothing.
+After each sweep the smallest and the largest change bound the optimal value from both sides
+(bounds.py). The iteration stops when the bounds are within tol, or when they cannot come closer in
+floating point. A small last change alone stops nothing.
 
 Each sweep shrinks the distance of the bounds at least by gamma, which gives the number of sweeps beforehand. At gamma = 1 nothing of the
 kind holds: use policy_iteration.
