@@ -64,7 +64,11 @@ def pairs(R, policy):
 
 
 def over_one(*vectors):
-    """Several (numerators, denominator) -> the list of all numerators, over one denominator; it."""
+    """Several (numerators, denominator) -> (their numerators over one denominator, that one).
+
+    >>> over_one(([1, 2], 4), ([5, 0], 6))
+    ([[3, 6], [10, 0]], 12)
+    """
     L = math.lcm(*(den for _, den in vectors))
     return [[n * (L // den) for n in num] for num, den in vectors], L
 

@@ -136,8 +136,9 @@ def write(m, path, *, choices=False):
 
     choices    an .npz of choice arrays instead of our own
 
-    .json, .npz and .mdp files keep everything. The others have no discount; what else they cannot
-    say, they refuse (ValueError).
+    .json and .npz files keep everything. .tra and .drn files and choice arrays have no discount,
+    and leave it out. What else a format cannot say is a ValueError: in .mdp files, for example,
+    discounts per pair, and actions that only some states have.
     """
     path = Path(path)
     ending = path.suffix.lower()

@@ -91,8 +91,8 @@ def from_arrays(z, path, *, normalise=False):
 def _process(z, normalise):
     states, actions = _names(z["names"])
     S, A = len(states), len(actions)
-    state, action = indices("pair_state", z["pair_state"], S), indices("pair_action",
-                                                                       z["pair_action"], A)
+    state = indices("pair_state", z["pair_state"], S)
+    action = indices("pair_action", z["pair_action"], A)
     column = indices("next", z["next"], S)
     K, J = state.size, column.size
     ptr = pointers("outcome_ptr", z["outcome_ptr"], J).astype(np.int64)
