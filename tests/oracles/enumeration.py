@@ -1,14 +1,16 @@
-"""Small decision processes solved by going through all deterministic policies, in Fractions. Nothing of `mdp` is used.
+"""Small decision processes solved by going through all deterministic policies, in Fractions.
 
-A process is a list with one entry per state: the list of its actions, each a list of (probability, next state, reward) of Fractions.
-A state without actions is terminal. Every function maximises; `negated` turns costs into rewards.
+Nothing of `mdp` is used. A process is a list with one entry per state: the list of its actions,
+each a list of (probability, next state, reward) of Fractions. A state without actions is terminal.
+Every function maximises; `negated` turns costs into rewards.
 
-    discounted       v_pi = r_pi + gamma P_pi v_pi, by elimination;           v* is the largest over all policies
+    discounted       v_pi = r_pi + gamma P_pi v_pi, by elimination; v* is the largest of all
     finite_horizon   v_T = terminal values, v_t = max_a r_a + gamma P_a v_{t+1}
-    average          gain of pi: absorption in its recurrent classes, times their stationary mean reward
+    average          gain of pi: absorption in its recurrent classes, times their mean reward
     total            value of pi: see `total`; with a goal: see `total_until`
 
-Puterman, "Markov Decision Processes", 1994, chapters 5 to 9, which show that deterministic stationary policies suffice.
+Puterman, "Markov Decision Processes", 1994, chapters 5 to 9, which show that deterministic
+stationary policies suffice.
 """
 
 import itertools
@@ -23,7 +25,7 @@ def negated(process):
 
 def policies(process):
     """Every deterministic stationary policy: a tuple of actions, None in terminal states."""
-    return itertools.product(*([None] if not actions else range(len(actions)) for actions in process))
+    return itertools.product(*(range(len(actions)) if actions else [None] for actions in process))
 
 
 def eliminate(A, b):
@@ -44,7 +46,8 @@ class Chain:
     """A process under one policy; terminal states stay where they are and earn nothing.
 
     P (S, S) Fractions   r (S,) expected rewards   silent (S,) bool: no outcome has a reward
-    classes: the recurrent classes, lists of states   reach (S, S) bool: reached with positive probability (or equal)
+    classes: the recurrent classes, lists of states
+    reach (S, S) bool: reached with positive probability (or equal)
     """
 
     def __init__(self, process, policy):
@@ -79,10 +82,14 @@ class Chain:
         return sum(w * self.r[s] for w, s in zip(weights, states))
 
     def until(self, known, reward=True):
-        """x = r + P x outside `known` {state: value}, from where `known` is reached almost surely; without `reward`, r = 0."""
+        """x = r + P x outside `known` {state: value}, which is reached almost surely.
+
+        Without `reward`, r = 0.
+        """
         free = [s for s in range(self.S) if s not in known]
         A = [[(s == t) - self.P[s][t] for t in free] for s in free]
-        b = [(self.r[s] if reward else 0) + sum(self.P[s][t] * y for t, y in known.items()) for s in free]
+        b = [(self.r[s] if reward else 0) + sum(self.P[s][t] * y for t, y in known.items())
+             for s in free]
         return dict(known) | dict(zip(free, eliminate(A, b)))
 
 
@@ -91,7 +98,8 @@ def discounted(process, gamma, policy=None):
     if policy is None:
         return _largest(discounted(process, gamma, pi) for pi in policies(process))
     chain = Chain(process, policy)
-    A = [[(s == t) - (gamma * chain.P[s][t] if policy[s] is not None else Fraction(0)) for t in range(chain.S)] for s in range(chain.S)]
+    stays = [gamma if a is not None else Fraction(0) for a in policy]
+    A = [[(s == t) - stays[s] * chain.P[s][t] for t in range(chain.S)] for s in range(chain.S)]
     return eliminate(A, chain.r)
 
 
@@ -100,8 +108,9 @@ def finite_horizon(process, gamma, horizon, terminal_values):
     values = [list(terminal_values)]
     for _ in range(horizon):
         after = values[0]
-        values.insert(0, [max((sum(p * (r + gamma * after[t]) for p, t, r in action) for action in actions), default=terminal_values[s])
-                          for s, actions in enumerate(process)])
+        q = [[sum(p * (r + gamma * after[t]) for p, t, r in action) for action in actions]
+             for actions in process]
+        values.insert(0, [max(q[s], default=terminal_values[s]) for s in range(len(process))])
     return values
 
 
@@ -116,37 +125,45 @@ def average(process, policy=None):
 
 
 def total(process, policy=None):
-    """The largest total reward (S,), and where it is undefined (S,) bool; or the value of `policy`, None where undefined.
+    """The largest total reward (S,), and where it is undefined (S,) bool.
 
-    Under a policy, a recurrent class without rewards is worth 0. One with mean reward above zero is worth +inf, below zero -inf. One with rewards of mean
-    zero has no total. A state that can reach such a class has none either, nor has one that can reach both infinities.
+    With `policy`, its value instead, None where undefined. Under a policy, a recurrent class
+    without rewards is worth 0. One with mean reward above zero is worth +inf, below zero -inf. One
+    with rewards of mean zero has no total. A state that can reach such a class has none either, nor
+    has one that can reach both infinities.
     """
     if policy is not None:
         chain = Chain(process, policy)
         worth = {}
         for states in chain.classes:
             mean = chain.mean(states)
-            kind = 0 if all(chain.silent[s] for s in states) else INF if mean > 0 else -INF if mean < 0 else None
+            kind = INF if mean > 0 else -INF if mean < 0 else None
+            kind = 0 if all(chain.silent[s] for s in states) else kind
             worth |= {s: kind for s in states}
         far = {s: {worth[t] for t in worth if chain.reach[s][t]} for s in range(chain.S)}
-        values = [None if None in far[s] or {INF, -INF} <= far[s] else INF if INF in far[s] else -INF if -INF in far[s] else 0 for s in range(chain.S)]
-        finite = [s for s in range(chain.S) if values[s] == 0]           # closed: what they reach is finite too
+        values = [None if None in far[s] or {INF, -INF} <= far[s] else
+                  INF if INF in far[s] else -INF if -INF in far[s] else 0 for s in range(chain.S)]
+        # closed: what they reach is finite too
+        finite = [s for s in range(chain.S) if values[s] == 0]
         small = {s: Fraction(0) for s in finite if s in worth}
         rest = [s for s in finite if s not in worth]
         A = [[(s == t) - chain.P[s][t] for t in rest] for s in rest]
-        for s, y in zip(rest, eliminate(A, [chain.r[s] + sum(chain.P[s][t] * small[t] for t in small) for s in rest])):
+        b = [chain.r[s] + sum(chain.P[s][t] * small[t] for t in small) for s in rest]
+        for s, y in zip(rest, eliminate(A, b)):
             values[s] = y
         return values
     found = [total(process, pi) for pi in policies(process)]
-    best = [max((v[s] for v in found if v[s] is not None), default=None) for s in range(len(process))]
+    best = [max((v[s] for v in found if v[s] is not None), default=None)
+            for s in range(len(process))]
     return best, [any(v[s] is None for v in found) for s in range(len(process))]
 
 
 def total_until(process, goal, miss=-INF):
-    """The largest reward until `goal` (a set of states) is entered, over stationary policies; a policy that misses it with positive probability is worth `miss`.
+    """The largest reward until `goal` (a set of states) is entered, over stationary policies.
 
-    Where the goal is reached almost surely and can be delayed in an end component of positive mean, the supremum is +inf: stationary policies that leave it
-    ever more rarely earn ever more.
+    A policy that misses it with positive probability is worth `miss`. Where the goal is reached
+    almost surely and can be delayed in an end component of positive mean, the supremum is +inf:
+    stationary policies that leave it ever more rarely earn ever more.
     """
     S = len(process)
     stopped = [[] if s in goal else actions for s, actions in enumerate(process)]
@@ -155,18 +172,20 @@ def total_until(process, goal, miss=-INF):
         chain = Chain(stopped, pi)
         lost = {s for states in chain.classes for s in states if s not in goal}
         sure = [not any(chain.reach[s][t] for t in lost) for s in range(S)]
-        known = {s: Fraction(0) for s in range(S) if s in goal or not sure[s]}   # the others never go where the goal may be missed
+        # the others never go where the goal may be missed
+        known = {s: Fraction(0) for s in range(S) if s in goal or not sure[s]}
         values = chain.until(known)
         found.append([values[s] if sure[s] else miss for s in range(S)])
     best = _largest(found)
     if miss > 0:
         return best
     inside = [s for s in range(S) if best[s] != miss]
-    kept = [[] if s in goal or s not in inside else [action for action in actions if all(t in inside for p, t, _ in action if p)]
-            for s, actions in enumerate(process)]
+    kept = [[action for action in actions if all(t in inside for p, t, _ in action if p)]
+            if s in inside and s not in goal else [] for s, actions in enumerate(process)]
     for pi in policies(kept):
         chain = Chain(kept, pi)
-        rich = {s for states in chain.classes if states[0] in inside and states[0] not in goal and chain.mean(states) > 0 for s in states}
+        rich = {s for states in chain.classes if states[0] in inside and states[0] not in goal
+                and chain.mean(states) > 0 for s in states}
         for s in inside:
             if any(chain.reach[s][t] for t in rich):
                 best[s] = INF
