@@ -14,7 +14,7 @@ def read_json(path):
     """
     path = Path(path)
     if path.exists() and not path.is_file():           # a pipe would block for ever
-        raise ValueError(f"{path}: is not a file")
+        raise ValueError(f"{path}: is {'a directory' if path.is_dir() else 'not a file'}")
     try:
         text = path.read_text(encoding="utf-8")
         return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_no_number)

@@ -139,7 +139,7 @@ def test_haddad_and_monmege_are_bracketed_by_every_method_that_answers(N):
 
 @pytest.mark.parametrize("method", METHODS["discounted"])
 def test_large_rewards_converge_by_every_method(method):
-    """Rewards of a million at gamma .99 beside a state worth nothing: 1e-8 of v is far above an ulp."""
+    """Rewards of a million at gamma .99, and a state worth 0: 1e-8 of v is far above an ulp."""
     m = mdp.MDP.from_dict({"a": {"x": [("1/2", "a", 10 ** 6), ("1/2", "b", 0)], "y": [(1, "c", 7)]},
                            "b": {"x": [("4/5", "a", 0), ("1/5", "c", 10 ** 6)]}, "c": {}}, "99/100")
     exact = mdp.solve_exact(m).v
@@ -218,7 +218,7 @@ def test_bounds_hold_below_the_normal_numbers():
 @given(data=st.data(), gamma=st.sampled_from(["1/2", "9/10", "99/100"]), minimize=st.booleans())
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 def test_of_equally_good_actions_every_method_takes_the_first(data, gamma, minimize):
-    """Copies of an action, mixtures of two, the same mean by other outcomes: floats tell them apart."""
+    """Copies of an action, mixtures of two, the same mean otherwise: floats tell them apart."""
     state = lambda: data.draw(st.integers(0, 3))                         # noqa: E731
     tenth = lambda: Fraction(data.draw(st.integers(-9, 9)), 10)  # noqa: E731
     process = {}
@@ -267,7 +267,7 @@ def test_q_counts_a_state_that_is_not_reached_for_nothing_though_it_is_worth_inf
 
 @pytest.mark.parametrize("criterion, method", [(c, k) for c in METHODS for k in METHODS[c]])
 def test_a_warning_names_the_line_that_asked(criterion, method):
-    """Bounds closer than an ulp exist for no method; the warning is about this file, not about ours."""
+    """Bounds closer than an ulp exist for no method; the warning names this file, not ours."""
     m = mdp.problems.taxicab().replace(gamma=1 if criterion == "total" else 0.99)
     if criterion == "total":
         m = mdp.MDP.from_dict({"a": {"x": [(0.3, "a", -0.1), (0.7, "b", -0.7)]}, "b": {}}, 1)
@@ -286,7 +286,8 @@ def everything():
     mdp.solve(m).q                                                       # fills what is cached
     chain = mdp.MarkovChain([["1/2", "1/2"], [1, 0]], initial=0)
     found = [m, chain, mdp.MarkovRewardProcess([[0.5, 0.5], [1, 0]], [1, 2], 0.5),
-             mdp.problems.tiger(), mdp.problems.tiger().solve(1), mdp.solve(m), mdp.solve(m, horizon=2), mdp.solve(m, criterion="average"),
+             mdp.problems.tiger(), mdp.problems.tiger().solve(1), mdp.solve(m),
+             mdp.solve(m, horizon=2), mdp.solve(m, criterion="average"),
              mdp.solve(m, minimize=True), mdp.solve_exact(m), mdp.evaluate(m, [0, 0]),
              mdp.certify(m, [1.0, 2.0]), mdp.solve_constrained(m, []),
              mdp.simulate(m, [0, 0], np.random.default_rng(0), horizon=3)[0]]
