@@ -488,6 +488,8 @@ def test_a_number_too_small_for_a_float_is_not_zero():
     assert mdp.solve_exact(m).v[0] == 10 ** 400                          # steps until the exit
     tiny = mdp.MDP.from_dict({"a": {"x": [(1, "a", "1e-400")]}}, 1)  # for ever, and all positive
     assert mdp.solve_exact(tiny).v[0] == np.inf and not tiny.expected.zero[0]
+    with pytest.raises(ValueError, match="floats cannot decide"):
+        mdp.solve(tiny)
     long = Fraction(10 ** 400 + 1, 10 ** 800)  # the numerator alone is too large for a float
     assert [as_float("x", x) for x in (long, -long)] == [5e-324, -5e-324]
     loop = mdp.MDP.from_dict({"a": {"x": [(1, "a", long)]}}, "1/2")
