@@ -203,6 +203,7 @@ def hunt(seeds):
 
     def late(*_):
         raise TimeoutError(f"more than {SECONDS} seconds")
+    check(draw(np.random.default_rng(1)))                                # compiles, outside the clock
     signal.signal(signal.SIGALRM, late)
     for seed in seeds:
         rng = np.random.default_rng(seed)
