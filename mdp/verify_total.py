@@ -1,20 +1,28 @@
-"""Check a certificate for the total reward: gamma = 1, values may be infinite, with or without a goal. In the words of maximising:
+"""Check a certificate for the total reward: gamma = 1, values may be infinite, with or without a goal.
 
-value      what the certificate must show
-finite     x = r + P x for the policy, and some successor has a smaller `rank` until it has reached the goal, or rests without reward where x = 0:
-           x is its value. x >= r + P x for every pair, none leads to inf: a stationary policy,
-           randomised or not, that comes to such an end receives no more than x
-           ... and whoever never ends: with a goal worth -inf when missed, that is no competitor. Without a goal it loses for ever, or uses from some time
-           on only pairs with equality (tight ones). Each of these has a successor of smaller `tight`, or pays nothing and keeps `tight` where x >= 0:
-           in the end only the latter are used. With a goal worth inf when missed, every pair has a successor of smaller `tight`: the goal is never missed
--inf       `layer`: every pair may fall to a lower layer or stays in this one for certain, so that nobody leaves the lowest.
-           With a goal it is missed. Without one, staying loses for ever: x >= r + P x for pairs that stay, and tight ones lower `tight`
-inf        the policy comes, by a smaller `rank`, to a set which it never leaves and where r + P x > x: it gains for ever. It leads to no -inf.
-           With a goal worth -inf a second policy, `return`, reaches it surely from there: following
-           that one with a small probability in each step, as much is gained before as one likes.
-           With a goal worth inf it is enough to stay away, or in a dead end
+What the certificate must show for each state, in the words of maximising:
 
-Why the rank of tight pairs suffices: each use lowers it with a probability bounded away from zero, so that almost surely it is lowered finitely often.
+finite  x = r + P x for the policy, and some successor has a smaller `rank`, until the policy has
+        reached the goal, or rests without reward where x = 0. So the policy earns x.
+        x >= r + P x for every pair, and none leads to inf. So a stationary policy, randomised or
+        not, that comes to such an end receives no more than x. What of one that never ends?
+            With a goal worth -inf when missed, it is worth -inf.
+            Without a goal, it either loses for ever, or after finitely many steps uses only tight
+            pairs, those with x = r + P x. Each of these has a successor of smaller `tight`, or pays
+            nothing and keeps `tight` where x >= 0. In the end only the latter are used.
+            With a goal worth inf when missed, every pair has a successor of smaller `tight`:
+            there is no such policy.
+-inf    `layer`: every pair may fall to a lower layer, or stays in this one for certain, so that no
+        policy leaves the lowest. With a goal, it is missed. Without one, staying loses for ever:
+        x >= r + P x for pairs that stay, and tight ones lower `tight`.
+inf     The policy comes, by a smaller `rank`, to a set which it never leaves and where r + P x > x:
+        it gains for ever. It leads to no -inf.
+        With a goal worth -inf when missed, a second policy, `return`, reaches the goal surely from
+        there. Follow that one with a small probability in each step: as much is gained before as
+        one likes. With a goal worth inf when missed, it is enough to stay away, or in a dead end.
+
+Why the rank of tight pairs suffices: each use lowers it with a probability bounded away from zero,
+so that almost surely it is lowered finitely often.
 
 Read first: verify.py.
 """

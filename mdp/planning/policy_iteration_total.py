@@ -19,7 +19,9 @@ which is v* here.
    ahead is positive u is at most 0. Where none on the policy's way is negative its value is at
    least 0. No rounding takes part in that.
 
-With a goal and an infinite value no single policy attains it: the one returned gains for ever, and larger sums leave it later for the goal.
+With a goal, no policy attains an infinite value. The one returned collects rewards for ever without
+reaching the goal. To collect at least x and still reach it, follow it for long enough and then go to
+the goal.
 Among actions that rounding cannot tell apart the first is taken, where the policy still ends.
 
 Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16, 1991; de Alfaro, "Computing minimum and

@@ -267,7 +267,11 @@ def _scatter(dz, shape, lists, stride):
 
 
 def _correlate_all(x, w, b, lists, stride, rectify):
-    """y of the whole batch; a thread takes every so-manieth image, and no image cares who computes it."""
+    """y of the whole batch.
+
+    Lane l computes the images l, l + lanes, ... An image is computed alone, so the result does not
+    depend on the number of threads.
+    """
     N, H, W, _ = x.shape
     y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
     gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.threads()), _plan(lists, stride, *y.shape[1:3])
@@ -278,7 +282,11 @@ def _correlate_all(x, w, b, lists, stride, rectify):
 
 
 def _correlate_all_backward(dy, x, w, lists, stride, rectify):
-    """dx, dw, db of the whole batch; each lane sums dw and db over its own images, and the lanes, which are as many as ever, are added in order."""
+    """dx, dw, db of the whole batch; each lane sums dw and db over its own images.
+
+    There are always LANES lanes, however many threads. Their sums are added in lane order, so the
+    last bits never change.
+    """
     gemm, lanes, plan = blas.gemm_pointer(x.dtype), max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
     dx = np.empty_like(x)
     dw, db = np.zeros((lanes, *w.shape), x.dtype), np.zeros((lanes, w.shape[2]), x.dtype)

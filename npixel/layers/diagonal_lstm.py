@@ -56,7 +56,8 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=Fals
 
     taps      masks.Taps of K_is: masks.mask_b(1, ...)
     padding   "start" or "evolve", see above
-    mirrored  True: of the mirrored image. h is mirrored then, x is given as it is: 1 x 1, K_is does not mind, and no second x has to be kept
+    mirrored  True: of the mirrored image. Give x as it is: K_is is 1 x 1, so its output can be
+              mirrored instead of x, and no mirrored copy of x is kept. h and dh are mirrored
 
     ValueError if shapes or dtypes disagree.
     """
