@@ -1,7 +1,7 @@
 """npixel demo: every model trained for a fixed number of steps, side by side, in one table and eight
 pictures.
 
-    npixel demo                                        about three minutes on two cores, all models
+    npixel demo                                        a few minutes on two cores, all models
     npixel demo --effort 0.3 --models pixelcnn --out pictures
 
 Each model is trained three times:
@@ -60,7 +60,7 @@ def add_arguments(subparsers):
         description="Train every model for a fixed number of steps: one table, eight pictures. "
                     "The figures are the same on every machine; only the time varies.")
     parser.add_argument("--effort", type=float, default=1.0, metavar="F",
-                        help="this times as many steps (default 1: about three minutes on two cores)")
+                        help="this times as many steps (default 1: a few minutes on two cores)")
     parser.add_argument("--models", default=",".join(STEPS), metavar="A,B", help="(default all: %(default)s)")
     parser.add_argument("--out", default="npixel-demo", metavar="DIR", help="where the pictures go (default npixel-demo, here)")
     command.add_force(parser, "pictures of an earlier demo")
