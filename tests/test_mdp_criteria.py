@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import hunt_processes
 import mdp
 from cases_mdp import (contains, exact_gain, exact_optimum, exact_policy_value, garnet, gammas, policy_of,
                        qvbs_questions, solve_exactly, transitions)
@@ -17,6 +18,7 @@ from mdp.planning import gain, gauss_seidel, iterate
 from mdp.planning.solve import choose
 from mdp.planning.constrained import linear_program
 from test_mdp_planning import anchor_model, anchor_questions, grid
+from oracles import enumeration
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
 
@@ -417,3 +419,37 @@ def test_auto_probes_the_process():
     for model in (m, grid(60, 0.99)):
         s = mdp.solve(model, tol=1e-6)
         assert s.converged and s.method == choose(model.expected)
+
+
+@pytest.mark.parametrize("order", [("at once", "by halves"), ("by halves", "at once")])
+@pytest.mark.parametrize("side", [1, -1])
+def test_of_actions_with_equal_gain_and_bias_the_first_is_taken(order, side):
+    """1 on the way to the end, at once or as 1/2 a step while half of the steps stay: bias 1, gain 0.
+
+    In u staying earns 1 a step, and so does the round trip by w; but staying has the better bias.
+    """
+    ways = {"at once": [(1, "end", side)], "by halves": [(.5, "s", side / 2), (.5, "end", side / 2)]}
+    m = mdp.MDP.from_dict({"s": {name: ways[name] for name in order}, "end": {"rest": [(1, "end", 0)]},
+                           "u": {"go": [(1, "w", 0)], "stay": [(1, "u", side)]},
+                           "w": {"back": [(1, "u", 2 * side)]}}, 1)
+    for found in (mdp.solve, mdp.solve_exact):
+        s = found(m, criterion="average", minimize=side < 0)
+        assert [m.action_names[a] for a in s.policy] == [order[0], "rest", "stay", "back"]
+        assert [float(x) for x in s.gain] == pytest.approx([0, 0, side, side])
+        assert [float(x) for x in s.bias] == pytest.approx([side, 0, 0, side])
+
+
+def test_floats_and_fractions_take_the_same_first_action_under_the_average_criterion():
+    """Random processes; or floats cannot tell: their policy's exact gain is another, and near."""
+    for seed in [40, 185, 306, 400, 460, 509, 649, 137, *range(30)]:
+        process, given, gamma, _ = hunt_processes.draw(np.random.default_rng(seed))
+        m = mdp.MDP.from_dict(given, gamma, actions=["a0", "a1", "a2"])
+        try:
+            x = mdp.solve_exact(m, criterion="average")
+        except ValueError:                                               # no small fractions
+            continue
+        policy = mdp.solve(m, criterion="average").policy
+        if (policy != x.policy).any():
+            taken = [int(a) if actions else None for a, actions in zip(policy, process)]
+            gain = enumeration.average(process, taken)
+            assert gain != list(x.gain) and max(map(abs, gain - x.gain)) < 1e-9, seed

@@ -28,12 +28,14 @@ from .policy_iteration_total import solve_proper
 from .solution import finish
 from .total import Total, collapse, components, lift
 
+SAME = 1e-9                                  # relative: gains and biases this near are called equal
+
 
 def policy_iteration_multichain(m, e, *, tol):
     """Solve the average-reward criterion.   m MDP, e its Expected with gamma = 1 (rewards negated to minimise) -> Solution of e"""
     upper, pairs, iterations = optimal_gain(e)
     pairs, more = improve_bias(e, pairs)
-    g, h, lower = policy_gain(e, pairs)
+    pairs, h, lower = first_best(e, pairs)
     lower = np.minimum(lower, upper)
     s = finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs), iterations=iterations + more, method="policy_iteration",
                criterion="average", q_of=lambda v: bellman.table(e, e.P @ v, m.num_actions))
@@ -107,24 +109,51 @@ def policy_gain(e, pairs):
 
 
 def improve_bias(e, pairs):
-    """(pairs, steps): Howard's second improvement, among the actions that keep the gain; a switch must gain more than rounding."""
+    """(pairs, steps): Howard's second improvement, among the actions that keep the gain.
+
+    A switch must gain more than rounding.
+    """
     steps, seen = 0, set()
     g, h, _ = policy_gain(e, pairs)
-    while steps < 1000:
+    while steps < 1000 and e.r.size:
         seen.add(pairs.tobytes())
-        scale = spread(e.count) * (e.size + e.P @ (np.abs(h) + np.abs(g)) + np.abs(h[e.owner]) + np.abs(g[e.owner]))
-        keeps = np.abs(e.P @ g - g[e.owner]) <= 1e-9 * (1 + np.abs(g).max(initial=0.0))
-        q = np.where(keeps, e.r + e.P @ h, -np.inf)
+        q, now, margin = _compared(e, pairs, g, h)
         best = bellman.pair_argmax(e, q)
-        now = np.where(pairs >= 0, q[pairs], 0.0) if e.r.size else np.zeros(pairs.size)
-        margin = 1e-9 * (1 + np.abs(h).max(initial=0.0)) + 4 * scale.max(initial=0.0)
-        switch = (pairs >= 0) & (np.where(best >= 0, q[best], 0.0) > now + margin) if e.r.size else np.zeros(pairs.size, bool)
+        switch = (pairs >= 0) & (np.where(best >= 0, q[best], 0.0) > now + margin)
         new = np.where(switch, best, pairs)
         if not switch.any() or new.tobytes() in seen:
             break
         new_g, new_h, _ = policy_gain(e, new)
-        if (new_g < g - 1e-9 * (1 + np.abs(g))).any():
+        if (new_g < g - SAME * (1 + np.abs(g))).any():
             break                                                       # rounding misled the switch
         pairs, g, h = new, new_g, new_h
         steps += 1
     return pairs, steps
+
+
+def first_best(e, pairs):
+    """(pairs, bias, proven lower bound on the gain) with the first of the actions that tie.
+
+    Those keep the gain, and the bias to within rounding. The policy of first actions is evaluated
+    anew; if its gain or its bias is another one, the policy stays as it is, as in exact/average.py.
+    """
+    g, h, lower = policy_gain(e, pairs)
+    if e.r.size:
+        q, now, margin = _compared(e, pairs, g, h)
+        first = bellman.pair_first(e, q, now - margin)
+        if (first != pairs).any():
+            new_g, new_h, new_lower = policy_gain(e, first)
+            same = np.abs(new_g - g) <= SAME * (1 + np.abs(g))
+            if same.all() and (np.abs(new_h - h) <= margin).all():
+                return first, new_h, new_lower
+    return pairs, h, lower
+
+
+def _compared(e, pairs, g, h):
+    """(q (K,): r + P h of the pairs that keep the gain, else -inf; q of `pairs` (S,); a margin)."""
+    scale = spread(e.count) * (e.size + e.P @ (np.abs(h) + np.abs(g))
+                               + np.abs(h[e.owner]) + np.abs(g[e.owner]))
+    keeps = np.abs(e.P @ g - g[e.owner]) <= SAME * (1 + np.abs(g).max(initial=0.0))
+    q = np.where(keeps, e.r + e.P @ h, -np.inf)
+    margin = SAME * (1 + np.abs(h).max(initial=0.0)) + 4 * scale.max(initial=0.0)
+    return q, np.where(pairs >= 0, q[pairs], 0.0), margin

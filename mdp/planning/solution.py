@@ -33,8 +33,7 @@ class Solution:
                  Floats cannot always tell which actions are equally good. They are called so if
                  their q differ by no more than rounding and what the bounds leave open, up to 1e-8
                  of the largest value (settle.py). Criterion "total": the first with which the
-                 policy still ends. "average": gain comes first, then bias; of several that keep
-                 both any may be taken
+                 policy still ends. "average": gain comes first, then bias; the first that keep both
     converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
