@@ -179,7 +179,7 @@ def mdpsolver(model, arguments):
 def from_arrays(arguments):
     """The whole way: from the caller's CSR matrix to the values."""
     import mdp
-    tol = APART * (1 - arguments[1])                                    # no value is above 1 / (1 - gamma)
+    tol = APART * (1 - arguments[1])         # no value is above 1 / (1 - gamma)
     mdp.solve(grid(COMPILED, arguments[1]), method="modified_gauss_seidel", tol=tol)
     P, R = grid_arrays(arguments[0])
     return Call(lambda: mdp.solve(mdp.MDP(P, R, arguments[1]), tol=tol), _within)

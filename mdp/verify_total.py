@@ -1,4 +1,4 @@
-"""Check a certificate for the total reward: gamma = 1, values may be infinite, with or without a goal.
+"""Check a certificate for the total reward: gamma = 1, infinite values, with or without a goal.
 
 What the certificate must show for each state, in the words of maximising:
 

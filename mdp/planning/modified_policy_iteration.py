@@ -5,12 +5,13 @@
 A sweep of a fixed policy reads one row per state instead of A. With no such sweep this is value iteration, with infinitely many policy iteration.
 
 How many sweeps. What counts is the span of the change, max - min: the bounds are gamma / (1 - gamma) times as far apart. It shrinks as fast as the
-chain of the policy mixes, however near gamma is to 1, since a constant that is still missing everywhere is added in one go (MacQueen's middle).
-Stop sweeping a policy when the span of the change has fallen to a fraction of its first value. The
-fraction is the share of states whose action the improvement changed: a policy that hardly changed is
-worth evaluating well. If no action changed, sweep until the bounds should be tol apart. Where the span
-does not shrink, nothing is added, and what is left is the plain method. The first policy is greedy for
-the reward alone, which takes no product.
+chain of the policy mixes, however near gamma is to 1, since a constant that is still missing
+everywhere is added in one go (MacQueen's middle). Stop sweeping a policy when the span of the
+change has fallen to a fraction of its first value. The fraction is the share of states whose action
+the improvement changed: a policy that hardly changed is worth evaluating well. If no action
+changed, sweep until the bounds should be tol apart. Where the span does not shrink, nothing is
+added, and what is left is the plain method. The first policy is greedy for the reward alone, which
+takes no product.
 
 Puterman and Shin, "Modified policy iteration algorithms for discounted Markov decision problems", Management Science 24, 1978; Puterman 1994, sections 6.5, 6.6.
 

@@ -20,8 +20,8 @@ which is v* here.
    least 0. No rounding takes part in that.
 
 With a goal, no policy attains an infinite value. The one returned collects rewards for ever without
-reaching the goal. To collect at least x and still reach it, follow it for long enough and then go to
-the goal.
+reaching the goal. To collect at least x and still reach it, follow it for long enough and then go
+to the goal.
 Among actions that rounding cannot tell apart the first is taken, where the policy still ends.
 
 Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16, 1991; de Alfaro, "Computing minimum and

@@ -1,5 +1,4 @@
-"""npixel demo: every model trained for a fixed number of steps, side by side, in one table and eight
-pictures.
+"""npixel demo: every model trained for a fixed number of steps: one table and eight pictures.
 
     npixel demo                                        a few minutes on two cores, all models
     npixel demo --effort 0.3 --models pixelcnn --out pictures
@@ -12,12 +11,13 @@ Each model is trained three times:
     blind_corner:8x8    rows that begin with the end of the row above. What does it cost
                         not to see a pixel? Predicted, then measured
 
-One of them is trained on the digits once more, told which digit each image shows. Then it draws those
-that it is asked for, and the nearest training images say whether it did.
+One of them is trained on the digits once more, told which digit each image shows. Then it draws
+those that it is asked for, and the nearest training images say whether it did.
 
-The numbers of steps stand in STEPS, and all arithmetic is in float64, so every figure of the table is
-the same on every machine, however busy it is. (In float32 the order in which a processor's BLAS adds
-moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time varies.
+The numbers of steps stand in STEPS, and all arithmetic is in float64, so every figure of the table
+is the same on every machine, however busy it is. (In float32 the order in which a processor's BLAS
+adds moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time
+varies.
 
 Read first: measure.py.  Read next: table.py, pictures.py.
 """
@@ -36,7 +36,7 @@ from . import measure, pictures, table
 
 DATA = ("digits", "noisy_rule:8x8", "blind_corner:8x8")
 STEPS = {                                              # on each of DATA: about ten seconds a model
-    "fvbn": (130, 300, 200),                           # 583,712 weights soon know the digits by heart
+    "fvbn": (130, 300, 200),                 # 583,712 weights soon know the digits by heart
     "raster_lstm": (120, 120, 100),
     "spatial_lstm": (160, 120, 120),
     "pixelcnn": (300, 240, 240),
@@ -47,7 +47,8 @@ STEPS = {                                              # on each of DATA: about 
     "gated_pixelcnn": (100, 60, 120),
     "pixelcnn_pp": (120, 60, 60),
 }
-SIZES = {"pixelcnn_pp": {"hidden": 16, "layers": 1, "mixtures": 5}}       # its defaults are the paper's 54 million weights
+# the defaults of PixelCNN++ are the paper's 54 million weights
+SIZES = {"pixelcnn_pp": {"hidden": 16, "layers": 1, "mixtures": 5}}
 CONDITIONAL, CLASS_STEPS = "gated_pixelcnn", 100       # the model that is told the class, too
 ASKED = 100                                            # the images it is asked for
 ENTRIES = 10                                           # of a learning curve
@@ -61,8 +62,10 @@ def add_arguments(subparsers):
                     "The figures are the same on every machine; only the time varies.")
     parser.add_argument("--effort", type=float, default=1.0, metavar="F",
                         help="this times as many steps (default 1: a few minutes on two cores)")
-    parser.add_argument("--models", default=",".join(STEPS), metavar="A,B", help="(default all: %(default)s)")
-    parser.add_argument("--out", default="npixel-demo", metavar="DIR", help="where the pictures go (default npixel-demo, here)")
+    parser.add_argument("--models", default=",".join(STEPS), metavar="A,B",
+                        help="(default all: %(default)s)")
+    parser.add_argument("--out", default="npixel-demo", metavar="DIR",
+                        help="where the pictures go (default npixel-demo, here)")
     command.add_force(parser, "pictures of an earlier demo")
     parser.add_argument("--seed", type=int, default=0, help="(default 0)")
     command.add_json(parser)
@@ -73,13 +76,15 @@ def _demo(arguments):
     for name in pictures.NAMES if os.path.isdir(arguments.out) else ():
         command.check_output(Path(arguments.out, name + ".png"), command.PICTURE,
                              force=arguments.force)
-    report = run(arguments.models.split(","), effort=arguments.effort, out=arguments.out, seed=arguments.seed, progress=say)
+    report = run(arguments.models.split(","), effort=arguments.effort, out=arguments.out,
+                 seed=arguments.seed, progress=say)
     say(f"{report['seconds']:.0f} s in all")
     if arguments.json:
         command.print_json(report)
         return
     print(table.text(report))
-    print(f"pictures in {arguments.out}" if report["pictures"] else "no pictures: matplotlib is missing, pip install 'npixel[demo]'")
+    print(f"pictures in {arguments.out}" if report["pictures"] else
+          "no pictures: matplotlib is missing, pip install 'npixel[demo]'")
 
 
 def run(names, *, effort=1.0, out="npixel-demo", seed=0, progress=lambda line: None):
@@ -90,11 +95,12 @@ def run(names, *, effort=1.0, out="npixel-demo", seed=0, progress=lambda line: N
     out        folder for the pictures, made if it is missing; nothing is drawn without matplotlib
     progress   called with a line now and then
 
-    rows            one for each model and data set: model, data, parameters, past_seen, steps, seconds,
-                    nats, standard_error, bits_per_dim; floor, gap, gap_standard_error, predicted_gap or
-                    None; passes: how many forward passes naive generation makes for an image, and same:
-                    whether cached generation drew the same one, or None
-    dependencies    one for each model: pairs, measured, theory, both, leaks: counts of pairs of sub-pixels
+    rows            one for each model and data set: model, data, parameters, past_seen, steps,
+                    seconds, nats, standard_error, bits_per_dim; floor, gap, gap_standard_error,
+                    predicted_gap or None; passes: how many forward passes naive generation makes
+                    for an image, and same: whether cached generation drew the same one, or None
+    dependencies    one for each model: pairs, measured, theory, both, leaks: counts of pairs of
+                    sub-pixels
     normalisation   one for each model: shape, images, error
     conditional     of the model that is told the class: model, data, steps, seconds, nats,
                     standard_error, and what evaluation.class_samples says; or None
@@ -117,14 +123,20 @@ def run(names, *, effort=1.0, out="npixel-demo", seed=0, progress=lambda line: N
         Path(out).mkdir(parents=True, exist_ok=True)
     sets = {name: data.load(name) for name in DATA}
 
-    report = {"effort": effort, "seed": seed, "rows": [], "dependencies": [], "normalisation": [], "conditional": None}
+    report = {"effort": effort, "seed": seed, "rows": [], "dependencies": [], "normalisation": [],
+              "conditional": None}
     runs, curves = {}, {name: ({}, _marks(one)) for name, one in sets.items()}
     for name in names:
         trained = _train(name, sets, effort, seed, curves, report, progress)
         runs[name] = _measure(name, trained, seed, report, progress)
-    conditional = _train_with_classes(sets["digits"], effort, seed, report, progress) if CONDITIONAL in names else None
-    report["rows"].sort(key=lambda row: DATA.index(row["data"]))           # stable: models keep their order
-    report["pictures"] = pictures.draw(out, sets["digits"], runs, curves, conditional, seed=seed, progress=progress) if draw else []
+    conditional = None
+    if CONDITIONAL in names:
+        conditional = _train_with_classes(sets["digits"], effort, seed, report, progress)
+    report["rows"].sort(key=lambda row: DATA.index(row["data"]))      # stable: models keep their order
+    report["pictures"] = []
+    if draw:
+        report["pictures"] = pictures.draw(out, sets["digits"], runs, curves, conditional, seed=seed,
+                                           progress=progress)
     report["seconds"] = time.monotonic() - began
     return report
 
@@ -134,66 +146,89 @@ def _train(name, sets, effort, seed, curves, report, progress):
     trained = {}
     for (key, one), steps in zip(sets.items(), STEPS[name]):
         model, result, times = _train_on(name, one, steps, effort, seed)
-        curves[key][0][name] = ([entry["step"] for entry in result.history], [entry["valid"] for entry in result.history])
-        row = {"model": name, **evaluate(model, one), "data": key, "parameters": model.num_parameters, **times, "predicted_gap": None, "passes": None, "same": None}
+        history = result.history
+        curves[key][0][name] = ([entry["step"] for entry in history],
+                                [entry["valid"] for entry in history])
+        row = {"model": name, **evaluate(model, one), "data": key, **times,
+               "parameters": model.num_parameters,
+               "predicted_gap": None, "passes": None, "same": None}
         if hasattr(one.process, "blind_gap"):
             row["predicted_gap"] = measure.predicted_gap(model, one.process)
         report["rows"].append(row)
         trained[key] = model
-        progress(f"{name} on {key}: {row['steps']} steps in {row['seconds']:.1f} s, {row['nats']:.3f} nats per image")
+        progress(f"{name} on {key}: {row['steps']} steps in {row['seconds']:.1f} s, "
+                 f"{row['nats']:.3f} nats per image")
     return trained
 
 
 def _train_on(name, one, steps, effort, seed, **fields):
-    """Train a model on a data set: the model, the Result of training.fit, the steps and seconds that it took."""
+    """Train a model on a data set: the model, training.fit's Result, the steps and seconds."""
     began = time.monotonic()
     steps = max(1, round(effort * steps))
-    options = {"valid_images": one.valid, "valid_size": 200, "seed": seed, "progress": False} | recipes.of(name, steps=steps)
+    options = {"valid_images": one.valid, "valid_size": 200, "seed": seed, "progress": False}
+    options |= recipes.of(name, steps=steps)
     model = _start(name, one, seed, **fields)
     result = _fit(model, one, evaluate_every=-(-steps // ENTRIES), **options)
     return model, result, {"steps": steps, "seconds": time.monotonic() - began}
 
 
 def _train_with_classes(digits, effort, seed, report, progress):
-    """Train CONDITIONAL on the digits, each with its label; what it draws when it is asked for each of them. The images, one row for each class."""
+    """Train CONDITIONAL on the digits, each with its label, and ask it for each of them.
+
+    returns {class: (n, H, W, C) images drawn for it}
+    """
     model, _, times = _train_on(CONDITIONAL, digits, CLASS_STEPS, effort, seed, classes=10)
     verdict, drawn = class_samples(model, digits, ASKED, rng=np.random.default_rng(seed))
     nats = evaluate(model, digits)
-    report["conditional"] = {"model": CONDITIONAL, "data": "digits", **times, "nats": nats["nats"], "standard_error": nats["standard_error"], **verdict}
-    progress(f"{CONDITIONAL} given the class: {times['steps']} steps in {times['seconds']:.1f} s, {nats['nats']:.3f} nats per image")
+    report["conditional"] = {"model": CONDITIONAL, "data": "digits", **times, "nats": nats["nats"],
+                             "standard_error": nats["standard_error"], **verdict}
+    progress(f"{CONDITIONAL} given the class: {times['steps']} steps in {times['seconds']:.1f} s, "
+             f"{nats['nats']:.3f} nats per image")
     return {str(k): drawn[k::10] for k in range(10)}
 
 
 def _marks(one):
-    """What a learning curve is held against: the source's entropy, and what is left to a model that cannot see the corner."""
+    """What a learning curve is held against: the entropy, and what a blind model has."""
     if one.process is None:
         return {}
-    blind = {"floor of the blind": one.entropy + one.process.blind_gap} if hasattr(one.process, "blind_gap") else {}
-    return {"floor": one.entropy} | blind
+    marks = {"floor": one.entropy}
+    if hasattr(one.process, "blind_gap"):
+        marks["floor of the blind"] = one.entropy + one.process.blind_gap
+    return marks
 
 
 def _start(name, one, seed, **fields):
     """A model as it is before its first step."""
-    model = build(name, image_shape=one.image_shape, levels=one.levels, seed=seed, dtype="float64", **SIZES.get(name, {}), **fields)
-    model.init_from_data(one.train, np.random.default_rng(seed), condition=condition(model, one, "train"))
+    model = build(name, image_shape=one.image_shape, levels=one.levels, seed=seed, dtype="float64",
+                  **SIZES.get(name, {}), **fields)
+    model.init_from_data(one.train, np.random.default_rng(seed),
+                         condition=condition(model, one, "train"))
     return model
 
 
 def _fit(model, one, **options):
-    """training.fit, with the labels that the model asks for; but where that returns what there is when Ctrl-C is pressed, the demo stops: half a training is no figure."""
+    """training.fit, with the labels that the model asks for.
+
+    KeyboardInterrupt where training was interrupted: half a training is no figure.
+    """
     labels = {split: condition(model, one, split) for split in ("train", "valid")}
-    result = training.fit(model, one.train, condition=labels["train"], valid_condition=labels["valid"], **options)
+    result = training.fit(model, one.train, condition=labels["train"],
+                          valid_condition=labels["valid"], **options)
     if result.status == "interrupted":
         raise KeyboardInterrupt
     return result
 
 
 def _measure(name, trained, seed, report, progress):
-    """What one model sees, that it draws the same both ways, and that it is normalised; adds these to the report. What the pictures need."""
+    """What one model sees, that it draws the same both ways, and that it is normalised.
+
+    These go into the report. returns (model, measured, seen), which the pictures need
+    """
     model = trained["digits"]
     measured, seen = measure.dependencies(model, seed=seed), measure.visible(model)
     pairs = measure.past_pairs(model)
-    counts = {"model": name, "pairs": pairs, "measured": int(measured.sum()), "theory": int(seen.sum()), "both": int((measured & seen).sum())}
+    counts = {"model": name, "pairs": pairs, "measured": int(measured.sum()),
+              "theory": int(seen.sum()), "both": int((measured & seen).sum())}
     report["dependencies"].append(counts | {"leaks": counts["measured"] - counts["both"]})
     passes, same = measure.naive_passes(model, seed=seed)
     for row in report["rows"]:
@@ -201,7 +236,9 @@ def _measure(name, trained, seed, report, progress):
             row["past_seen"] = counts["both"] / pairs
             row |= {"passes": passes, "same": same} if row["data"] == "digits" else {}
     small = doctor.small(name, np.random.default_rng(seed))
-    report["normalisation"].append({"model": name, "shape": "x".join(map(str, small.image_shape)), "images": small.levels ** small.order.shape[0],
+    report["normalisation"].append({"model": name, "shape": "x".join(map(str, small.image_shape)),
+                                    "images": small.levels ** small.order.shape[0],
                                     "error": doctor.normalisation_error(small)})
-    progress(f"{name}: {counts['measured']:,} of {pairs:,} dependencies measured; {passes} forward passes for a naive image")
+    progress(f"{name}: {counts['measured']:,} of {pairs:,} dependencies measured; "
+             f"{passes} forward passes for a naive image")
     return model, measured, seen

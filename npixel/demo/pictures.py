@@ -30,7 +30,8 @@ def draw(folder, data, runs, curves, conditional, *, seed, progress):
     levels, written = data.levels, []
 
     def save(figure, name):
-        path = folder / f"{NAMES[NAMES.index(name)]}.png"
+        assert name in NAMES                           # what the command looks for before it begins
+        path = folder / f"{name}.png"
         plots.save(figure, path)
         written.append(str(path))
         progress(f"wrote {path}")
