@@ -52,17 +52,25 @@ def rational(m):
     D, after, n, r, zero = [], [], [], [], []
     ptr, column = m.outcome_ptr.tolist(), m.next.tolist()
     for k in range(m.num_pairs):
-        row, earned = {}, Fraction(0)
-        for j in range(ptr[k], ptr[k + 1]):
-            p = probability[j]
-            row[column[j]] = row.get(column[j], 0) + p
-            earned += p * reward[j]
-        if sum(row.values()) != 1:
-            raise ValueError(f"P: the probabilities of {m.pair_label(k)} sum to {sum(row.values())}, not to 1")
-        d = math.lcm(*(p.denominator for p in row.values()))
-        D.append(d), after.append(list(row)), n.append([p.numerator * (d // p.denominator) for p in row.values()])
-        r.append((earned.numerator, earned.denominator))
-        zero.append(not any(reward[j] for j in range(ptr[k], ptr[k + 1])))
+        # over one denominator d, and rewards over one denominator b: integers are added, not Fractions
+        outcomes = range(ptr[k], ptr[k + 1])
+        d = math.lcm(*(probability[j].denominator for j in outcomes))
+        b = math.lcm(*(reward[j].denominator for j in outcomes))
+        row, earned = {}, 0
+        for j in outcomes:
+            p, x = probability[j], reward[j]
+            share = p.numerator * (d // p.denominator)
+            row[column[j]] = row.get(column[j], 0) + share
+            earned += share * x.numerator * (b // x.denominator)
+        total = sum(row.values())
+        if total != d:
+            raise ValueError(f"P: the probabilities of {m.pair_label(k)} sum to "
+                             f"{Fraction(total, d)}, not to 1")
+        common = math.gcd(d, *row.values())                              # where outcomes were merged
+        D.append(d // common), after.append(list(row))
+        n.append([share // common for share in row.values()])
+        r.append(Fraction(earned, d * b).as_integer_ratio())
+        zero.append(not any(reward[j] for j in outcomes))
     arrays = (m.num_states, m.num_actions, m.pair_ptr.tolist(), m.pair_state.tolist(), m.pair_action.tolist(), D, after, n, r, discounts, zero)
     return Rational(*arrays, hashlib.sha256(repr(arrays).encode()).hexdigest())
 

@@ -519,3 +519,11 @@ def test_bad_questions_get_one_line():
                              (dict(criterion="total", terminal_values=[0] * 5), "terminal_values belong"), (dict(horizon=1, terminal_values=[0]), r"terminal_values expects finite numbers of shape \(5,\)")):
         with pytest.raises(ValueError, match=message):
             mdp.solve_exact(m, **options)
+
+
+def test_a_row_is_read_over_its_smallest_denominator_after_outcomes_are_merged():
+    """1/4 + 1/4 to t and 1/2 to s is 1/2, 1/2; the rewards 1/3 and -1/6 earn 1/4 (1/3 - 1/6) = 1/24."""
+    m = mdp.MDP.from_dict({"s": {"a": [("1/4", "t", "1/3"), ("1/4", "t", "-1/6"), ("1/2", "s", 0)]},
+                           "t": {}}, "1/2")
+    R = rational(m)
+    assert (R.D, R.next, R.n, R.r, R.zero) == ([2], [[1, 0]], [[1, 1]], [(1, 24)], [False])
