@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npixel import blas
-from npixel.kernels import kernel
+from npixel.runtime import blas
+from npixel.runtime.kernels import kernel
 
 from .row import Call, Implementation
 from .runner import Worker, calibrate

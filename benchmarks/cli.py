@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 import npixel
-from npixel import blas
-from npixel.command import Parser, add_force, check_output, run
+from npixel.runtime import blas
+from npixel.runtime.command import Parser, add_force, check_output, run
 
 from . import ceilings, environment, families, plots, report, runner, tiny
 

@@ -155,7 +155,7 @@ def _row(K, D, backward):
         arguments={"K": K, "D": D, "backward": backward},
         flops=2.0 * N * H * W * D * D * live_taps(K) * (3 if backward else 1),
         targets=(Target("PyTorch as written", least),) if least else (),
-        kernels=("npixel.blas", "npixel.layers.conv2d._tile", "npixel.layers.conv2d._correlate")
+        kernels=("npixel.runtime.blas", "npixel.layers.conv2d._tile", "npixel.layers.conv2d._correlate")
         + (("npixel.layers.conv2d._correlate_backward",) if backward else ()),
         quick=(K, D, backward) == (5, 64, True),
     )

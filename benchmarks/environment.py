@@ -9,7 +9,7 @@ import importlib.util
 import os
 import platform
 
-from npixel import blas
+from npixel.runtime import blas
 
 PACKAGES = ("numpy", "scipy", "numba", "npixel", "torch", "quantecon", "mdpsolver", "pymdptoolbox")
 BUSY = 0.5                                             # processors' worth of other work that is too much

@@ -38,7 +38,7 @@ def untimed_kernels():
 
     import mdp
     import npixel
-    from npixel import kernels
+    from npixel.runtime import kernels
 
     for package in (npixel, mdp):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

@@ -24,14 +24,14 @@ TINY_ARGUMENTS = {"D": 4}
 
 def kernel(name, case, which):
     """A Call of the kernel called `name`, compiled or as defined, with the arguments that CASES[case]() draws."""
-    from npixel.kernels import PAIRS
+    from npixel.runtime.kernels import PAIRS
 
     importlib.import_module(name.rsplit(".", 1)[0])
     pair = next((pair for pair in PAIRS if pair.name == name), None)
     if pair is None:
         raise ValueError(f"there is no kernel {name}")
     arguments, read = CASES[case]()
-    function = pair.compiled if which == "compiled" else pair.definition
+    function = pair.compiled if which == "compiled" else pair.define
     return Call(lambda: function(*arguments), read)
 
 
@@ -125,7 +125,7 @@ def _elus_backward():
 
 def _scan(layer):
     """Arguments of a scan over one lane, two images or eight sequences, and what it fills in."""
-    from npixel import blas
+    from npixel.runtime import blas
 
     places, w_ss, start = _shapes(layer)
     N, D = (8, w_ss[0]) if layer == "lstm" else (2, w_ss[1])
@@ -153,7 +153,7 @@ def _backward_scan(layer):
 
 def _spatial_scan():
     """Arguments of the Spatial LSTM's scan over one lane, two images of neighbourhoods, and what it fills in."""
-    from npixel import blas
+    from npixel.runtime import blas
 
     M, K = 2, 12
     weights = _normal(K, 5 * D) / 10, _normal(5 * D), _normal(2, D, 5 * D) / 10

@@ -275,7 +275,7 @@ def kernel_call(name, arguments, which):
 
     from mdp import bellman
     from mdp.planning import iterate
-    from npixel.kernels import PAIRS
+    from npixel.runtime.kernels import PAIRS
     importlib.import_module(name.rsplit(".", 1)[0])
     pair = next(pair for pair in PAIRS if pair.name == name)
     e = grid(*arguments).expected
@@ -303,7 +303,7 @@ def kernel_call(name, arguments, which):
             "topological._components": lambda: (v.copy(), np.array([0, S]), ptr, row, column, p, r, e.gamma, 0.0, 1),
             "prioritized_sweeping._batch": lambda: (v.copy(), ptr, row, column, p, r, e.gamma, before.indptr.astype(np.int64), before.indices, 0.5, 20)}[
                 name.removeprefix("mdp.").removeprefix("planning.")]
-    function = pair.compiled if which == "compiled" else pair.definition
+    function = pair.compiled if which == "compiled" else pair.define
 
     def call():
         arguments = make()

@@ -144,7 +144,7 @@ def floor(layer, D):
 
 def _floor(places, products, states, calls):
     """For each (C, D) of products: x w, dz wᵀ and xᵀ dz over all places; for each of the `states` per place so many sigmoids and tanh."""
-    from npixel import blas
+    from npixel.runtime import blas
 
     rng, work = np.random.default_rng(0), []
     for C, D in products:

@@ -5,8 +5,8 @@ Read first: runner.py.
 
 import json
 
-from npixel.command import json_of
-from npixel.whole_file import write_text
+from npixel.runtime.command import json_of
+from npixel.runtime.whole_file import write_text
 
 COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio", "interval", "target")
 LEFT = {0, 8}                                          # columns set flush left

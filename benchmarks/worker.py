@@ -26,7 +26,7 @@ import time
 
 import numpy as np
 
-from npixel import memory
+from npixel.runtime import memory
 
 REST = 0.005                                           # seconds between two looks at the processor time
 PATIENCE = 1.0                                         # a process that never rests is timed all the same

@@ -19,7 +19,7 @@ show.
 Letters: S states, A actions, K available pairs (state, action), J outcomes, T steps; P, R, gamma, pi, v, q as in Sutton and Barto.
 """
 
-from npixel import lazy, same_name
+from npixel.runtime import lazy, same_name
 
 same_name.refuse_mixture()
 

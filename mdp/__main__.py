@@ -5,8 +5,8 @@ What it does is in cli.py, which this imports when it runs.
 
 import sys
 
-from npixel import same_name
-from npixel.command import start
+from npixel.runtime import same_name
+from npixel.runtime.command import start
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ Bellman, "Dynamic Programming", 1957; Puterman, "Markov Decision Processes", 199
 
 Functions named `pair_...` work on `m.expected`, one number per available (state, action); `backup` and `follow` too, one number per state;
 the others take and return whole tables. Products with P are the cost of everything: a full matrix is multiplied by BLAS, a sparse one by
-compiled loops over lanes of states (npixel/blas.py), each of which is added up in the order of its row, so that no bit depends on the number of threads.
+compiled loops over lanes of states (npixel/runtime/blas.py), each of which is added up in the order of its row, so that no bit depends on the number of threads.
 
 Read first: model.py.  Read next: evaluation.py, planning/value_iteration.py.
 """
@@ -21,8 +21,8 @@ Read first: model.py.  Read next: evaluation.py, planning/value_iteration.py.
 import numpy as np
 import scipy.sparse as sp
 
-from npixel import blas
-from npixel.kernels import kernel
+from npixel.runtime import blas
+from npixel.runtime.kernels import kernel
 
 from .linear import rounding
 from .model import Expected

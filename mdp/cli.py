@@ -6,7 +6,7 @@ certificate is rejected; 2 for bad input, in one line.
 Each verb is a file of commands/, which adds its options and does its work.
 """
 
-from npixel.command import Parser, start
+from npixel.runtime.command import Parser, start
 
 from .commands import convert, demo, evaluate, problems, simulate, solve, verify
 

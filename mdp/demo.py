@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from npixel.command import PICTURE, check_output, print_json
+from npixel.runtime.command import PICTURE, check_output, print_json
 
 from . import plots, tables
 from .evaluation import ConvergenceWarning, evaluate

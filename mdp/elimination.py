@@ -31,7 +31,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 UNIT = 2.0 ** -53                            # unit roundoff of float64
 NORMAL = 2.0 ** -1022                        # what is smaller loses digits

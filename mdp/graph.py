@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 
 def closed_classes(P):

@@ -26,7 +26,7 @@ import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 SMALL = 15
 PRIMES = (2147483629, 2147483587, 2147483579, 2147483563, 2147483549)      # the largest below 2**31

@@ -1,7 +1,7 @@
 """Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in, gains as limits, values over a belief.
 
 Every function returns a matplotlib Figure that belongs to no window and shows itself in a notebook.
-`save` writes it. matplotlib is imported when a picture is drawn (npixel/figure.py).
+`save` writes it. matplotlib is imported when a picture is drawn (npixel/runtime/figure.py).
 """
 
 import math
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import figure as figures
-from npixel.whole_file import write_whole
+from npixel.runtime import figure as figures
+from npixel.runtime.whole_file import write_whole
 
 from .layout import best_actions, cells, printable
 

@@ -25,7 +25,7 @@ Arrays are (N, H, W, C): flattening an image in memory order is the order in whi
 Public names: build, load, MODELS, DENSITIES, bits_per_dim, training.fit, data.load.
 """
 
-from . import lazy
+from .runtime import lazy
 
 HOMES = {"DENSITIES": "density", "MODELS": "model", "Model": "model", "bits_per_dim": "model",
          "build": "model", "load": "model"}

@@ -23,8 +23,8 @@ import zipfile
 
 import numpy as np
 
-from . import safe_npz
-from .whole_file import write_whole
+from .runtime import safe_npz
+from .runtime.whole_file import write_whole
 
 FORMAT = "npixel"
 VERSION = 1

@@ -15,7 +15,7 @@ Read first: command.py.  Read next: commands/, one file for each verb.
 import sys
 import warnings
 
-from npixel import command
+from npixel.runtime import command
 
 
 def main(argv=None):
@@ -30,7 +30,8 @@ def main(argv=None):
 def parser(argv=()):
     """The whole command line; `argv` is what is parsed, for the line that says how to go on."""
     # NumPy, numba and every model: `main` is ready before they are
-    from npixel import commands, memory
+    from npixel import commands
+    from npixel.runtime import memory
 
     memory.keep()
     return commands.parser(argv)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import blas, command, kernels, same_name
+from .runtime import blas, command, kernels, same_name
 from .model import MODELS, build
 
 PACKAGES = ("npixel", "numpy", "scipy", "numba", "matplotlib", "tqdm", "pillow", "threadpoolctl")

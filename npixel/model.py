@@ -15,7 +15,8 @@ import math
 
 import numpy as np
 
-from . import checkpoint, memory, parameters, sampling
+from . import checkpoint, parameters, sampling
+from .runtime import memory
 from .losses.levels import check_outputs
 from .models import diagonal_bilstm, diagonal_lstm, fvbn, gated_pixelcnn, multiscale_pixelrnn, pixelcnn, pixelcnn_pp, raster_lstm, row_lstm, spatial_lstm
 

@@ -16,8 +16,8 @@ import textwrap
 
 import numpy as np
 
-from . import figure as figures
-from .whole_file import write_whole
+from .runtime import figure as figures
+from .runtime.whole_file import write_whole
 
 GAP = np.array((255, 255, 255), np.uint8)              # between the tiles of a mosaic
 UNKNOWN = np.array((233, 168, 92), np.uint8)           # a pixel that is not given

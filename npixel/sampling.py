@@ -19,8 +19,8 @@ import math
 
 import numpy as np
 
-from . import memory
-from .memory import nbytes as _nbytes
+from .runtime import memory
+from .runtime.memory import nbytes as _nbytes
 
 CACHED_BYTES = 256 * 2**20                             # what the states of one chunk of images may hold
 

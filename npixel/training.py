@@ -51,10 +51,10 @@ from pathlib import Path
 import numpy as np
 
 from . import checkpoint as files
-from . import memory
+from .runtime import memory
 from .optimizers import adam, averaging, clipping, rmsprop, schedules, sgd
-from .progress import Progress, clock as _clock
-from .whole_file import lock
+from .runtime.progress import Progress, clock as _clock
+from .runtime.whole_file import lock
 
 OPTIMIZERS = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 SCHEDULES = {name: getattr(schedules, name) for name in ("constant", "exponential", "cosine", "piecewise")}

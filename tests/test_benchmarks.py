@@ -329,7 +329,7 @@ def test_a_tiny_run_finds_a_row_that_fails():
 def test_rows_name_kernels_that_exist():
     import mdp
     import npixel
-    from npixel import kernels
+    from npixel.runtime import kernels
 
     families.untimed_kernels()                         # imports every module of both packages
     known = {pair.name for pair in kernels.PAIRS}

@@ -1,6 +1,6 @@
 """What npixel's commands write, and what they never write over; drawing in chunks; any command line at all.
 
-Read first: npixel/command.py, npixel/commands/drawing.py.
+Read first: npixel/runtime/command.py, npixel/commands/drawing.py.
 """
 
 import itertools
@@ -200,7 +200,7 @@ def test_pictures_of_other_than_1_or_3_colours_are_refused_before_anything_is_dr
 
 
 def test_drawing_says_how_far_it_has_come_and_is_quiet_when_asked(files, tmp_path, call, monkeypatch):
-    from npixel import progress
+    from npixel.runtime import progress
 
     monkeypatch.setattr(progress, "PAUSES", (0.0, 0.0))
     monkeypatch.setattr(sampling, "images_per_chunk", lambda *_, **__: 2)

@@ -1,6 +1,6 @@
 """How the commands of both packages begin and end, and what they do to files that are there.
 
-Read first: npixel/command.py.
+Read first: npixel/runtime/command.py.
 """
 
 import errno
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npixel import command, whole_file
+from npixel.runtime import command, whole_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +58,7 @@ def test_a_mistake_of_ours_keeps_its_traceback(capsys):
 
 PRINT = """
 import sys
-from npixel import command
+from npixel.runtime import command
 parser = command.Parser(prog="tool", description="help " * 4000)
 parser.set_defaults(call=lambda arguments: print({text!r} * {times}))
 sys.exit(command.start("tool", lambda: parser, {argv!r}))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npixel import command, limits
+from npixel.runtime import command, limits
 from npixel.data import (NAMES, binarized_mnist, catalogue, cifar10, dataset, digits, files,
                          image_folder, levels, load, mnist, pack, size)
 from npixel.data import command as data_command

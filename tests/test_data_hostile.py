@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data import cifar10, load
 from npixel.data.dataset import SPLITS
 from hunt_files import damaged_bytes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npixel import elementary, kernels
+from npixel.runtime import elementary, kernels
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off: these are NumPy's own functions")
 

@@ -52,4 +52,4 @@ def test_every_picture_of_both_packages_is_such_a_figure():
     makers = [path.relative_to(ROOT).as_posix() for package in ("npixel", "mdp")
               for path in sorted((ROOT / package).rglob("*.py"))
               if re.search(r"import (Figure\b|matplotlib\.pyplot|pyplot)", path.read_text())]
-    assert makers == ["npixel/figure.py"]
+    assert makers == ["npixel/runtime/figure.py"]

@@ -12,7 +12,8 @@ import properties
 import test_kernels
 import test_layers
 from cases import one_hot
-from npixel import kernels, masks
+from npixel import masks
+from npixel.runtime import kernels
 from npixel.layers import conv2d, relu
 from npixel.losses import categorical
 from properties import Case

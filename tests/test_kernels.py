@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 import cases_mdp
 import npixel
 import walking
-from npixel import blas, kernels, masks
+from npixel import masks
+from npixel.runtime import blas, kernels
 from npixel.layers import conv2d
 
 walking.modules()                                      # so that every kernel of both packages is registered
@@ -43,8 +44,8 @@ def eighths(rng, dtype, *shape):
     return (rng.integers(-16, 17, shape) / 8).astype(dtype)
 
 
-@case("npixel.blas.add_product")
-@case("npixel.blas._add_tile")
+@case("npixel.runtime.blas.add_product")
+@case("npixel.runtime.blas._add_tile")
 def _(draw, rng, dtype):
     sizes = st.one_of(st.integers(1, 20), st.sampled_from([70, 150]))      # more than one tile, too
     m, n, k, ta, tb = *(draw(sizes) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
@@ -359,7 +360,7 @@ def test_a_kernel_equals_its_definition_to_the_last_bit(name, data):
 def assert_equal(pair, arguments, tolerance=0):
     """Same result, and the same effect on every array; tolerance is relative to the largest number."""
     ours, theirs = duplicate(arguments), duplicate(arguments)
-    result, expected = pair.compiled(*ours), pair.definition(*theirs)
+    result, expected = pair.compiled(*ours), pair.define(*theirs)
     results, wanted = (value if isinstance(value, tuple) else (value,) for value in (result, expected))
     for a, b in zip((*results, *ours), (*wanted, *theirs), strict=True):
         if isinstance(b, (np.ndarray, int)) and not isinstance(b, Workspace):
@@ -379,7 +380,7 @@ def test_importing_compiles_nothing_and_changes_no_global_setting():
 import numpy, os, threading
 before = dict(os.environ), numpy.geterr(), threading.active_count()
 import npixel, mdp, npixel.layers.conv2d
-from npixel import kernels
+from npixel.runtime import kernels
 assert (dict(os.environ), numpy.geterr(), threading.active_count()) == before
 print(sum(len(getattr(pair.compiled, "signatures", [])) for pair in kernels.PAIRS))
 """)
@@ -387,7 +388,7 @@ print(sum(len(getattr(pair.compiled, "signatures", [])) for pair in kernels.PAIR
 
 
 def test_kernels_can_be_switched_off():
-    out = run("from npixel import kernels, layers; import npixel; print(kernels.enabled(), all(p.compiled is p.definition for p in kernels.PAIRS))",
+    out = run("from npixel.runtime import kernels; from npixel import layers; import npixel; print(kernels.enabled(), all(p.compiled is p.definition or p.compiled.__func__ is kernels.Pair.define for p in kernels.PAIRS))",
               NPIXEL_KERNELS="off")
     assert out.split() == ["False", "True"]
 
@@ -431,7 +432,7 @@ def test_an_edit_of_what_a_kernel_calls_is_seen(tmp_path):
         ).split()
 
     assert ones() == ["32.0", "0", "1"]
-    path = tmp_path / "npixel" / "blas.py"
+    path = tmp_path / "npixel" / "runtime" / "blas.py"
     text, times = path.read_text(), path.stat()
     edited = text.replace("    sizes[0] = c.shape[0]  ", "    one[0] = 2.0; sizes[0] = c.shape[0]")
     assert edited != text
@@ -491,7 +492,7 @@ def test_the_stamp_of_a_kernel_covers_what_it_calls_and_the_numbers_it_names():
 def test_stamps_are_the_same_in_every_process():
     code = """
 import walking; walking.modules()
-from npixel import kernels
+from npixel.runtime import kernels
 print(*[kernels._stamp(pair.compiled.py_func).hex() for pair in kernels.PAIRS])
 """
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])

@@ -618,7 +618,7 @@ def test_no_command_line_ends_in_a_traceback(furnished, capsys, recwarn, seed):
 # importing, and pictures
 
 def test_importing_compiles_nothing_and_loads_no_plots():
-    code = ("import sys, mdp; from npixel import kernels; assert 'matplotlib' not in sys.modules and 'torch' not in sys.modules;"
+    code = ("import sys, mdp; from npixel.runtime import kernels; assert 'matplotlib' not in sys.modules and 'torch' not in sys.modules;"
             "assert all(not getattr(p.compiled, 'signatures', ()) for p in kernels.PAIRS); print(len(kernels.PAIRS))")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

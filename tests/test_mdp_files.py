@@ -19,7 +19,7 @@ from mdp.formats import arrays, cassandra, files, prism
 from mdp.formats.files import RewardWarning
 from mdp.pomdp import POMDP
 from mdp.rational import rational
-from npixel import safe_npz
+from npixel.runtime import safe_npz
 
 ENDINGS = (".json", ".npz", ".tra", ".drn", ".mdp", "choices")
 

@@ -14,7 +14,7 @@ from cases_mdp import exact_policy_value, solve_exactly, transitions
 from mdp import tables
 from mdp.given_numbers import as_float, parse
 from mdp.problems.student import PUBLISHED_REWARD_PROCESS, STATES
-from npixel import safe_npz
+from npixel.runtime import safe_npz
 
 P = np.array([[[0.5, 0.5], [0.8, 0.2]], [[0.0, 1.0], [0.1, 0.9]]])         # (S, A, S)
 R = np.array([[5.0, 10.0], [-1.0, 2.0]])

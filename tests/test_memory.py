@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import memory, training
+from npixel import training
+from npixel.runtime import memory
 
 CODE = """
 import resource, sys
 import numpy as np
-from npixel import memory
+from npixel.runtime import memory
 if sys.argv[1] == "keep":
     assert memory.keep()
 def step():
@@ -92,7 +93,7 @@ def test_the_limit_of_a_cgroup_counts(tmp_path, limit, used, stat, left):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v is told by Linux")
 def test_the_limit_of_the_address_space_counts():
     code = ("import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9))\n"
-            "from npixel import memory; print(memory.available() < 3 * 10**9)")
+            "from npixel.runtime import memory; print(memory.available() < 3 * 10**9)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
     assert done.stdout == "True\n"
 

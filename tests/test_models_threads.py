@@ -72,7 +72,7 @@ def test_results_do_not_depend_on_the_number_of_threads(tmp_path, dtype):
 
 def test_a_sum_whose_order_depends_on_the_threads_is_caught(tmp_path):
     """The fault: as many lanes as threads, so that images are added up in other groups."""
-    patch = "from npixel import blas; blas.LANES = blas.threads()"
+    patch = "from npixel.runtime import blas; blas.LANES = blas.threads()"
     one, two = (elsewhere(tmp_path, patch=patch, NPIXEL_THREADS=n, OPENBLAS_NUM_THREADS="1") for n in "12")
     assert any(" dfirst." in name for name in different_bits(one, two))
 

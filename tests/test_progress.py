@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from npixel import progress
+from npixel.runtime import progress
 
 
 class Clock:

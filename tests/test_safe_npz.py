@@ -1,4 +1,4 @@
-"""npixel/safe_npz.py: sizes before numbers, and one line whatever is wrong."""
+"""npixel/runtime/safe_npz.py: sizes before numbers, and one line whatever is wrong."""
 
 import gzip
 import io
@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from npixel import limits, safe_npz
+from npixel.runtime import limits, safe_npz
 from npixel.data import files
 
 

@@ -30,7 +30,7 @@ def python(folder, code, *more):
 
 
 COMMAND = "sys.argv = ['mdp', 'problems']; from mdp.__main__ import main; sys.exit(main())"
-TROUBLE = "from npixel import same_name; print(same_name.trouble())"
+TROUBLE = "from npixel.runtime import same_name; print(same_name.trouble())"
 
 
 def test_alone_nothing_is_said(installed):

@@ -1,6 +1,6 @@
 """Files written whole or not at all, beside others that write them, and locks.
 
-Read first: npixel/whole_file.py.
+Read first: npixel/runtime/whole_file.py.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from npixel import whole_file
+from npixel.runtime import whole_file
 
 fcntl = pytest.importorskip("fcntl")
 ROOT = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ def test_no_file_that_is_there_is_used_as_the_temporary_one(tmp_path, monkeypatc
 
 WRITER = """
 import sys, time
-from npixel import whole_file
+from npixel.runtime import whole_file
 def write(file):
     file.write(b"half")
     file.flush()
@@ -101,7 +101,7 @@ def test_one_at_a_time_has_the_lock_and_nothing_is_left(tmp_path):
 
 
 def test_a_lock_whose_owner_was_killed_is_free(tmp_path):
-    code = ("import sys, time\nfrom npixel import whole_file\n"
+    code = ("import sys, time\nfrom npixel.runtime import whole_file\n"
             "with whole_file.lock(sys.argv[1]):\n    print('mine', flush=True); time.sleep(100)")
     process = subprocess.Popen([sys.executable, "-c", code, tmp_path / "x"], cwd=ROOT, stdout=subprocess.PIPE)
     try:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from npixel.command import add_force, check_output
+from npixel.runtime.command import add_force, check_output
 
 from ..formats import files
 from ..given_numbers import short_gamma

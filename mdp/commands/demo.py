@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from npixel.command import add_force, add_json
+from npixel.runtime.command import add_force, add_json
 
 
 def add_arguments(commands):

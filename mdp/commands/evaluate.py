@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from npixel.command import add_json, print_json
+from npixel.runtime.command import add_json, print_json
 
 from .. import tables
 from ..evaluation import ConvergenceWarning, evaluate

@@ -1,6 +1,6 @@
 """mdp problems: the textbook examples, and their published answers."""
 
-from npixel.command import add_force, add_json, check_output, print_json
+from npixel.runtime.command import add_force, add_json, check_output, print_json
 
 from ..formats.json_file import save
 from ..problems import PROBLEMS

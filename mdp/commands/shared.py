@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.command import TEXT, Kind, json_of, npz_of
+from npixel.runtime.command import TEXT, Kind, json_of, npz_of
 
 from ..certificate import FORMAT
 from ..evaluation import ConvergenceWarning

@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 
-from npixel import memory
-from npixel.command import add_json, print_json
+from npixel.runtime import memory
+from npixel.runtime.command import add_json, print_json
 
 from ..evaluation import ConvergenceWarning, evaluate
 from ..layout import printable

@@ -7,9 +7,9 @@ import warnings
 
 import numpy as np
 
-from npixel import memory
-from npixel.command import add_force, add_json, check_output, print_json
-from npixel.whole_file import write_text
+from npixel.runtime import memory
+from npixel.runtime.command import add_force, add_json, check_output, print_json
+from npixel.runtime.whole_file import write_text
 
 from .. import tables
 from ..evaluation import ConvergenceWarning

@@ -2,7 +2,7 @@
 
 import time
 
-from npixel.command import add_json, print_json
+from npixel.runtime.command import add_json, print_json
 
 from ..certificate import FORMAT, VERSION
 from ..certificate_form import malformed

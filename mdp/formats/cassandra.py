@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.whole_file import write_text
+from npixel.runtime.whole_file import write_text
 
 from ..given_numbers import as_float, short
 from ..model import MDP, _objects

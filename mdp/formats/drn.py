@@ -27,7 +27,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from npixel.whole_file import write_text
+from npixel.runtime.whole_file import write_text
 
 from ..model import MDP
 from . import words

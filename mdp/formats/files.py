@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import safe_npz
-from npixel.whole_file import write_whole
+from npixel.runtime import safe_npz
+from npixel.runtime.whole_file import write_whole
 
 from .arrays import choice_rewards, from_choices, to_choices
 from .cassandra import from_cassandra, to_cassandra

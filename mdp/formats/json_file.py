@@ -20,7 +20,7 @@ or not at all.
 import json
 from fractions import Fraction
 
-from npixel.whole_file import write_text
+from npixel.runtime.whole_file import write_text
 
 from ..given_numbers import parse
 from ..json_text import read_json

@@ -21,8 +21,8 @@ import json
 
 import numpy as np
 
-from npixel import safe_npz
-from npixel.whole_file import write_whole
+from npixel.runtime import safe_npz
+from npixel.runtime.whole_file import write_whole
 
 from ..given_numbers import as_float, indices, parse, pointers
 from ..model import MDP

@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel.whole_file import write_text
+from npixel.runtime.whole_file import write_text
 
 from ..model import MDP
 from . import words

@@ -12,7 +12,7 @@ Read first: solve.py.
 
 import numpy as np
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 POLICY_ITERATION_UP_TO = 2000                # states
 DENSE = 400                                  # states: up to here a dense LU is cheaper than looking

@@ -15,7 +15,7 @@ Read first: iterate.py.  Read next: modified_gauss_seidel.py.
 import numpy as np
 import scipy.sparse as sp
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 from .. import bellman
 from ..model import Expected

@@ -19,7 +19,7 @@ Read first: gauss_seidel.py, modified_policy_iteration.py.
 
 import numpy as np
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 from . import iterate
 from .gauss_seidel import outward, renumbered

@@ -15,7 +15,7 @@ import heapq
 import numpy as np
 import scipy.sparse as sp
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 from . import iterate
 

@@ -11,7 +11,7 @@ Read first: gauss_seidel.py.
 import numpy as np
 import scipy.sparse as sp
 
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 from .. import graph
 from . import iterate

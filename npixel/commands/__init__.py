@@ -6,7 +6,8 @@
 Each has `add_arguments(verbs)`, which adds its options to a parser and says what is called.
 """
 
-from npixel import command, demo, doctor
+from npixel import demo, doctor
+from npixel.runtime import command
 from npixel.data import command as data
 
 from . import complete, evaluate, models, sample, train

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import command, memory, plots
-from npixel.progress import Progress
-from npixel.whole_file import write_whole
+from npixel import plots
+from npixel.runtime import command, memory
+from npixel.runtime.progress import Progress
+from npixel.runtime.whole_file import write_whole
 
 # memory for each number of a picture that is drawn
 PICTURE_BYTES = 40

@@ -6,7 +6,7 @@ Read first: ../evaluation.py.
 import numpy as np
 
 import npixel
-from npixel import command
+from npixel.runtime import command
 from npixel.data import command as data_command
 from npixel.data.dataset import SPLITS
 from npixel.evaluation import class_samples, evaluate, evaluate_density

@@ -1,7 +1,7 @@
 """npixel models: every model with its paper, its fields and its size; of one, its weights too."""
 
 import npixel
-from npixel import command
+from npixel.runtime import command
 
 from .shared import MODULES, about, own_fields, shape_words, size
 

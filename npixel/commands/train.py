@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import npixel
-from npixel import command, progress, recipes, training
+from npixel import recipes, training
+from npixel.runtime import command, progress
 from npixel.data import command as data_command
 from npixel.data.dataset import SPLITS
 from npixel.evaluation import condition, evaluate, evaluate_density

@@ -13,7 +13,7 @@ Read next: ../safe_npz.py, which never unpickles, and looks at sizes before it u
 
 import numpy as np
 
-from npixel import safe_npz
+from npixel.runtime import safe_npz
 from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images, from_train_and_test
 from npixel.data.levels import of_file
 

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data import arrays
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.data.files import find, missing, read
-from npixel.whole_file import write_whole
+from npixel.runtime.whole_file import write_whole
 
 SHA256 = {"train": "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
           "valid": "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data import arrays
 from npixel.data.dataset import from_train_and_test
 from npixel.data.files import check_digest, find, incomplete, missing, read

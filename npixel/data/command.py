@@ -9,7 +9,7 @@
 
 import numpy as np
 
-from npixel import command
+from npixel.runtime import command
 from npixel.data import binarized_mnist, dead_leaves, known_entropy
 from npixel.data.catalogue import NAMES, load
 from npixel.data.dataset import SPLITS

@@ -14,9 +14,9 @@ Read first: dataset.py.
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data.dataset import SPLITS, Dataset
-from npixel.kernels import kernel
+from npixel.runtime.kernels import kernel
 
 DEFAULTS = {"rmin": 2.0, "rmax": 64.0, "colour": 0, "train": 40, "valid": 4, "test": 20, "seed": 0}
 SIZE = "256x256"

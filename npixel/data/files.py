@@ -13,7 +13,7 @@ import os
 import zlib
 from pathlib import Path
 
-from npixel.limits import Reader
+from npixel.runtime.limits import Reader
 
 ENVIRONMENT = "NPIXEL_DATA"
 

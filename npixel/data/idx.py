@@ -14,7 +14,7 @@ import struct
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data.files import read
 
 

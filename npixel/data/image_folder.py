@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images
 from npixel.data.levels import of_file
 from npixel.data.size import fit, pillow, said

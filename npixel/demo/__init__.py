@@ -28,10 +28,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import command, data, doctor, plots, recipes, training
+from .. import data, doctor, plots, recipes, training
+from ..runtime import command
 from ..evaluation import class_samples, condition, evaluate
 from ..model import build
-from ..progress import say
+from ..runtime.progress import say
 from . import measure, pictures, table
 
 DATA = ("digits", "noisy_rule:8x8", "blind_corner:8x8")

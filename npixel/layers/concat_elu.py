@@ -8,9 +8,9 @@ Read first: elu.py.  Read next: models/pixelcnn_pp.py.
 
 import numpy as np
 
-from .. import blas
-from ..elementary import exp
-from ..kernels import kernel
+from ..runtime import blas
+from ..runtime.elementary import exp
+from ..runtime.kernels import kernel
 
 
 def forward(x, /):

@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas
-from ..blas import BLOCK, TILE, add_product
-from ..kernels import kernel, plain
+from ..runtime import blas
+from ..runtime.blas import BLOCK, TILE, add_product
+from ..runtime.kernels import kernel, plain
 from ..masks import Taps, as_taps
 
 THIN = 8                                               # gather the taps of inputs with fewer channels than this

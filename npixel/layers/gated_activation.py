@@ -13,9 +13,9 @@ Read first: elementary.py.  Read next: conditional_bias.py, models/gated_pixelcn
 
 import numpy as np
 
-from .. import blas, elementary
-from ..elementary import sigmoid, tanh
-from ..kernels import kernel
+from ..runtime import blas, elementary
+from ..runtime.elementary import sigmoid, tanh
+from ..runtime.kernels import kernel
 
 
 def forward(x, /):

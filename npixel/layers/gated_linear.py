@@ -9,7 +9,7 @@ Read first: elementary.py.  Read next: models/pixelcnn_pp.py.
 
 import numpy as np
 
-from ..elementary import sigmoid
+from ..runtime.elementary import sigmoid
 
 
 def forward(x, /):

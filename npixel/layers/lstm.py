@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas
-from ..blas import BLOCK, TILE, add_product
-from ..kernels import kernel, plain
+from ..runtime import blas
+from ..runtime.blas import BLOCK, TILE, add_product
+from ..runtime.kernels import kernel, plain
 from . import conv2d
 from .lstm_cell import cell, cell_backward
 

@@ -14,9 +14,9 @@ Read first: elementary.py.  Read next: lstm.py, row_lstm.py.
 
 import numpy as np
 
-from .. import elementary
-from ..elementary import sigmoid, tanh
-from ..kernels import kernel
+from ..runtime import elementary
+from ..runtime.elementary import sigmoid, tanh
+from ..runtime.kernels import kernel
 
 
 def forward(z, c_prev, /):

@@ -5,8 +5,8 @@ The slope at 0 is 0, as in PyTorch.  Read next: models/pixelcnn.py.
 
 import numpy as np
 
-from .. import blas
-from ..kernels import kernel, plain
+from ..runtime import blas
+from ..runtime.kernels import kernel, plain
 
 
 def forward(x, /):

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas, masks
-from ..blas import add_product
-from ..kernels import kernel, plain
+from .. import masks
+from ..runtime import blas
+from ..runtime.blas import add_product
+from ..runtime.kernels import kernel, plain
 from . import conv2d
 from .lstm_cell import cell, cell_backward
 

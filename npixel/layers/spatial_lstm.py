@@ -22,10 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import blas, elementary, masks
-from ..blas import add_product
-from ..elementary import sigmoid, tanh
-from ..kernels import kernel, plain
+from .. import masks
+from ..runtime import blas, elementary
+from ..runtime.blas import add_product
+from ..runtime.elementary import sigmoid, tanh
+from ..runtime.kernels import kernel, plain
 from . import conv2d
 
 

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..elementary import exp
-from ..kernels import kernel, plain
+from ..runtime.elementary import exp
+from ..runtime.kernels import kernel, plain
 
 # Products of a block may be large enough for BLAS's own threads, whose number then shows in the
 # last bits.

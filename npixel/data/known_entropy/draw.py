@@ -8,7 +8,7 @@ stream of its own, numpy.random.default_rng([seed, 0]), [seed, 1], [seed, 2]: mo
 
 import numpy as np
 
-from npixel import limits
+from npixel.runtime import limits
 from npixel.data.dataset import SPLITS, Dataset
 from npixel.data.known_entropy import parse, split
 

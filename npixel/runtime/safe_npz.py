@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npixel import limits
+from . import limits
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -57,26 +57,70 @@ else:
 
 
 class Pair(NamedTuple):
-    """A kernel and the function that defines it."""
+    """A fast form and the function that defines it."""
     name: str                                          # module.function
     definition: Callable
-    compiled: Callable                                 # the definition itself where kernels are off
+    compiled: Callable                                 # the definition runs instead, if kernels are off
+
+    def define(self, *arguments):
+        """Call the definition with the arguments of the fast form, without those it does not have."""
+        return self.definition(*arguments[:len(_parameters(self.definition))])
 
 
-PAIRS: list[Pair] = []                                 # every kernel imported so far, in order of definition
+PAIRS: list[Pair] = []                                 # all that were imported, in order of definition
 
 
 def kernel(*, defined_by):
     """Decorator: compile the loops below it, which compute what `defined_by` computes.
 
-    defined_by   the NumPy function with the same arguments and the same effect; called instead when kernels are off
-    returns      the compiled function (lazily: the first call compiles), or `defined_by`
+    defined_by   the NumPy function with the same effect; called instead when kernels are off
+    returns      the compiled function (the first call compiles), or one that calls `defined_by`
+
+    The parameters of the definition are the first ones of the loops. Those that follow are for
+    speed alone, such as memory to work in: the definition does not have them.
+
+    TypeError if the loops do not begin with the parameters of the definition.
     """
     def decorate(loops):
-        compiled = defined_by if numba is None else _compile(loops)
-        PAIRS.append(Pair(f"{loops.__module__}.{loops.__name__}", defined_by, compiled))
-        return compiled
+        expected, given = _parameters(defined_by), _parameters(loops)
+        if given[:len(expected)] != expected:
+            raise TypeError(f"{loops.__name__}{given} does not begin with {expected}, the "
+                            f"parameters of {defined_by.__name__}")
+        return _register(loops, defined_by, None if numba is None else _compile(loops))
     return decorate
+
+
+def computed_by(fast):
+    """Decorator: the function below it is a definition, and `fast` runs in its place.
+
+        @computed_by(canvas.correlate)
+        def _correlate(x, w, b, taps): ...             reads like the equation
+
+    fast      a Python function with the same parameters and the same result; it may call kernels
+    returns   `fast`, or the definition itself when kernels are off
+    """
+    def decorate(definition):
+        expected, given = _parameters(definition), _parameters(fast)
+        if given != expected:
+            raise TypeError(f"{fast.__name__}{given} and {definition.__name__}{expected} have "
+                            "different parameters")
+        return _register(definition, definition, None if numba is None else fast)
+    return decorate
+
+
+def _register(named, definition, fast):
+    """Add a pair; what runs: the fast form, or the definition if there is none."""
+    pair = Pair(f"{named.__module__}.{named.__name__}", definition, fast)
+    if fast is None:
+        whole = named is definition or _parameters(named) == _parameters(definition)
+        pair = pair._replace(compiled=definition if whole else pair.define)
+    PAIRS.append(pair)
+    return pair.compiled
+
+
+def _parameters(function):
+    """The names of a function's parameters."""
+    return tuple(inspect.signature(function).parameters)
 
 
 def _compile(loops):

@@ -11,8 +11,9 @@ relied on.
 import importlib.machinery
 import os
 import sys
+from pathlib import Path
 
-OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "mdp")
+OURS = str(Path(__file__).resolve().parents[2] / "mdp")
 THEIRS = ("signal_node.py", "nodes/__init__.py", "graph/__init__.py")    # ours has none of these
 
 

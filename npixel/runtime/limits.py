@@ -41,7 +41,7 @@ def check(origin, size, limit=None):
 
     >>> check("x.png", 10**12)                         # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    npixel.limits.LimitError: x.png: takes 1,000,000,000,000 bytes, more than ...
+    npixel.runtime.limits.LimitError: x.png: takes 1,000,000,000,000 bytes, more than ...
     """
     limit = most() if limit is None else limit
     if size > limit:

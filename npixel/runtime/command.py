@@ -174,7 +174,7 @@ def npz_of(name, *arrays, **texts):
     def is_one(path):
         import zipfile
 
-        from npixel import safe_npz                    # NumPy: no command needs it to begin
+        from . import safe_npz                    # NumPy: no command needs it to begin
 
         try:
             with zipfile.ZipFile(path) as archive:
