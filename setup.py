@@ -15,7 +15,8 @@ EXTRAS = {
 setup(
     name="npixel",
     version="0.1.0",
-    description="Autoregressive image models and Markov decision processes in NumPy: exact, and proved",
+    description="Autoregressive image models and Markov decision processes in NumPy: exact, and "
+                "proved",
     long_description=open("README.md", encoding="utf-8").read(),
     long_description_content_type="text/markdown",
     license="MIT",

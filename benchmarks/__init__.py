@@ -1,4 +1,5 @@
-"""Timings: our code beside its NumPy definition, beside other libraries, beside what the machine can do at all.
+"""Timings: our code beside its NumPy definition, beside other libraries, beside what the machine
+can do at all.
 
     python -m benchmarks --list
     python -m benchmarks convolution --peers

@@ -40,19 +40,23 @@ def parser():
     options = Parser(prog="python -m benchmarks",
                      description="Time our code beside its definitions, beside other libraries, "
                                  "beside the machine's limits. Runs in a clone only.")
-    options.add_argument("names", nargs="*", help="families, or parts of the names of rows (see --list); everything if there are none")
+    options.add_argument("names", nargs="*", help="families, or parts of the names of rows (see "
+                                                  "--list); everything if there are none")
     effort = options.add_mutually_exclusive_group()
     effort.add_argument("--quick", action="store_true", help="a few rows and few rounds")
     effort.add_argument("--tiny", action="store_true",
                         help="every row once at a tiny size: shows that it runs, measures nothing")
-    options.add_argument("--peers", action="store_true", help="other libraries too, where they are installed")
-    options.add_argument("--json", metavar="FILE", help="write everything that was measured, every single timing included")
+    options.add_argument("--peers", action="store_true",
+                         help="other libraries too, where they are installed")
+    options.add_argument("--json", metavar="FILE",
+                         help="write everything that was measured, every single timing included")
     add_force(options, "the file named by --json")
     options.add_argument("--resume", action="store_true",
                          help="keep the rows that the file named by --json has, measure the others")
     options.add_argument("--plot", metavar="DIR", help="draw one picture per family")
     options.add_argument("--list", action="store_true", help="print the rows and stop")
-    options.add_argument("--threads", type=int, default=None, metavar="N", help="threads of every implementation (default: the processors)")
+    options.add_argument("--threads", type=int, default=None, metavar="N",
+                         help="threads of every implementation (default: the processors)")
     options.set_defaults(call=benchmark)
     return options
 
@@ -62,10 +66,12 @@ def benchmark(arguments):
     _check_clone()
     chosen = families.choose(arguments.names, quick=arguments.quick)
     if arguments.threads is not None and not 1 <= arguments.threads <= (os.cpu_count() or 1):
-        raise ValueError(f"--threads must be between 1 and the {os.cpu_count()} processors, is {arguments.threads}")
+        raise ValueError(f"--threads must be between 1 and the {os.cpu_count()} processors, is "
+                         f"{arguments.threads}")
     if arguments.list:
         return _list(chosen, whole=not arguments.names)
-    effort = runner.Effort(arguments.threads or blas.threads(), **(runner.QUICK if arguments.quick else {}))
+    effort = runner.Effort(arguments.threads or blas.threads(),
+                           **(runner.QUICK if arguments.quick else {}))
     if arguments.tiny:
         if arguments.json or arguments.plot:
             raise ValueError("--tiny measures nothing: there is nothing for --json or --plot")
@@ -90,7 +96,7 @@ def benchmark(arguments):
 def _measure(arguments, chosen, effort, sheet):
     progress = _Progress()
     progress("the machine")
-    load = list(os.getloadavg()) if hasattr(os, "getloadavg") else None                 # before our own
+    load = list(os.getloadavg()) if hasattr(os, "getloadavg") else None  # before our own
     sheet.describe(_environment(effort) | {"load": load})
     progress("ceilings")
     sheet.ceilings = ceilings.measure(effort, 4 if arguments.quick else 10, found=sheet.ceilings)
@@ -172,8 +178,10 @@ def _list(chosen, *, whole):
     for family, rows in chosen:
         print(f"{family.NAME}: {family.TITLE}")
         for row in rows:
-            targets = "; ".join(f"target {target.ratio:g} x {target.against}" for target in row.targets)
-            print(f"  {family.NAME}/{row.name}    {row.call}, {row.shapes}, {row.dtype}" + (f"    {targets}" if targets else ""))
+            targets = "; ".join(f"target {target.ratio:g} x {target.against}"
+                                for target in row.targets)
+            print(f"  {family.NAME}/{row.name}    {row.call}, {row.shapes}, {row.dtype}"
+                  + (f"    {targets}" if targets else ""))
     if whole and (untimed := families.untimed_kernels()):
         print(f"kernels that no row names: {', '.join(untimed)}")
 
@@ -186,7 +194,8 @@ def _skipped(chosen):
             for one in row.implementations:
                 if module := runner.missing(one):
                     absent.setdefault(module, set()).add(one.counts_as)
-    return [f"skipped, {module} is not installed: {', '.join(sorted(names))}" for module, names in absent.items()]
+    return [f"skipped, {module} is not installed: {', '.join(sorted(names))}"
+            for module, names in absent.items()]
 
 
 class _Progress:

@@ -12,7 +12,7 @@ import platform
 from npixel.runtime import blas
 
 PACKAGES = ("numpy", "scipy", "numba", "npixel", "torch", "quantecon", "mdpsolver", "pymdptoolbox")
-BUSY = 0.5                                             # processors' worth of other work that is too much
+BUSY = 0.5  # processors' worth of other work that is too much
 
 
 def describe():
@@ -33,18 +33,21 @@ def processor():
     """The processor's name as the system gives it."""
     try:
         with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+            return next(line.split(":", 1)[1].strip()
+                        for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
 
 def libraries():
-    """["openblas 0.3.30 SkylakeX, 2 threads (numpy.libs)", ...]: every BLAS and OpenMP that NumPy, SciPy and PyTorch load."""
+    """["openblas 0.3.30 SkylakeX, 2 threads (numpy.libs)", ...]: every BLAS and OpenMP that NumPy,
+    SciPy and PyTorch load."""
     if importlib.util.find_spec("threadpoolctl") is None:
         import numpy
 
         found = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        return [f"{found['name']} {found['version']} (numpy; pip install threadpoolctl to see the others)"]
+        return [f"{found['name']} {found['version']} (numpy; pip install threadpoolctl to see the "
+                "others)"]
     import threadpoolctl
 
     import scipy.linalg  # noqa: F401    loads its own BLAS
@@ -60,7 +63,8 @@ def libraries():
 def warning(load, cores):
     """One line if other work keeps the machine busy, else ""."""
     if load and load[0] > BUSY:
-        return f"load average {load[0]:.1f} on {cores} processors before the first timing: other work runs here, timings will be unquiet"
+        return (f"load average {load[0]:.1f} on {cores} processors before the first timing: "
+                "other work runs here, timings will be unquiet")
     return ""
 
 

@@ -12,9 +12,11 @@ def load():
 
 
 def choose(names, *, quick=False):
-    """[(family, rows)]: the rows that the words of the command line ask for, all of them without words.
+    """[(family, rows)]: the rows that the words of the command line ask for, all of them without
+    words.
 
-    A word is a family's name, or a part of the name of a row as --list prints it ("convolution/5x5 64 forward").
+    A word is a family's name, or a part of the name of a row as --list prints it ("convolution/5x5
+    64 forward").
     quick    only the rows meant for it, unless words ask for rows by name
     ValueError for a word that means nothing, with those that would.
     """
@@ -22,9 +24,11 @@ def choose(names, *, quick=False):
     chosen = {}                                        # (family, row) in order, without repeating
     for name in names or families:
         found = [(family, row) for family in families.values() for row in family.ROWS
-                 if name == family.NAME or (name not in families and name in f"{family.NAME}/{row.name}")]
+                 if name == family.NAME
+                 or (name not in families and name in f"{family.NAME}/{row.name}")]
         if not found and name not in families:
-            raise ValueError(f"no benchmark is called {name!r}; families: {', '.join(families)} (--list shows their rows)")
+            raise ValueError(f"no benchmark is called {name!r}; families: {', '.join(families)} "
+                             "(--list shows their rows)")
         if name in families and quick:
             found = [(family, row) for family, row in found if row.quick] or found[:1]
         chosen.update(((family.NAME, row.name), (family, row)) for family, row in found)

@@ -1,11 +1,15 @@
-"""Medians, and an interval around the median of paired ratios that assumes nothing about how times are distributed.
+"""Medians, and an interval around the median of paired ratios that assumes nothing about how times
+are distributed.
 
-Of n independent values sorted, the k-th from below and the k-th from above enclose the median of their law with probability
+Of n independent values sorted, the k-th from below and the k-th from above enclose the median of
+their law with probability
 
-    1 - 2 P(Binomial(n, 1/2) < k)                      (order statistics; David and Nagaraja, "Order Statistics", 7.1)
+    1 - 2 P(Binomial(n, 1/2) < k)                      (order statistics; David and Nagaraja, "Order
+                                                       Statistics", 7.1)
 
-`median_interval` takes the largest k for which that is at least 95 %. Below six values even k = 1 does not get there: then it is
-the range of all values, and the probability that comes back says how little that is.
+`median_interval` takes the largest k for which that is at least 95 %. Below six values even k = 1
+does not get there: then it is the range of all values, and the probability that comes back says how
+little that is.
 """
 
 from math import comb
@@ -21,7 +25,8 @@ class Interval(NamedTuple):
 
 
 def median_interval(values, confidence=0.95):
-    """The median of `values`, and the narrowest pair of order statistics that holds the true one with at least `confidence`.
+    """The median of `values`, and the narrowest pair of order statistics that holds the true one
+    with at least `confidence`.
 
     >>> median_interval([5, 1, 2, 4, 3, 9])
     Interval(median=3.5, lower=1, upper=9, coverage=0.96875)
@@ -41,7 +46,8 @@ def _coverage(n, k):
 
 
 def spread(values):
-    """Half the distance between the quartiles, relative to the median: how unquiet the timings were.
+    """Half the distance between the quartiles, relative to the median: how unquiet the timings
+    were.
 
     >>> spread([10, 10, 10, 11, 9])
     0.0
@@ -52,9 +58,11 @@ def spread(values):
 
 
 def paired_ratios(ours, others):
-    """One ratio per round: the time of `others` over ours, each the sum of its two legs, so that a slow drift of the machine cancels.
+    """One ratio per round: the time of `others` over ours, each the sum of its two legs, so that a
+    slow drift of the machine cancels.
 
-    ours, others    lists of rounds, each a pair of seconds per call, timed in the order ours, other, other, ours
+    ours, others    lists of rounds, each a pair of seconds per call, timed in the order ours,
+                    other, other, ours
 
     >>> paired_ratios([(1.0, 3.0)], [(2.0, 2.0)])
     [1.0]

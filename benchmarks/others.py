@@ -1,8 +1,11 @@
-"""How much of the machine other programs use while two implementations are being timed. Linux alone tells; elsewhere the answer is 0.
+"""How much of the machine other programs use while two implementations are being timed.
 
-A thread pool that waits in a busy loop slows down by far more than its share when something else wants a processor, so
-one noisy neighbour can turn a ratio round. A round during which others used more than BUSY processors does not count, as long as enough
-others remain; which rounds count is decided by this number alone, never by the timings themselves.
+Linux alone tells; elsewhere the answer is 0.
+
+A thread pool that waits in a busy loop slows down by far more than its share when something else
+wants a processor, so one noisy neighbour can turn a ratio round. A round during which others used
+more than BUSY processors does not count, as long as enough others remain; which rounds count is
+decided by this number alone, never by the timings themselves.
 
 Read next: runner.py.
 """
@@ -15,7 +18,8 @@ TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Watch:
-    """From here on: `busy(own)` is the processors' worth of time that programs other than ours used, `own` being our own seconds."""
+    """From here on: `busy(own)` is the processors' worth of time that programs other than ours
+    used, `own` being our own seconds."""
 
     def __init__(self):
         self.start, self.used = time.perf_counter(), machine_seconds()
@@ -27,7 +31,8 @@ class Watch:
 
 
 def machine_seconds():
-    """Processor time of everything since the start of the machine, work stolen by its host included; 0 where it is not told."""
+    """Processor time of everything since the start of the machine, work stolen by its host
+    included; 0 where it is not told."""
     try:
         with open("/proc/stat") as file:
             user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])

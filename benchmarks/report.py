@@ -1,4 +1,5 @@
-"""What is printed, and what is written: one aligned table per family, the list of what falls short, and the JSON file.
+"""What is printed, and what is written: one aligned table per family, the list of what falls short,
+and the JSON file.
 
 Read first: runner.py.
 """
@@ -8,25 +9,32 @@ import json
 from npixel.runtime.command import json_of
 from npixel.runtime.whole_file import write_text
 
-COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio", "interval", "target")
+COLUMNS = ("implementation", "median", "spread", "rate", "of ceiling", "memory", "ratio",
+           "interval", "target")
 LEFT = {0, 8}                                          # columns set flush left
 RATES = {"float32": "sgemm", "float64": "dgemm"}       # the ceiling of a row that counts flops
 
 
 def head(environment, ceilings, effort):
-    """The lines above the tables: the machine, the libraries, the ceilings, and how to read what follows."""
+    """The lines above the tables: the machine, the libraries, the ceilings, and how to read what
+    follows."""
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     load = " ".join(f"{value:.2f}" for value in environment["load"] or ())
     return [
-        f"{environment['processor']}, {environment['cores']} processors, {environment['threads']} threads per implementation",
+        f"{environment['processor']}, {environment['cores']} processors, {environment['threads']} "
+        "threads per implementation",
         f"{environment['date']}, load average {load or 'unknown'}",
         f"Python {environment['python']}, {packages}",
         *(f"  {library}" for library in environment["blas"]),
-        "ceilings: " + ", ".join(f"{name} {one['value']:.3g} {one['unit']}" for name, one in ceilings.items()),
-        f"ratio: time over that of the first line of the row, the median of up to {effort.rounds} rounds A B B A; interval: order statistics "
+        "ceilings: "
+        + ", ".join(f"{name} {one['value']:.3g} {one['unit']}" for name, one in ceilings.items()),
+        f"ratio: time over that of the first line of the row, the median of up to {effort.rounds} "
+        "rounds A B B A; interval: order statistics "
         "around it, at least 95 % from 6 rounds on",
-        "  ! and ?: other programs kept the machine busy in too many rounds; spread: half the quartile distance of one implementation's timings;",
-        "  memory: what one call adds at its peak; of ceiling: the best sgemm (float64: dgemm) or triad measured so far.",
+        "  ! and ?: other programs kept the machine busy in too many rounds; spread: half the "
+        "quartile distance of one implementation's timings;",
+        "  memory: what one call adds at its peak; of ceiling: the best sgemm (float64: dgemm) or "
+        "triad measured so far.",
     ]
 
 
@@ -60,7 +68,8 @@ class Layout:
         lines = [f"{row.name}    {row.call}, {row.shapes}, {row.dtype}"]
         if result.failed:
             return [*lines, f"  FAILED, not timed: {result.error}"]
-        verdicts = {id(measured): (target, met) for target, measured, met in result.verdicts() if measured}
+        verdicts = {id(measured): (target, met)
+                    for target, measured, met in result.verdicts() if measured}
         for measured in result.measured:
             if measured.error:
                 lines.append(f"  {measured.name.ljust(self.widths[0])}  {measured.error}")
@@ -73,18 +82,25 @@ class Layout:
 def _cells(row, measured, ceilings, verdict):
     extrapolated = "~" if measured.scale != 1 else ""
     ratio = measured.ratio
-    target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}{'?' if measured.disturbed else ''}" if verdict else ""
-    return (measured.name, extrapolated + seconds(measured.median), f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
-            f"{measured.memory / 1e6:.0f} MB" + (f", {measured.memory / row.storage:.2f} x" if row.storage else ""), f"{extrapolated}{ratio.median:.2f}" if ratio else "",
-            f"[{ratio.lower:.2f}, {ratio.upper:.2f}]{'!' if measured.disturbed else ' '}" if ratio else "", target)
+    doubt = "?" if measured.disturbed else ""
+    target = f"{verdict[0].ratio:g} {'met' if verdict[1] else 'SHORT'}{doubt}" if verdict else ""
+    return (measured.name, extrapolated + seconds(measured.median),
+            f"{100 * measured.spread:.0f} %", *_rate(row, measured, ceilings),
+            f"{measured.memory / 1e6:.0f} MB"
+            + (f", {measured.memory / row.storage:.2f} x" if row.storage else ""),
+            f"{extrapolated}{ratio.median:.2f}" if ratio else "",
+            f"[{ratio.lower:.2f}, {ratio.upper:.2f}]{'!' if measured.disturbed else ' '}"
+            if ratio else "", target)
 
 
 def _rate(row, measured, ceilings):
-    """GF/s or GB/s and the percentage of the ceiling, or the time per image; of another quantity, how many of it make one of ours."""
+    """GF/s or GB/s and the percentage of the ceiling, or the time per image; of another quantity,
+    how many of it make one of ours."""
     if measured.other_quantity:
         return f"ours = {1 / measured.ratio.median:.3g} of it", ""
     if row.flops:
-        value, unit, ceiling = row.flops / measured.median / 1e9, "GF/s", ceilings[RATES[row.dtype]]["value"]
+        value, unit = row.flops / measured.median / 1e9, "GF/s"
+        ceiling = ceilings[RATES[row.dtype]]["value"]
     elif row.bytes:
         value, unit, ceiling = row.bytes / measured.median / 1e9, "GB/s", ceilings["triad"]["value"]
     elif row.images:
@@ -104,16 +120,19 @@ def seconds(value):
         if value >= size:
             break
     value /= size
-    return f"{value:.0f} {unit}" if value >= 99.95 or (unit == "s" and value >= 10) else f"{value:.3g} {unit}"
+    whole = value >= 99.95 or (unit == "s" and value >= 10)
+    return f"{value:.0f} {unit}" if whole else f"{value:.3g} {unit}"
 
 
 def _align(cells, widths):
     return ("  " + "  ".join(cell.ljust(width) if i in LEFT else cell.rjust(width)
-                             for i, (cell, width) in enumerate(zip(cells, widths)) if width)).rstrip()
+                             for i, (cell, width) in enumerate(zip(cells, widths))
+                             if width)).rstrip()
 
 
 def shortfalls(families):
-    """One line per failed row, per target missed, and per target that a busy machine leaves open: [(family, results), ...] -> [str]."""
+    """One line per failed row, per target missed, and per target that a busy machine leaves open:
+    [(family, results), ...] -> [str]."""
     lines = []
     for family, results in families:
         for result in results:
@@ -124,7 +143,9 @@ def shortfalls(families):
             for target, measured, met in result.verdicts():
                 if not measured or (met and not measured.disturbed):
                     continue
-                line = f"{'UNSURE' if measured.disturbed else 'SHORT'} {where}: {measured.ratio.median:.2f} x {measured.name}, target {target.ratio:g}"
+                word = "UNSURE" if measured.disturbed else "SHORT"
+                line = (f"{word} {where}: {measured.ratio.median:.2f} x {measured.name}, "
+                        f"target {target.ratio:g}")
                 if measured.disturbed:
                     line += "; other programs kept the machine busy, try again when it is quiet"
                 elif measured.ratio.upper >= target.ratio:
@@ -207,10 +228,13 @@ def read_json(path):
 def _plain_row(family, result):
     row = result.row
     return {
-        "family": family.NAME, "row": row.name, "call": row.call, "shapes": row.shapes, "dtype": row.dtype, "arguments": row.arguments,
-        "flops": row.flops, "bytes": row.bytes, "storage": row.storage, "images": row.images, "tolerance": row.tolerance, "note": row.note,
+        "family": family.NAME, "row": row.name, "call": row.call, "shapes": row.shapes,
+        "dtype": row.dtype, "arguments": row.arguments,
+        "flops": row.flops, "bytes": row.bytes, "storage": row.storage, "images": row.images,
+        "tolerance": row.tolerance, "note": row.note,
         "failed": result.failed, "error": result.error,
-        "targets": [{"against": target.against, "ratio": target.ratio, "met": met if measured else None}
+        "targets": [{"against": target.against, "ratio": target.ratio,
+                     "met": met if measured else None}
                     for target, measured, met in result.verdicts()],
         "implementations": [_plain_measured(one) for one in result.measured],
     }
@@ -219,10 +243,14 @@ def _plain_row(family, result):
 def _plain_measured(one):
     ratio = one.ratio
     return {
-        "name": one.name, "role": one.role, "counts_as": one.counts_as, "error": one.error, "calls": one.calls, "scale": one.scale,
-        "extrapolated": one.scale != 1, "relative_difference": one.difference, "memory_bytes": one.memory,
-        "median_seconds": one.median, "spread": one.spread, "ratio": ratio._asdict() if ratio else None,
-        "disturbed": one.disturbed, "seconds": one.seconds, "rounds": one.rounds, "busy": one.busy, "counted": one.counted,
+        "name": one.name, "role": one.role, "counts_as": one.counts_as, "error": one.error,
+        "calls": one.calls, "scale": one.scale,
+        "extrapolated": one.scale != 1, "relative_difference": one.difference,
+        "memory_bytes": one.memory,
+        "median_seconds": one.median, "spread": one.spread,
+        "ratio": ratio._asdict() if ratio else None,
+        "disturbed": one.disturbed, "seconds": one.seconds, "rounds": one.rounds, "busy": one.busy,
+        "counted": one.counted,
     }
 
 

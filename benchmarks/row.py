@@ -2,11 +2,13 @@
 
     Row(name="conv 5x5 64 forward",
         arguments={"K": 5, "D": 64},
-        implementations=(ours, definition, peer, ...),     the first one is held against each of the others
+        implementations=(ours, definition, peer, ...),
         targets=(Target("PyTorch as written", 1.2),), ...)
 
-An implementation names a *setup*: a function at the top of a module, which a fresh process imports and calls with the row's arguments.
-Setup imports its library, draws the inputs from a fixed seed, and returns a Call: what is timed, and how to read its result.
+The first implementation is held against each of the others. An implementation names a *setup*: a
+function at the top of a module, which a fresh process imports and calls with the row's arguments.
+Setup imports its library, draws the inputs from a fixed seed, and returns a Call: what is timed,
+and how to read its result.
 
 Read next: worker.py.
 """
@@ -19,22 +21,24 @@ import numpy as np
 
 class Call(NamedTuple):
     """One implementation, ready to be timed."""
-    run: Callable                                      # () -> result; nothing else happens inside the clock
-    read: Callable                                     # result -> {name: array}, in our layout, for the comparison
-    scale: float = 1.0                                 # > 1 where run does a fraction of the work: seconds are multiplied by it
+    run: Callable  # () -> result; nothing else happens inside the clock
+    read: Callable  # result -> {name: array}, in our layout, for the comparison
+    scale: float = 1.0  # > 1 where run does a fraction of the work: seconds are multiplied by it
 
 
 @dataclass(frozen=True)
 class Implementation:
     """A way to compute what the row computes."""
     name: str                                          # as printed
-    setup: Callable                                    # (**row.arguments, **arguments) -> Call; found again by module and name
-    role: str = "ours"                                 # "ours", "definition" (the plain form that ours stands for) or "peer" (another library)
-    group: str = ""                                    # of several peers in one group, the fastest is the one that counts
+    setup: Callable  # (**row.arguments, **arguments) -> Call; found again by module and name
+    # "ours", "definition" (the plain form that ours stands for) or "peer" (another library)
+    role: str = "ours"
+    group: str = ""  # of several peers in one group, the fastest is the one that counts
     arguments: dict = field(default_factory=dict)      # plain values, besides the row's own
-    environment: dict = field(default_factory=dict)    # variables of its process, besides the number of threads
+    # variables of its process, besides the number of threads
+    environment: dict = field(default_factory=dict)
     requires: tuple = ()                               # modules it cannot do without
-    compared: bool = True                              # False: another quantity, timed for the ratio alone
+    compared: bool = True  # False: another quantity, timed for the ratio alone
 
     @property
     def counts_as(self):
@@ -43,7 +47,8 @@ class Implementation:
 
 
 class Target(NamedTuple):
-    """The row's first implementation is to be `ratio` times as fast as the fastest one called (or grouped under) `against`."""
+    """The row's first implementation is to be `ratio` times as fast as the fastest one called (or
+    grouped under) `against`."""
     against: str
     ratio: float
 
@@ -57,25 +62,31 @@ class Row:
     implementations: tuple
     dtype: str = "float32"
     arguments: dict = field(default_factory=dict)
-    tolerance: float = 1e-4                            # max|a - b| <= tolerance max|b|, array by array, before anything is timed
-    flops: float = 0.0                                 # useful floating-point operations of one call; 0: not counted
-    bytes: float = 0.0                                 # memory one call must move at least; 0: not counted
-    images: int = 0                                    # images per call, where milliseconds per image mean something
-    storage: float = 0.0                               # bytes of what the call is given; 0: of no interest. Memory is then shown as a multiple of it
-    rounds: int = 0                                    # rounds A B B A, where that is fewer than usual, whatever they take; 0: as many as usual
+    # max|a - b| <= tolerance max|b|, array by array, before anything is timed
+    tolerance: float = 1e-4
+    flops: float = 0.0  # useful floating-point operations of one call; 0: not counted
+    bytes: float = 0.0  # memory one call must move at least; 0: not counted
+    images: int = 0  # images per call, where milliseconds per image mean something
+    # bytes of what the call is given; 0: of no interest. Memory is then shown as a multiple of it
+    storage: float = 0.0
+    # rounds A B B A, where that is fewer than usual, whatever they take; 0: as many as usual
+    rounds: int = 0
     targets: tuple = ()
-    kernels: tuple = ()                                # what this row times beside its definition: module.function, or a module for all of its kernels
+    # what this row times beside its definition: module.function, or a module for all of its kernels
+    kernels: tuple = ()
     quick: bool = False                                # also part of a --quick run
-    note: str = ""                                     # a reason, an extrapolation, what falls short
+    note: str = ""  # a reason, an extrapolation, what falls short
 
     def __post_init__(self):
         names = [implementation.name for implementation in self.implementations]
         if len(set(names)) < len(names) or not names:
-            raise ValueError(f"row {self.name!r}: implementations need names of their own, has {names}")
+            raise ValueError(f"row {self.name!r}: implementations need names of their own, has "
+                             f"{names}")
         known = {implementation.counts_as for implementation in self.implementations[1:]}
         for target in self.targets:
             if target.against not in known:
-                raise ValueError(f"row {self.name!r}: a target against {target.against!r}, which is not among {sorted(known)}")
+                raise ValueError(f"row {self.name!r}: a target against {target.against!r}, which "
+                                 f"is not among {sorted(known)}")
 
 
 def relative_difference(a, b):

@@ -1,12 +1,17 @@
-"""Runs rows: each implementation in a process of its own, outputs compared before anything is timed, then pairs in the order A B B A.
+"""Runs rows: outputs are compared before anything is timed, then pairs run in the order A B B A.
 
-    ours     A     A A     A ...                       A B B A is one round: a drift that is linear in time costs both the same.
-    other      B B     B B                             Never do two run at once: each waits on its pipe while the other is timed.
+    ours     A     A A     A ...
+    other      B B     B B                             A B B A is one round
 
-One timing repeats the call until it lasts LEAST seconds (the number is found beforehand); compilation and first touches are over by then.
-A round gives one ratio, the sum of B's two times over the sum of A's; the figure is the median ratio of all rounds, with the
-interval of intervals.py. Rounds during which other programs kept the machine busy are repeated (others.py).
-Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is printed.
+A drift of the machine that is linear in time costs both the same. Each implementation has a process
+of its own. Never do two run at once: each waits on its pipe while the other is timed.
+
+One timing repeats the call until it lasts LEAST seconds (the number is found beforehand);
+compilation and first touches are over by then. A round gives one ratio, the sum of B's two times
+over the sum of A's. The figure is the median ratio of all rounds, with the interval of
+intervals.py. Rounds during which other programs kept the machine busy are repeated (others.py).
+Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is
+printed.
 
 Read first: row.py, worker.py, others.py.  Read next: intervals.py, report.py.
 """
@@ -31,21 +36,23 @@ from .row import relative_difference
 from .intervals import median_interval, paired_ratios, spread
 
 LEAST = 0.02                                           # seconds that one timing lasts at least
-LONG = 0.3                                             # a call of so many seconds is not preceded by an untimed one
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
+LONG = 0.3  # a call of so many seconds is not preceded by an untimed one
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
                     "NPIXEL_THREADS")
 
 
 class Failure(Exception):
-    """An implementation raised, crashed, hung or returned something else; the message is one line."""
+    """An implementation raised, crashed, hung or returned something else; the message is one line.
+    """
 
 
 @dataclass(frozen=True)
 class Effort:
     """How long to measure."""
     threads: int
-    rounds: int = 9                                    # at least 6, or the interval is the range of all ratios
-    fewest: int = 6                                    # rounds that are run even where they take longer than `seconds`
+    rounds: int = 9  # at least 6, or the interval is the range of all ratios
+    fewest: int = 6  # rounds that are run even where they take longer than `seconds`
     seconds: float = 20.0                              # per pair, about
     patience: float = 900.0                            # an answer that takes longer is a hang
 
@@ -55,7 +62,10 @@ QUICK = {"rounds": 5, "fewest": 2, "seconds": 1.5}
 
 @dataclass
 class Measured:
-    """What one implementation of a row showed. Seconds are per call, extrapolated by `scale` where that is not 1."""
+    """What one implementation of a row showed.
+
+    Seconds are per call, extrapolated by `scale` where that is not 1.
+    """
     name: str
     role: str
     counts_as: str
@@ -63,9 +73,12 @@ class Measured:
     calls: int = 0                                     # in one timing
     scale: float = 1.0
     memory: int = 0                                    # bytes that a call adds at its peak
-    difference: float | None = None                    # of its outputs from the first implementation's; None: not compared
-    rounds: list = field(default_factory=list)         # [[ours, other, other, ours], ...]; empty for the first
-    busy: list = field(default_factory=list)           # processors that other programs used during each round
+    # of its outputs from the first implementation's; None: not compared
+    difference: float | None = None
+    # [[ours, other, other, ours], ...]; empty for the first
+    rounds: list = field(default_factory=list)
+    # processors that other programs used during each round
+    busy: list = field(default_factory=list)
     counted: list = field(default_factory=list)        # indices of the rounds behind the figures
     error: str = ""                                    # why it is not timed, or skipped
     other_quantity: bool = False                       # not compared: timed for the ratio alone
@@ -84,7 +97,8 @@ class Measured:
         if not self.rounds:
             return None
         rounds = [self.rounds[i] for i in self.counted]
-        return median_interval(paired_ratios([(a, d) for a, _, _, d in rounds], [(b, c) for _, b, c, _ in rounds]))
+        return median_interval(paired_ratios([(a, d) for a, _, _, d in rounds],
+                                             [(b, c) for _, b, c, _ in rounds]))
 
     @property
     def disturbed(self):
@@ -104,7 +118,8 @@ class Result:
         return bool(self.error)
 
     def verdicts(self):
-        """[(target, the Measured it was held against or None, met)]; of a group, the fastest counts.
+        """[(target, the Measured it was held against or None, met)]; of a group, the fastest
+        counts.
 
         None and False where nothing was timed.
         """
@@ -117,7 +132,10 @@ class Result:
 
 
 class Worker:
-    """A process that holds one implementation (worker.py). Use as a context: it is ended on every way out."""
+    """A process that holds one implementation (worker.py).
+
+    Use as a context: it is ended on every way out.
+    """
 
     def __init__(self, name, effort, environment=None):
         self.name, self.patience = name, effort.patience
@@ -126,12 +144,14 @@ class Worker:
         variables["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         variables.update(environment or {})
         self.errors = tempfile.TemporaryFile("w+", errors="replace")
-        self.process = subprocess.Popen(                # a session of its own: Ctrl-C reaches the parent alone, which ends its workers
-            [sys.executable, "-m", "benchmarks.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+        # a session of its own: Ctrl-C reaches the parent alone, which ends its workers
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.errors,
             env=variables, start_new_session=True)
         self.pending = b""
         self.scale, self.long = 1.0, False
-        self.processor = 0.0                           # seconds of processor time it has used, as of its last answer
+        self.processor = 0.0  # seconds of processor time it has used, as of its last answer
 
     def __enter__(self):
         return self
@@ -147,7 +167,7 @@ class Worker:
         for stream in (self.process.stdin, self.process.stdout, self.errors):
             try:
                 stream.close()
-            except OSError:                            # a command that the process never read is still in the pipe
+            except OSError:  # a command that the process never read is still in the pipe
                 pass
 
     def send(self, **command):
@@ -166,7 +186,8 @@ class Worker:
     def _read(self):
         deadline = time.monotonic() + self.patience
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            ready, _, _ = select.select([self.process.stdout], [], [],
+                                        max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise Failure(f"{self.name}: no answer within {self.patience:g} s")
             data = os.read(self.process.stdout.fileno(), 1 << 16)
@@ -230,9 +251,11 @@ def calibrate(worker):
 
 
 def pair(a, b, calls_a, calls_b, effort):
-    """Rounds of A B B A until effort.rounds of them were quiet, or effort.seconds are over and there are effort.fewest.
+    """Rounds of A B B A until effort.rounds of them were quiet, or effort.seconds are over and
+    there are effort.fewest.
 
-    returns   rounds [[a, b, b, a], ...] in seconds per call; the processors that others used during each; indices of those that count:
+    returns   rounds [[a, b, b, a], ...] in seconds per call; the processors that others used during
+              each; indices of those that count:
               the quiet ones if there are effort.fewest of them, else all
     """
     rounds, busy, start = [], [], time.monotonic()
@@ -242,19 +265,25 @@ def pair(a, b, calls_a, calls_b, effort):
         busy.append(watch.busy(a.processor + b.processor + time.process_time() - own))
         quiet = [i for i, others in enumerate(busy) if others <= BUSY]
         next_ends = (time.monotonic() - start) * (len(rounds) + 1) / len(rounds)
-        if len(quiet) >= effort.rounds or (len(rounds) >= effort.fewest and next_ends > effort.seconds):
+        if len(quiet) >= effort.rounds or (len(rounds) >= effort.fewest
+                                           and next_ends > effort.seconds):
             return rounds, busy, quiet if len(quiet) >= effort.fewest else list(range(len(rounds)))
 
 
 def missing(implementation):
     """The first module that it requires and this machine has not, or ""."""
-    return next((name for name in implementation.requires if importlib.util.find_spec(name) is None), "")
+    return next((name for name in implementation.requires
+                 if importlib.util.find_spec(name) is None), "")
 
 
 def run(row, effort, *, peers=True, progress=lambda text: None):
-    """Measure one row. An error in any implementation fails the row, which comes back with the reason."""
+    """Measure one row.
+
+    An error in any implementation fails the row, which comes back with the reason.
+    """
     chosen = [one for one in row.implementations if peers or one.role != "peer"]
-    result = Result(row, [Measured(one.name, one.role, one.counts_as, other_quantity=not one.compared) for one in chosen])
+    result = Result(row, [Measured(one.name, one.role, one.counts_as,
+                                   other_quantity=not one.compared) for one in chosen])
     workers = []
     try:
         with tempfile.TemporaryDirectory() as directory:
@@ -294,7 +323,8 @@ def _run(row, chosen, result, workers, effort, directory, progress):
     (ours, our_worker), *others = ready
     for measured, worker in others:
         progress(f"{row.name}: {measured.name}")
-        measured.rounds, measured.busy, measured.counted = pair(our_worker, worker, ours.calls, measured.calls, effort)
+        measured.rounds, measured.busy, measured.counted = pair(our_worker, worker, ours.calls,
+                                                                measured.calls, effort)
         for a, b, c, d in (measured.rounds[i] for i in measured.counted):
             ours.seconds += [a, d]
             measured.seconds += [b, c]
@@ -305,10 +335,14 @@ def _run(row, chosen, result, workers, effort, directory, progress):
 def compare(name, reference, outputs, tolerance):
     """The largest relative difference of any array; Failure where it exceeds the tolerance."""
     if outputs.keys() != reference.keys():
-        raise Failure(f"{name}: returns {', '.join(sorted(outputs)) or 'nothing'}, expected {', '.join(sorted(reference))}")
-    worst, largest = max(((key, relative_difference(outputs[key], reference[key])) for key in reference), key=lambda pair: pair[1],
+        raise Failure(f"{name}: returns {', '.join(sorted(outputs)) or 'nothing'}, expected "
+                      f"{', '.join(sorted(reference))}")
+    worst, largest = max(((key, relative_difference(outputs[key], reference[key]))
+                          for key in reference), key=lambda pair: pair[1],
                          default=("", 0.0))
     if not largest <= tolerance:
-        raise Failure(f"{name}: outputs differ: {worst} by {largest:.2g} relative, allowed {tolerance:.2g}"
-                      + (f" (shapes {outputs[worst].shape} and {reference[worst].shape})" if np.isinf(largest) else ""))
+        raise Failure(f"{name}: outputs differ: {worst} by {largest:.2g} relative, allowed "
+                      f"{tolerance:.2g}"
+                      + (f" (shapes {outputs[worst].shape} and {reference[worst].shape})"
+                         if np.isinf(largest) else ""))
     return largest

@@ -1,5 +1,5 @@
-"""Hypothesis without deadlines (the first call of a kernel compiles it), and derandomised where CI says so; Ctrl-C as it is on a terminal;
-the command line as a fixture."""
+"""Hypothesis without deadlines (the first call of a kernel compiles it), and derandomised where CI
+says so; Ctrl-C as it is on a terminal; the command line as a fixture."""
 
 import os
 import signal
@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))         # properties, cases, oracles
-settings.register_profile("npixel", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow],
+settings.register_profile("npixel", deadline=None, max_examples=25,
+                          suppress_health_check=[HealthCheck.too_slow],
                           derandomize=bool(os.environ.get("CI")))
 settings.load_profile("npixel")
 
-# A shell gives a job in the background an ignored SIGINT, which would be handed on to every process that a test interrupts.
+# A shell gives a job in the background an ignored SIGINT, which would be handed on to every process
+# that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,7 +36,8 @@ def nothing_is_left_behind():
 
 @pytest.fixture
 def call(capsys):
-    """npixel's command line: call("models", "--json") -> (exit status, standard output, standard error)"""
+    """npixel's command line: call("models", "--json") -> (exit status, standard output, standard
+    error)"""
     from npixel import cli
 
     def run(*argv):

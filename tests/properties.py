@@ -1,14 +1,19 @@
-"""The promises that every layer keeps, each a function that raises AssertionError where one is broken.
+"""The promises that every layer keeps, each a function that raises AssertionError where one is
+broken.
 
-A promise takes a layer (a module with forward and backward, or anything that looks like one), a Case and a numpy Generator. The tests in
-test_layers.py hold every layer of both packages to every promise that applies; test_harness.py plants a fault for each promise and sees it caught.
+A promise takes a layer (a module with forward and backward, or anything that looks like one), a
+Case and a numpy Generator. The tests in test_layers.py hold every layer of both packages to every
+promise that applies; test_harness.py plants a fault for each promise and sees it caught.
 
-    gradient                     central differences along a random direction, under a random cotangent
-    nothing_is_mutated           arguments, cotangent and cache stay as they were; a cache can be used twice
+    gradient                     central differences along a random direction, under a random
+                                 cotangent
+    nothing_is_mutated           arguments, cotangent and cache stay as they were; a cache can be
+                                 used twice
     dtype_is_kept                float32 in, float32 out; losses return float64
     backward_is_linear           in its cotangent
     batch_members_are_independent    bit for bit
-    past_is_exact                the derivative is non-zero exactly where theory says, and nothing else has influence, bit for bit
+    past_is_exact                the derivative is non-zero exactly where theory says, and nothing
+                                 else has influence, bit for bit
     step_is_forward              any strips, each told and asked twice, noise first
 """
 
@@ -22,12 +27,14 @@ import numpy as np
 @dataclass
 class Case:
     """One call of a layer, with what theory says of it."""
-    arguments: tuple                                   # what stands left of "/": data first, then weights
+    arguments: tuple  # what stands left of "/": data first, then weights
     configuration: dict = field(default_factory=dict)  # what stands right of "*"
-    data: int = 1                                      # how many of the arguments have the batch as their first axis
-    past: Callable | None = None                       # past(output index) -> bool array like arguments[0][0]: what that output may depend on
-    structure: dict = field(default_factory=dict)      # what `reach` must be told beside the configuration: sizes that forward reads off the weights
-    steps: bool = False                                # the layer is causal here, so start and step must give forward's numbers
+    data: int = 1  # how many of the arguments have the batch as their first axis
+    # past(output index) -> bool array like arguments[0][0]: what that output may depend on
+    past: Callable | None = None
+    # what `reach` must be told beside the configuration: sizes that forward reads off the weights
+    structure: dict = field(default_factory=dict)
+    steps: bool = False  # the layer is causal here, so start and step must give forward's numbers
     differences: int = 3                               # random directions tried
     scale: float = 1e-5                                # step of the central difference
 
@@ -38,26 +45,37 @@ def noise(rng, array):
 
 
 def gradient(layer, case, rng):
-    """< dy, y(a + e v) - y(a - e v) > / 2e  =  < backward(dy), v >   in float64, for random dy and v."""
+    """< dy, y(a + e v) - y(a - e v) > / 2e  =  < backward(dy), v >
+
+    in float64, for random dy and v.
+    """
     arguments = [np.asarray(a, np.float64) for a in case.arguments]
     y, cache = layer.forward(*arguments, **case.configuration)
     for _ in range(case.differences):
         dy = rng.standard_normal(np.shape(y))
         gradients = layer.backward(dy, cache)
-        assert len(gradients) == len(arguments), f"{len(gradients)} gradients for {len(arguments)} arguments"
+        assert len(gradients) == len(arguments), (
+            f"{len(gradients)} gradients for {len(arguments)} arguments")
         for i, (argument, d) in enumerate(zip(arguments, gradients)):
-            assert np.shape(d) == np.shape(argument), f"gradient {i} has shape {np.shape(d)}, its argument {np.shape(argument)}"
+            assert np.shape(d) == np.shape(argument), (
+                f"gradient {i} has shape {np.shape(d)}, its argument {np.shape(argument)}")
             v = rng.standard_normal(np.shape(argument))
-            ahead, behind = ([a + sign * case.scale * v if j == i else a for j, a in enumerate(arguments)] for sign in (1, -1))
-            difference = (layer.forward(*ahead, **case.configuration)[0] - layer.forward(*behind, **case.configuration)[0]) / (2 * case.scale)
+            ahead, behind = ([a + sign * case.scale * v if j == i else a
+                              for j, a in enumerate(arguments)] for sign in (1, -1))
+            y_ahead, y_behind = (layer.forward(*point, **case.configuration)[0]
+                                 for point in (ahead, behind))
+            difference = (y_ahead - y_behind) / (2 * case.scale)
             expected, found = (dy * difference).sum(), (d * v).sum()
-            # the difference's own error: rounding eps / scale and truncation scale², each times the size of what is summed
+            # the difference's own error: rounding eps / scale and truncation scale², each times the
+            # size of what is summed
             size = np.abs(dy * difference).sum() + np.abs(d * v).sum() + np.abs(dy * y).sum() + 1e-3
-            assert abs(expected - found) <= 1e-7 * size, f"argument {i}: backward says {found}, differences say {expected}"
+            assert abs(expected - found) <= 1e-7 * size, (
+                f"argument {i}: backward says {found}, differences say {expected}")
 
 
 def nothing_is_mutated(layer, case, rng):
-    """Functions leave their arguments, dy and the cache as they found them, so a cache answers twice alike."""
+    """Functions leave their arguments, dy and the cache as they found them, so a cache answers
+    twice alike."""
     arguments = [np.array(a) for a in case.arguments]
     before = [a.copy() for a in arguments]
     y, cache = layer.forward(*arguments, **case.configuration)
@@ -73,13 +91,17 @@ def nothing_is_mutated(layer, case, rng):
 
 
 def dtype_is_kept(layer, case, rng, *, output=None):
-    """The dtype that comes in goes out.   output: the dtype of y where it is fixed (losses return float64)"""
+    """The dtype that comes in goes out.
+
+    output: the dtype of y where it is fixed (losses return float64)
+    """
     for dtype in (np.float32, np.float64):
         arguments = [np.asarray(a, dtype) for a in case.arguments]
         y, cache = layer.forward(*arguments, **case.configuration)
         assert y.dtype == (output or dtype), f"y is {y.dtype} for {np.dtype(dtype)} arguments"
         for i, d in enumerate(layer.backward(noise(rng, y), cache)):
-            assert np.asarray(d).dtype == dtype, f"gradient {i} is {np.asarray(d).dtype} for {np.dtype(dtype)} arguments"
+            assert np.asarray(d).dtype == dtype, (
+                f"gradient {i} is {np.asarray(d).dtype} for {np.dtype(dtype)} arguments")
 
 
 def backward_is_linear(layer, case, rng):
@@ -88,7 +110,9 @@ def backward_is_linear(layer, case, rng):
     y, cache = layer.forward(*arguments, **case.configuration)
     dy, dz = noise(rng, y), noise(rng, y)
     for both, one, other in zip(*(layer.backward(d, cache) for d in (2 * dy - 3 * dz, dy, dz))):
-        np.testing.assert_allclose(both, 2 * one - 3 * other, rtol=0, atol=1e-11 * (1 + np.abs(one).max(initial=0) + np.abs(other).max(initial=0)),
+        np.testing.assert_allclose(both, 2 * one - 3 * other, rtol=0,
+                                   atol=1e-11 * (1 + np.abs(one).max(initial=0)
+                                                 + np.abs(other).max(initial=0)),
                                    err_msg="backward is not linear in dy")
 
 
@@ -105,7 +129,8 @@ def batch_members_are_independent(layer, case, rng):
 
 
 def past_is_exact(layer, case, rng):
-    """A random output depends on exactly the inputs that theory says: the rest may be noise, and none of these is without effect."""
+    """A random output depends on exactly the inputs that theory says: the rest may be noise, and
+    none of these is without effect."""
     arguments = [np.asarray(a, np.float64) for a in case.arguments]
     x = arguments[0]
     y, cache = layer.forward(*arguments, **case.configuration)
@@ -121,7 +146,8 @@ def past_is_exact(layer, case, rng):
     dy = np.zeros(y.shape)
     dy[where] = 1
     dx = layer.backward(dy, cache)[0]
-    assert not dx[np.arange(len(x)) != where[0]].any(), f"output {where} has a gradient in another image"
+    assert not dx[np.arange(len(x)) != where[0]].any(), (
+        f"output {where} has a gradient in another image")
     leaks, missing = (dx[where[0]] != 0) & ~past, (dx[where[0]] == 0) & past
     assert not leaks.any(), f"output {where} sees {np.argwhere(leaks)[:3].tolist()}"
     assert not missing.any(), f"output {where} does not see {np.argwhere(missing)[:3].tolist()}"
@@ -129,17 +155,19 @@ def past_is_exact(layer, case, rng):
         seen = np.zeros(y.shape[1:], bool)
         seen[where[1:]] = True
         found = layer.reach(seen, shape=x.shape[1:3], **case.configuration, **case.structure)
-        assert np.array_equal(found, past), f"reach differs from theory at {np.argwhere(found != past)[:3].tolist()}"
+        assert np.array_equal(found, past), (
+            f"reach differs from theory at {np.argwhere(found != past)[:3].tolist()}")
 
 
 def step_is_forward(layer, case, rng):
-    """Over random strips of every row, each told and asked twice, first with noise: forward's numbers come out.
+    """Over random strips of every row, each told and asked twice, first with noise: forward's
+    numbers come out.
 
     Equal up to the rounding of sums in another order: 1e-12 of the largest output in float64.
     """
     x, *weights = (np.asarray(a, np.float64) for a in case.arguments)
     y, _ = layer.forward(x, *weights, **case.configuration)
-    grid = x.ndim == 4                                                     # (N, H, W, C); units (N, D, K) lie in one row
+    grid = x.ndim == 4  # (N, H, W, C); units (N, D, K) lie in one row
     rows = range(x.shape[1]) if grid else [0]
     state = layer.start(x.shape, *weights, **case.configuration)
     for row in rows:
@@ -150,5 +178,7 @@ def step_is_forward(layer, case, rng):
             at, strip = (row, slice(first, last)), line[:, first:last]
             layer.step(noise(rng, strip), state, at=at)
             found = layer.step(strip, state, at=at)
-            np.testing.assert_allclose(found, expected[:, first:last], rtol=0, atol=1e-12 * (1 + np.abs(y).max()),
-                                       err_msg=f"step differs from forward at row {row}, columns {first} to {last}")
+            np.testing.assert_allclose(found, expected[:, first:last], rtol=0,
+                                       atol=1e-12 * (1 + np.abs(y).max()),
+                                       err_msg=f"step differs from forward at row {row}, columns "
+                                               f"{first} to {last}")

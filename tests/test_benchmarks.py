@@ -1,4 +1,5 @@
-"""The benchmarks' own promises: outputs are compared before anything is timed, A B B A, and every failure is one visible line."""
+"""The benchmarks' own promises: outputs are compared before anything is timed, A B B A, and every
+failure is one visible line."""
 
 import importlib
 import json
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-for folder in (ROOT, ROOT / "tests"):                  # benchmarks is no installed package; workers find this module by name
+# benchmarks is no installed package; workers find this module by name
+for folder in (ROOT, ROOT / "tests"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
@@ -34,7 +36,8 @@ def toy(size=3, add=0.0, scale=1.0):
 
 
 def logged(path, letter, run_before=0):
-    """Writes a letter per timed or untimed call, so that the order in which processes run can be read."""
+    """Writes a letter per timed or untimed call, so that the order in which processes run can be
+    read."""
     def run():
         with open(path, "a") as file:
             file.write(letter)
@@ -84,7 +87,8 @@ def chatty():
 def settings():
     """The number of threads that an implementation finds in its environment."""
     counts = [int(os.environ[name]) for name in runner.THREAD_VARIABLES]
-    return Call(lambda: 0, lambda _: {"counts": np.array(counts), "off": np.array(os.environ.get("NPIXEL_KERNELS") == "off")})
+    return Call(lambda: 0, lambda _: {"counts": np.array(counts),
+                                      "off": np.array(os.environ.get("NPIXEL_KERNELS") == "off")})
 
 
 def touching():
@@ -119,7 +123,8 @@ def test_one_round_runs_in_the_order_a_b_b_a(tmp_path):
     a, b = (Implementation(letter, logged, arguments={"letter": letter}) for letter in "AB")
     result = runner.run(row(b, first=a, arguments={"path": str(log)}), EFFORT)
     rounds = len(result.measured[1].rounds)
-    # outputs, then memory and calibration of each (an untimed call and a timed one), then rounds of pairs of calls
+    # outputs, then memory and calibration of each (an untimed call and a timed one), then rounds of
+    # pairs of calls
     assert log.read_text() == "AB" + "AAA" + "BBB" + rounds * "AABBBBAA"
 
 
@@ -127,12 +132,14 @@ def test_a_wrong_output_fails_the_row_before_anything_is_timed(tmp_path):
     log = tmp_path / "log"
     wrong = Implementation("wrong", toy, "peer", arguments={"add": 0.01})
     result = runner.run(row(wrong, tolerance=1e-4), EFFORT)
-    assert result.failed and "wrong: outputs differ: total by 0.0033 relative, allowed 0.0001" == result.error
+    assert result.failed
+    assert "wrong: outputs differ: total by 0.0033 relative, allowed 0.0001" == result.error
     assert all(not measured.seconds and not measured.rounds for measured in result.measured)
     assert not log.exists()
     lines = report.table(_family(result.row), [result], {})
     assert any("FAILED, not timed" in line for line in lines)
-    assert report.shortfalls([(_family(result.row), [result])])[0].startswith("FAILED toys/toy row: wrong")
+    assert report.shortfalls([(_family(result.row), [result])])[0].startswith("FAILED toys/toy "
+                                                                              "row: wrong")
 
 
 def test_a_difference_within_the_tolerance_is_reported():
@@ -173,11 +180,14 @@ def test_what_an_implementation_prints_is_no_answer():
     assert not result.failed and result.measured[1].seconds
 
 
-def test_every_worker_has_the_same_number_of_threads_and_kernels_on_unless_it_says_so(monkeypatch, tmp_path):
+def test_every_worker_has_the_same_number_of_threads_and_kernels_on_unless_it_says_so(
+        monkeypatch, tmp_path):
     monkeypatch.setenv("NPIXEL_KERNELS", "off")        # of the caller: not inherited
     for implementation, off in ((Implementation("on", settings), False),
-                                (Implementation("off", settings, environment={"NPIXEL_KERNELS": "off"}), True)):
-        with runner.Worker("settings", runner.Effort(threads=2), implementation.environment) as worker:
+                                (Implementation("off", settings,
+                                                environment={"NPIXEL_KERNELS": "off"}), True)):
+        with runner.Worker("settings", runner.Effort(threads=2),
+                           implementation.environment) as worker:
             worker.setup(implementation, {})
             outputs = worker.outputs(str(tmp_path))
         assert (outputs["counts"] == 2).all() and bool(outputs["off"]) == off
@@ -200,22 +210,28 @@ def test_memory_is_what_a_call_adds_at_its_peak():
 
 def test_peers_are_left_out_unless_asked_for_and_definitions_stay():
     both = row(Implementation("defined", toy, "definition"), Implementation("peer", toy, "peer"))
-    assert [measured.name for measured in runner.run(both, EFFORT, peers=False).measured] == ["ours", "defined"]
+    assert [measured.name
+            for measured in runner.run(both, EFFORT, peers=False).measured] == ["ours", "defined"]
 
 
 def test_a_missing_library_skips_its_peer_and_nothing_else():
     absent = Implementation("absent", toy, "peer", requires=("no_such_module",))
     result = runner.run(row(absent, targets=(Target("absent", 2.0),)), EFFORT)
-    assert not result.failed and result.measured[1].error == "skipped: no_such_module is not installed" and result.measured[0].seconds
-    assert result.verdicts() == [(Target("absent", 2.0), None, False)] and not report.shortfalls([(_family(result.row), [result])])
+    assert not result.failed
+    assert result.measured[1].error == "skipped: no_such_module is not installed"
+    assert result.measured[0].seconds
+    assert result.verdicts() == [(Target("absent", 2.0), None, False)]
+    assert not report.shortfalls([(_family(result.row), [result])])
 
 
 def test_of_a_group_the_fastest_member_is_held_against_the_target():
     def measured(name, ratio):
-        return runner.Measured(name, "peer", "written", rounds=[[1.0, ratio, ratio, 1.0]], busy=[0.0], counted=[0])
+        return runner.Measured(name, "peer", "written", rounds=[[1.0, ratio, ratio, 1.0]],
+                               busy=[0.0], counted=[0])
 
     peers = [Implementation(name, toy, "peer", "written") for name in ("one", "two")]
-    result = runner.Result(row(*peers, targets=(Target("written", 1.2),)), [measured("one", 1.5), measured("two", 1.1)])
+    result = runner.Result(row(*peers, targets=(Target("written", 1.2),)),
+                           [measured("one", 1.5), measured("two", 1.1)])
     (_, best, met), = result.verdicts()
     assert best.name == "two" and not met
 
@@ -229,27 +245,36 @@ def test_only_quiet_rounds_count_if_there_are_enough(monkeypatch):
             return float(self.legs)
 
     loads = iter([0.9, 0.0, 0.5, 0.1])
-    monkeypatch.setattr(runner, "Watch", lambda: type("Watch", (), {"busy": lambda self, own: next(loads)})())
-    rounds, busy, counted = runner.pair(Clock(), Clock(), 1, 1, runner.Effort(threads=1, rounds=2, fewest=2))
+    monkeypatch.setattr(runner, "Watch",
+                        lambda: type("Watch", (), {"busy": lambda self, own: next(loads)})())
+    rounds, busy, counted = runner.pair(Clock(), Clock(), 1, 1,
+                                        runner.Effort(threads=1, rounds=2, fewest=2))
     assert len(rounds) == 4 and busy == [0.9, 0.0, 0.5, 0.1] and counted == [1, 3]
-    monkeypatch.setattr(runner, "Watch", lambda: type("Watch", (), {"busy": lambda self, own: 0.9})())
-    rounds, busy, counted = runner.pair(Clock(), Clock(), 1, 1, runner.Effort(threads=1, rounds=2, fewest=2, seconds=0.0))
-    assert len(rounds) == 2 and counted == [0, 1]      # never quiet: all of them, and the figure is marked
+    monkeypatch.setattr(runner, "Watch",
+                        lambda: type("Watch", (), {"busy": lambda self, own: 0.9})())
+    rounds, busy, counted = runner.pair(Clock(), Clock(), 1, 1,
+                                        runner.Effort(threads=1, rounds=2, fewest=2, seconds=0.0))
+    # never quiet: all of them, and the figure is marked
+    assert len(rounds) == 2 and counted == [0, 1]
     assert runner.Measured("x", "peer", "x", rounds=rounds, busy=busy, counted=counted).disturbed
 
 
 def test_a_target_is_short_met_or_left_open_by_a_busy_machine():
     def lines(ratio, busy):
-        one = row(Implementation("other", toy, "peer"), targets=(Target("other", 1.2),), note="because")
-        measured = [runner.Measured(name, "peer", name, seconds=[1.0], rounds=rounds, busy=[busy] * len(rounds), counted=list(range(len(rounds))))
+        one = row(Implementation("other", toy, "peer"), targets=(Target("other", 1.2),),
+                  note="because")
+        measured = [runner.Measured(name, "peer", name, seconds=[1.0], rounds=rounds,
+                                    busy=[busy] * len(rounds), counted=list(range(len(rounds))))
                     for name, rounds in (("ours", []), ("other", [[1.0, ratio, ratio, 1.0]]))]
         result = runner.Result(one, measured)
-        return report.shortfalls([(_family(one), [result])]), report.table(_family(one), [result], {})[-2].split()[-1]
+        shown = report.table(_family(one), [result], {})[-2].split()[-1]
+        return report.shortfalls([(_family(one), [result])]), shown
 
     assert lines(1.3, 0.0) == ([], "met")
     assert lines(1.1, 0.0) == (["SHORT toys/toy row: 1.10 x other, target 1.2 (because)"], "SHORT")
     (unsure,), shown = lines(1.3, 0.9)
-    assert unsure.startswith("UNSURE toys/toy row: 1.30 x other, target 1.2; other programs") and shown == "met?"
+    assert unsure.startswith("UNSURE toys/toy row: 1.30 x other, target 1.2; other programs")
+    assert shown == "met?"
 
 
 def test_own_work_is_not_counted_as_that_of_others(monkeypatch):
@@ -257,14 +282,16 @@ def test_own_work_is_not_counted_as_that_of_others(monkeypatch):
     monkeypatch.setattr(others, "machine_seconds", lambda: next(used))
     watch = others.Watch()
     watch.start -= 2.0
-    assert watch.busy(own=1.0) == pytest.approx(1.0, rel=1e-2)         # 3 s were used in 2 s, 1 s of it by us
+    # 3 s were used in 2 s, 1 s of it by us
+    assert watch.busy(own=1.0) == pytest.approx(1.0, rel=1e-2)
 
 
 # figures
 
 def test_the_interval_is_that_of_order_statistics():
     interval = intervals.median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5])
-    assert interval == (5, 2, 8, 1 - 20 / 512)         # k = 2: 1 - 2 (1 + 9) / 2^9 = 0.961; k = 3 would be 0.82
+    # k = 2: 1 - 2 (1 + 9) / 2^9 = 0.961; k = 3 would be 0.82
+    assert interval == (5, 2, 8, 1 - 20 / 512)
     assert intervals.median_interval([3.0]) == (3.0, 3.0, 3.0, 0.0)
     assert intervals.median_interval([1, 2, 3, 4, 5]).coverage == 0.9375
     with pytest.raises(ValueError, match="at least one"):
@@ -280,14 +307,17 @@ def test_the_interval_covers_the_true_median_as_often_as_it_says():
 
 
 def test_a_linear_drift_cancels_in_paired_ratios():
-    times = [1.0, 2.0 * 1.1, 2.0 * 1.2, 1.0 * 1.3]     # A B B A on a machine that slows down by a tenth per leg
-    assert intervals.paired_ratios([(times[0], times[3])], [(times[1], times[2])]) == [pytest.approx(2.0)]
+    # A B B A on a machine that slows down by a tenth per leg
+    times = [1.0, 2.0 * 1.1, 2.0 * 1.2, 1.0 * 1.3]
+    assert intervals.paired_ratios([(times[0], times[3])],
+                                   [(times[1], times[2])]) == [pytest.approx(2.0)]
 
 
 def test_relative_difference_is_infinite_for_anything_that_is_not_a_number():
     assert relative_difference([1.0, np.nan], [1.0, np.nan]) == float("inf")
     assert relative_difference([1.0], [1.0, 2.0]) == float("inf")
-    assert relative_difference([0.0], [0.0]) == 0.0 and relative_difference([1.0], [0.0]) == float("inf")
+    assert relative_difference([0.0], [0.0]) == 0.0
+    assert relative_difference([1.0], [0.0]) == float("inf")
     assert relative_difference([2.0, 0.0], [4.0, 0.0]) == 0.5
 
 
@@ -304,7 +334,8 @@ def test_every_row_can_be_declared_and_is_named_once():
         assert names and len(set(names)) == len(names)
         assert any(one.quick for one in family.ROWS)
         for one in family.ROWS:
-            json.dumps([one.arguments, *(implementation.arguments for implementation in one.implementations)])
+            json.dumps([one.arguments,
+                        *(implementation.arguments for implementation in one.implementations)])
 
 
 def test_every_row_runs_once_and_its_implementations_agree():
@@ -370,26 +401,30 @@ def test_a_row_of_recurrent_layers_computes_the_same_in_every_implementation(one
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     small = {"D": 8, "T": 7, "hidden": 4, "rows": 5, "columns": 4}
     arguments = {key: small.get(key, value) for key, value in one.arguments.items()}
-    calls = [(other.compared, other.setup(**arguments, **other.arguments)) for other in one.implementations]
+    calls = [(other.compared, other.setup(**arguments, **other.arguments))
+             for other in one.implementations]
     outputs = [call.read(call.run()) for compared, call in calls if compared]
     assert len(outputs) >= 3
     for other in outputs[1:]:
         assert other.keys() == outputs[0].keys()
-        assert all(relative_difference(other[key], outputs[0][key]) < 1e-4 for key in other), one.name
+        assert all(relative_difference(other[key], outputs[0][key]) < 1e-4
+                   for key in other), one.name
     for compared, call in calls:
         if not compared:
             call.run()
 
 
-@pytest.mark.parametrize("name, numbers", [("row_lstm", 6), ("diagonal_lstm", 6), ("diagonal_bilstm", 12), ("spatial_lstm", 7)])
+@pytest.mark.parametrize("name, numbers", [("row_lstm", 6), ("diagonal_lstm", 6),
+                                           ("diagonal_bilstm", 12), ("spatial_lstm", 7)])
 def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, numbers):
     """numbers: of each state, its gates, its cell and itself, in each direction"""
     if name == "spatial_lstm":
-        (x, weights, _), module, taps = recurrent.spatial(28, 30, 8), importlib.import_module("npixel.layers.spatial_lstm"), [(0, 0)]
+        (x, weights, _), taps = recurrent.spatial(28, 30, 8), [(0, 0)]
+        module = importlib.import_module("npixel.layers.spatial_lstm")
     else:
         module, x, weights, taps, _ = recurrent.inputs(name, 8)
     _, cache = module.forward(x, *weights, taps=taps)
-    held = {}                                          # each block of memory once; the input and the weights are the caller's
+    held = {}  # each block of memory once; the input and the weights are the caller's
 
     def weigh(value):
         if isinstance(value, np.ndarray):
@@ -404,7 +439,8 @@ def test_the_cache_of_a_recurrent_layer_holds_gates_cells_and_states_once(name, 
     for array in (x, *weights):
         held.pop(id(array), None)
     gates_cells_states = numbers * x.shape[0] * x.shape[1] * x.shape[2] * 8 * x.itemsize
-    small = sum(weight.nbytes + weight.size for weight in weights) + 2**14         # weights masked, masks of bools, starts of every row
+    # weights masked, masks of bools, starts of every row
+    small = sum(weight.nbytes + weight.size for weight in weights) + 2**14
     assert gates_cells_states <= sum(held.values()) <= gates_cells_states + small
 
 
@@ -423,13 +459,15 @@ def test_the_environment_is_described():
     described = environment.describe()
     assert described["cores"] >= 1 and "numpy" in described["packages"] and described["blas"]
     json.dumps(described)
-    assert environment.warning([3.0, 0, 0], 2).startswith("load average 3.0") and not environment.warning([0.1, 0, 0], 2)
+    assert environment.warning([3.0, 0, 0], 2).startswith("load average 3.0")
+    assert not environment.warning([0.1, 0, 0], 2)
 
 
 # the command
 
 def _command(*words, timeout=120):
-    return subprocess.run([sys.executable, "-m", "benchmarks", *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run([sys.executable, "-m", "benchmarks", *words], cwd=ROOT,
+                          capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.mark.parametrize("words, says", [
@@ -443,17 +481,20 @@ def _command(*words, timeout=120):
 ])
 def test_bad_input_is_one_line_and_status_2(words, says):
     done = _command(*words)
-    assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1 and not done.stdout
+    assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not done.stdout
 
 
 def test_list_prints_rows_and_times_nothing():
     done = _command("--list", "convolution")
-    assert done.returncode == 0 and "convolution/7x7 128 forward + backward" in done.stdout and "target 1.2 x PyTorch as written" in done.stdout
+    assert done.returncode == 0 and "convolution/7x7 128 forward + backward" in done.stdout
+    assert "target 1.2 x PyTorch as written" in done.stdout
 
 
 def test_rows_are_chosen_by_family_or_by_part_of_their_name():
     (family, rows), = families.choose(["convolution/5x5 64"])
-    assert family is convolution and [one.name for one in rows] == ["5x5 64 forward", "5x5 64 forward + backward"]
+    assert family is convolution and [one.name for one in rows] == ["5x5 64 forward",
+                                                                    "5x5 64 forward + backward"]
     assert [one.NAME for one, _ in families.choose([])] == list(families.load())
     assert all(one.quick for _, rows in families.choose([], quick=True) for one in rows)
 
@@ -481,13 +522,17 @@ def test_the_command_writes_tables_every_timing_and_a_picture(clone, monkeypatch
     rate = {"value": 100.0, "unit": "GF/s", "seconds": [1.0]}
     monkeypatch.setattr(ceilings, "measure", lambda *_, **__: {"sgemm": rate, "dgemm": rate})
     path = tmp_path / "all.json"
-    assert cli.main(["--peers", "--quick", "--threads", "1", "--json", str(path), "--plot", str(tmp_path / "plots")]) == 0
+    assert cli.main(["--peers", "--quick", "--threads", "1", "--json", str(path), "--plot",
+                     str(tmp_path / "plots")]) == 0
     printed = capsys.readouterr().out
-    assert "toys: for the tests" in printed and "1e-06 met" in printed and "ceilings: sgemm 100 GF/s" in printed
+    assert "toys: for the tests" in printed and "1e-06 met" in printed
+    assert "ceilings: sgemm 100 GF/s" in printed
     content = json.loads(path.read_text())
     ours, other = content["rows"][0]["implementations"]
-    assert content["environment"]["threads"] == 1 and content["rows"][0]["targets"][0]["met"] is True
-    assert len(other["rounds"]) == len(other["busy"]) >= 2 and ours["seconds"] and other["ratio"]["coverage"] >= 0
+    assert content["environment"]["threads"] == 1
+    assert content["rows"][0]["targets"][0]["met"] is True
+    assert len(other["rounds"]) == len(other["busy"]) >= 2 and ours["seconds"]
+    assert other["ratio"]["coverage"] >= 0
     assert (tmp_path / "plots" / "toys.png").stat().st_size > 1000
 
     bad = row(Implementation("other", toy, "peer", arguments={"add": 1.0}))
@@ -607,7 +652,9 @@ def test_interruption_ends_the_workers(monkeypatch):
         raise KeyboardInterrupt
 
     original = runner.Worker.__init__
-    monkeypatch.setattr(runner.Worker, "__init__", lambda self, *arguments: (original(self, *arguments), seen.append(self.process))[0])
+    monkeypatch.setattr(runner.Worker, "__init__",
+                        lambda self, *arguments: (original(self, *arguments),
+                                                  seen.append(self.process))[0])
     monkeypatch.setattr(runner, "pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runner.run(row(Implementation("other", toy, "peer")), EFFORT)
@@ -615,10 +662,12 @@ def test_interruption_ends_the_workers(monkeypatch):
 
 
 def test_numbers_are_printed_with_three_figures():
-    assert [report.seconds(value) for value in (75.0, 1.5, 0.0123, 4.5e-6)] == ["75 s", "1.5 s", "12.3 ms", "4.5 us"]
+    assert [report.seconds(value) for value in (75.0, 1.5, 0.0123, 4.5e-6)] == ["75 s", "1.5 s",
+                                                                                "12.3 ms", "4.5 us"]
 
 
 def test_a_picture_is_drawn_only_where_something_was_compared(tmp_path):
     pytest.importorskip("matplotlib")
     alone = row()
-    assert plots.draw(tmp_path, _family(alone), [runner.Result(alone, [runner.Measured("ours", "ours", "ours")])]) is None
+    assert plots.draw(tmp_path, _family(alone),
+                      [runner.Result(alone, [runner.Measured("ours", "ours", "ours")])]) is None

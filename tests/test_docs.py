@@ -1,4 +1,5 @@
-"""The documents keep their word: README's code runs, its commands exist, its files are there, and every example in a docstring is right."""
+"""The documents keep their word: README's code runs, its commands exist, its files are there, and
+every example in a docstring is right."""
 
 import contextlib
 import doctest
@@ -37,7 +38,8 @@ def test_the_code_in_the_readme_runs(code, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("call", commands())
 def test_the_commands_in_the_readme_parse(call):
-    """Each is understood by the command line that it names, options and all, up to the point where it would begin to work."""
+    """Each is understood by the command line that it names, options and all, up to the point where
+    it would begin to work."""
     program, *arguments = shlex.split(call.split("#")[0])
     parser = (npixel_cli if program.endswith("npixel") else mdp_cli).parser()
     assert callable(parser.parse_args(arguments).call)
@@ -49,7 +51,8 @@ def test_a_command_that_does_not_exist_would_be_noticed():
 
 
 def test_the_files_that_the_readme_names_exist():
-    named = set(re.findall(r"`((?:npixel|mdp|tests|benchmarks|\.ci)/[\w./-]*)`", README)) | set(re.findall(r"\]\(([\w./-]+)\)", README))
+    named = set(re.findall(r"`((?:npixel|mdp|tests|benchmarks|\.ci)/[\w./-]*)`",
+                           README)) | set(re.findall(r"\]\(([\w./-]+)\)", README))
     assert len(named) > 10
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
@@ -65,7 +68,8 @@ def test_every_module_with_examples_passes_them():
 
 
 def test_every_module_has_a_header_and_speaks_of_no_machine():
-    paths = [path for package in ("npixel", "mdp", "benchmarks", "tests") for path in (ROOT / package).rglob("*.py")]
+    paths = [path for package in ("npixel", "mdp", "benchmarks", "tests")
+             for path in (ROOT / package).rglob("*.py")]
     for path in paths:
         text = path.read_text()
         assert text.lstrip().startswith(('"""', "'''")), f"{path} has no header"
@@ -75,18 +79,25 @@ def test_every_module_has_a_header_and_speaks_of_no_machine():
 
 
 def test_no_file_hides_a_module_of_the_standard_library():
-    """Python puts the folder of the program that it starts first on its path: a numbers.py there would be taken for the standard one, and NumPy could not start."""
-    paths = [path for package in ("npixel", "mdp", "benchmarks", "tests") for path in (ROOT / package).rglob("*") if path.suffix == ".py" or (path / "__init__.py").exists()]
+    """Python puts the folder of the program that it starts first on its path: a numbers.py there
+    would be taken for the standard one, and NumPy could not start."""
+    paths = [path for package in ("npixel", "mdp", "benchmarks", "tests")
+             for path in (ROOT / package).rglob("*")
+             if path.suffix == ".py" or (path / "__init__.py").exists()]
     assert len(paths) > 100
     assert [path for path in paths if path.stem in sys.stdlib_module_names] == []
 
 
 def test_every_name_that_the_readme_gives_with_its_package_is_there():
-    """`mdp.transforms` and its like are reached as they are written, after `import mdp, npixel` alone."""
+    """`mdp.transforms` and its like are reached as they are written, after `import mdp, npixel`
+    alone."""
     named = set(re.findall(r"`((?:mdp|npixel)(?:\.[a-zA-Z_]\w*)+)", README)) - {"mdp.py"}
     program = "import mdp, npixel\n" + "\n".join(f"{name}" for name in sorted(named))
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT).stderr == ""
-    modules = {path.stem for path in (ROOT / "mdp").glob("*.py")} & set(re.findall(r"`mdp/(\w+)\.py`", README))
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          cwd=ROOT).stderr == ""
+    modules = {path.stem for path in (ROOT / "mdp").glob("*.py")}
+    modules &= set(re.findall(r"`mdp/(\w+)\.py`", README))
     assert len(modules) > 5
     program = "import mdp\n" + "\n".join(f"mdp.{name}" for name in sorted(modules))
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT).stderr == ""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          cwd=ROOT).stderr == ""

@@ -1,6 +1,7 @@
 """The harness itself: for every promise a layer that breaks it, and the promise must notice.
 
-Each fault is a real layer with one function replaced. A promise that accepts its fault proves nothing about the layers that pass it.
+Each fault is a real layer with one function replaced. A promise that accepts its fault proves
+nothing about the layers that pass it.
 """
 
 from types import SimpleNamespace
@@ -32,13 +33,24 @@ def convolution(taps=TAPS):
                 seen[r + dr, c + dc] |= m[:, d]
         return seen
 
-    x, w, b = RNG.standard_normal((2, 4, 5, 2)), RNG.standard_normal((9, 2, 3)), RNG.standard_normal(3)
+    x, w, b = RNG.standard_normal((2, 4, 5, 2)), RNG.standard_normal((9, 2,
+                                                                      3)), RNG.standard_normal(3)
     return Case((x, w, b), {"taps": taps}, past=past, steps=True)
 
 
 def like(layer, **changes):
     """The layer with some functions replaced."""
-    return SimpleNamespace(**{name: getattr(layer, name) for name in ("forward", "backward", "start", "step", "reach") if hasattr(layer, name)} | changes)
+    return SimpleNamespace(**{name: getattr(layer, name)
+                              for name in ("forward", "backward", "start", "step", "reach")
+                              if hasattr(layer, name)} | changes)
+
+
+def backward_in_float64(dy, cache, /):
+    return (relu.backward(dy, cache)[0].astype(np.float64),)
+
+
+def reach_everything(seen, /, shape, **configuration):
+    return np.ones((*shape, 2), bool)
 
 
 def often(promise, layer, case):
@@ -115,8 +127,10 @@ def circular(x, w, b, /, *, taps):
 
 def with_other_taps(taps):
     """A convolution that silently uses another list."""
-    return like(conv2d, forward=lambda x, w, b, /, **configuration: conv2d.forward(x, w, b, taps=taps),
-                reach=lambda seen, /, shape, **configuration: conv2d.reach(seen, shape=shape, taps=taps))
+    return like(conv2d,
+                forward=lambda x, w, b, /, **configuration: conv2d.forward(x, w, b, taps=taps),
+                reach=lambda seen, /, shape, **configuration: conv2d.reach(seen, shape=shape,
+                                                                           taps=taps))
 
 
 def step_one_row_late(x_t, state, /, *, at):
@@ -142,7 +156,8 @@ def step_that_forgets_empty_and_wide_strips(x_t, state, /, *, at):
 
 alive = Case((1 + RNG.random((2, 3, 3, 1)),), past=lambda where: one_hot((3, 3, 1), where))
 mixed = Case((RNG.standard_normal((2, 3, 3, 1)),))
-softmax = Case((RNG.standard_normal((2, 2, 2, 1, 4)),), {"targets": RNG.integers(0, 4, (2, 2, 2, 1))})
+softmax = Case((RNG.standard_normal((2, 2, 2, 1, 4)),),
+               {"targets": RNG.integers(0, 4, (2, 2, 2, 1))})
 
 
 FAULTS = [
@@ -151,32 +166,43 @@ FAULTS = [
     (properties.gradient, like(conv2d, backward=one_gradient_too_few), convolution()),
     (properties.gradient, like(categorical, backward=zero_gradient), softmax),
     (properties.nothing_is_mutated, like(relu, forward=overwriting_relu), mixed),
-    (properties.nothing_is_mutated, like(relu, forward=lambda x, /: (np.maximum(x, 0), np.maximum(x, 0)), backward=backward_that_spoils_its_cache), mixed),
+    (properties.nothing_is_mutated,
+     like(relu, forward=lambda x, /: (np.maximum(x, 0), np.maximum(x, 0)),
+          backward=backward_that_spoils_its_cache), mixed),
     (properties.nothing_is_mutated, like(relu, backward=backward_that_spoils_dy), mixed),
     (properties.dtype_is_kept, like(conv2d, forward=float64_everywhere), convolution()),
-    (properties.dtype_is_kept, like(relu, backward=lambda dy, cache, /: (relu.backward(dy, cache)[0].astype(np.float64),)), mixed),
+    (properties.dtype_is_kept, like(relu, backward=backward_in_float64), mixed),
     (properties.backward_is_linear, like(relu, backward=square), mixed),
-    (properties.batch_members_are_independent, like(conv2d, forward=minus_the_batch_mean), convolution()),
+    (properties.batch_members_are_independent, like(conv2d, forward=minus_the_batch_mean),
+     convolution()),
     (properties.past_is_exact, like(conv2d, forward=minus_the_image_mean), convolution()),
     (properties.past_is_exact, like(conv2d, forward=circular), convolution()),
-    (properties.past_is_exact, with_other_taps(masks.Taps(masks.square(3), np.ones((9, 2, 3), bool))), convolution()),
-    (properties.past_is_exact, with_other_taps(masks.mask_a(3, np.zeros(2, int), np.zeros(3, int))), convolution()),
-    (properties.past_is_exact, like(conv2d, reach=lambda seen, /, shape, **configuration: np.ones((*shape, 2), bool)), convolution()),
+    (properties.past_is_exact,
+     with_other_taps(masks.Taps(masks.square(3), np.ones((9, 2, 3), bool))), convolution()),
+    (properties.past_is_exact, with_other_taps(masks.mask_a(3, np.zeros(2, int), np.zeros(3, int))),
+     convolution()),
+    (properties.past_is_exact, like(conv2d, reach=reach_everything), convolution()),
     (properties.step_is_forward, like(conv2d, step=step_one_row_late), convolution()),
     (properties.step_is_forward, like(conv2d, step=step_that_adds_up), convolution()),
-    (properties.step_is_forward, like(conv2d, step=step_that_forgets_empty_and_wide_strips), convolution()),
+    (properties.step_is_forward, like(conv2d, step=step_that_forgets_empty_and_wide_strips),
+     convolution()),
 ]
 
 
-@pytest.mark.parametrize("promise, layer, case", FAULTS, ids=[f"{promise.__name__}-{i}" for i, (promise, _, _) in enumerate(FAULTS)])
+@pytest.mark.parametrize("promise, layer, case", FAULTS,
+                         ids=[f"{promise.__name__}-{i}"
+                              for i, (promise, _, _) in enumerate(FAULTS)])
 def test_a_planted_fault_is_caught(promise, layer, case):
     with pytest.raises(AssertionError):
         often(promise, layer, case)
 
 
-@pytest.mark.parametrize("layer, case", [(conv2d, convolution()), (relu, alive), (categorical, softmax)], ids=["conv2d", "relu", "categorical"])
+@pytest.mark.parametrize("layer, case", [(conv2d, convolution()), (relu, alive),
+                                         (categorical, softmax)],
+                                         ids=["conv2d", "relu", "categorical"])
 def test_the_layers_without_the_faults_keep_every_promise(layer, case):
-    for promise in (properties.gradient, properties.nothing_is_mutated, properties.backward_is_linear, properties.batch_members_are_independent):
+    for promise in (properties.gradient, properties.nothing_is_mutated,
+                    properties.backward_is_linear, properties.batch_members_are_independent):
         often(promise, layer, case)
     if case.past:
         often(properties.past_is_exact, layer, case)
@@ -185,8 +211,10 @@ def test_the_layers_without_the_faults_keep_every_promise(layer, case):
 
 
 def test_every_promise_has_a_planted_fault():
-    promises = {name for name, value in vars(properties).items() if callable(value) and getattr(value, "__module__", "") == "properties"}
-    assert promises - {"Case", "noise", "dataclass", "field"} == {promise.__name__ for promise, _, _ in FAULTS}
+    promises = {name for name, value in vars(properties).items()
+                if callable(value) and getattr(value, "__module__", "") == "properties"}
+    assert promises - {"Case", "noise", "dataclass",
+                       "field"} == {promise.__name__ for promise, _, _ in FAULTS}
 
 
 def test_a_kernel_that_differs_in_one_place_or_one_bit_is_caught():

@@ -18,6 +18,8 @@ def modules():
 
 
 def layers():
-    """Modules of pure functions with forward and backward: layers and losses of both packages. Models, which take params, are not among them."""
+    """Modules of pure functions with forward and backward: layers and losses of both packages.
+    Models, which take params, are not among them."""
     return {name: module for name, module in modules().items()
-            if hasattr(module, "forward") and hasattr(module, "backward") and not name.startswith("npixel.models.")}
+            if hasattr(module, "forward") and hasattr(module, "backward")
+            and not name.startswith("npixel.models.")}
