@@ -27,7 +27,7 @@ Public names: build, load, MODELS, DENSITIES, bits_per_dim, training.fit, data.l
 
 from .runtime import lazy
 
-HOMES = {"DENSITIES": "density", "MODELS": "model", "Model": "model", "bits_per_dim": "model",
-         "build": "model", "load": "model"}
+HOMES = {"DENSITIES": "registry", "MODELS": "registry", "Model": "model", "bits_per_dim": "model",
+         "build": "registry", "load": "registry"}
 __all__ = list(HOMES)
 lazy.names(__name__, HOMES)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .runtime import blas, command, kernels, same_name
-from .model import MODELS, build
+from .registry import MODELS, build
 
 PACKAGES = ("npixel", "numpy", "scipy", "numba", "matplotlib", "tqdm", "pillow", "threadpoolctl")
 VARIABLES = ("NPIXEL_KERNELS", "NPIXEL_THREADS", "NPIXEL_DATA", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",

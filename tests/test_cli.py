@@ -247,7 +247,7 @@ BAD = [
     (("evaluate", "{}/damaged.npz", "--data", SOURCE), "damaged"),
     (("evaluate", "{}/run.npz", "--data", "digits"), "digits has 8x8x1 images of 17 levels, the model in {}/run.npz is for 4x5x1 of 2"),
     (("evaluate", "{}/run.npz", "--data", SOURCE, "--split", "all"), "invalid choice: 'all'"),
-    (("sample", "{}/run.npz", "-n", 0), "n must be a positive integer, not 0"),
+    (("sample", "{}/run.npz", "-n", 0), "n must be a positive integer, is 0"),
     (("sample", "{}/run.npz", "--seed", -2), "--seed must be at least 0, is -2"),
     (("sample", "{}/run.npz", "--out", "{}/s.jpg"), "--out must end in .png or .npz"),
     (("sample", "{}/run.npz", "--out", "{}/no/s.png"), "its folder {}/no does not exist"),

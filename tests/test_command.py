@@ -102,7 +102,7 @@ def test_ctrl_c_during_the_imports_is_one_line(package, module, tmp_path):
 
 def test_importing_the_packages_loads_nothing_heavy_and_every_public_name_is_there():
     code = ("import sys, npixel, mdp, npixel.cli, mdp.__main__; print('numpy' in sys.modules)\n"
-            "import mdp.verify, npixel.model\n"
+            "import mdp.verify, npixel.registry\n"
             "for package in (npixel, mdp):\n"
             "    for name in package.__all__: getattr(package, name)\n"
             "print(mdp.verify.__name__, mdp.verify.__module__, npixel.build.__name__, hasattr(mdp, 'nothing'))")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import training
+from npixel import arguments, training
 from npixel.runtime import memory
 
 CODE = """
@@ -102,7 +102,7 @@ def test_models_samples_and_steps_that_do_not_fit_are_refused_before_they_begin(
     model = npixel.build("pixelcnn", image_shape=(8, 8, 1), hidden=4, layers=1, head=4)
     images = np.zeros((40, 8, 8, 1), int)
     monkeypatch.setattr(type(model), "loss_and_grads", lambda *_, **__: pytest.fail("it began"))
-    monkeypatch.setattr(type(model), "_uniforms", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr(arguments, "uniforms", lambda *_, **__: pytest.fail("it began"))
     with pytest.raises(ValueError, match="2,000,000,000 images of 8x8x1 would take about .* TiB"):
         model.sample(2 * 10**9)
     monkeypatch.setenv("NPIXEL_MEMORY", "100000")

@@ -18,7 +18,7 @@ from npixel import masks, training
 from npixel.data.known_entropy import BlindCorner
 from npixel.demo.measure import predicted_gap
 from npixel.layers import conv2d, diagonal_lstm, lstm, skew
-from npixel.model import MODELS
+from npixel.registry import MODELS
 from npixel.models import pixelrnn, raster_lstm, readout
 
 # the networks of the catalogue of faults

@@ -36,7 +36,7 @@ def _sample(arguments):
     model = npixel.load(arguments.file)
     rng = np.random.default_rng(seed_of(arguments))
     if n < 1:
-        raise ValueError(f"-n: n must be a positive integer, not {n}")
+        raise ValueError(f"-n: n must be a positive integer, is {n}")
     density = model.name in npixel.DENSITIES
     if not density and (arguments.size is not None or arguments.clip):
         raise ValueError(f"--size and --clip are for densities ({', '.join(npixel.DENSITIES)}); "

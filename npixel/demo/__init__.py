@@ -31,7 +31,7 @@ import numpy as np
 from .. import data, doctor, plots, recipes, training
 from ..runtime import command
 from ..evaluation import class_samples, condition, evaluate
-from ..model import build
+from ..registry import build
 from ..runtime.progress import say
 from . import measure, pictures, table
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .. import sampling
-from ..model import build
+from ..registry import build
 
 
 def dependencies(model, *, images=16, seed=0):

@@ -51,3 +51,25 @@ def names(package, homes):
             return sorted({*super().__dir__(), *homes})
 
     sys.modules[package].__class__ = Package
+
+
+def moved(module, homes):
+    """A `__getattr__` for a module from which names have moved to modules that import it.
+
+    module   its __name__
+    homes    {name: the module where it stands now}
+
+    So an old `from npixel.model import build` goes on working, without a circle of imports.
+
+    >>> moved("here", {"sqrt": "math"})("sqrt")(9.0)
+    3.0
+    >>> moved("here", {"sqrt": "math"})("cbrt")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'here' has no attribute 'cbrt'
+    """
+    def getattribute(name):
+        if name in homes:
+            return getattr(importlib.import_module(homes[name]), name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return getattribute
