@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-import npixel
+from npixel import measure
 from npixel.layers import conv2d, relu, relu_conv2d
+from npixel.measure import dependencies as measured, every_image  # noqa: F401  for the tests
+from npixel.measure import randomise, visible as structural  # noqa: F401
 
 
 class Small(NamedTuple):
@@ -36,32 +38,12 @@ NAMES = [row.name for row in SMALL]
 ELSEWHERE = {"multiscale_pixelrnn": "test_multiscale.py"}                                         # models that do not take images of every size
 
 
-def small(name, image_shape, levels=2, *, seed=0, dtype="float64", alive=False, scale=1.0, **changes):
-    """A small model with random weights, drawn by `randomise`."""
+def small(name, image_shape, levels=2, *, seed=0, dtype="float64", alive=False, scale=1.0,
+          **changes):
+    """A small model of SMALL with random weights, drawn by `randomise`."""
     config = next(row.config for row in SMALL if row.name == name)
-    model = npixel.build(name, image_shape=image_shape, levels=levels, dtype=dtype, **(config | changes))
-    return randomise(model, seed, alive=alive, scale=scale)
-
-
-def randomise(model, seed, *, alive=False, scale=1.0):
-    """Every number in every weight is drawn anew, those behind a mask too: what is masked must not matter. Returns the model.
-
-    alive   all numbers positive: then no relu is dead, and no two ways through the network cancel
-    """
-    rng = np.random.default_rng(seed)
-    for weights in model.params.values():
-        for array in weights:
-            fan_in = array.size / array.shape[-1] if array.ndim > 1 else 4
-            values = rng.standard_normal(array.shape) * scale / math.sqrt(fan_in)
-            array[...] = np.abs(values) + 0.01 if alive else values
-    return model
-
-
-def every_image(image_shape, levels):
-    """(levels^(H W C), H, W, C): all images there are, in the order of counting."""
-    places = math.prod(image_shape)
-    digits = np.arange(levels**places)[:, None] // levels ** np.arange(places)[::-1] % levels
-    return digits.reshape(-1, *image_shape)
+    return measure.small(name, np.random.default_rng(seed), shapes=[image_shape], levels=levels,
+                         dtype=dtype, alive=alive, scale=scale, **(config | changes))
 
 
 def images(rng, n, model):
@@ -107,35 +89,6 @@ def same_bits(a, b):
 
 
 # what depends on what
-
-
-def measured(models, *, draws=2, seed=0):
-    """(S, S) bool, S = H W C: entry [o, i] is True if changing sub-pixel i of some image changed any bit of the prediction of o.
-
-    models   one architecture with several weights; a dependency counts if any of them shows it. Relus hide dependencies where
-             they are dead, positive weights hide those of another kind (a saturated gate), so pass some of each
-
-    Every sub-pixel is changed in an image of its own. The images before and after stand at the same places of two batches, so that
-    a matrix product cannot round them differently: what cannot see the change keeps its bits.
-    """
-    rng = np.random.default_rng(seed)
-    places = math.prod(models[0].image_shape)
-    seen = np.zeros((places, places), bool)
-    for model in models:
-        for _ in range(draws):
-            before = np.repeat(images(rng, 1, model), places, axis=0)
-            after = before.copy()
-            flat = after.reshape(places, places)
-            own = np.arange(places)
-            flat[own, own] = (flat[own, own] + rng.integers(1, model.levels, places)) % model.levels
-            changed = model.log_conditionals(before) != model.log_conditionals(after)
-            seen |= changed.reshape(places, places, -1).any(axis=2).T     # [image i, output o] -> [o, i]
-    return seen
-
-
-def structural(model):
-    """(S, S) bool: the same from model.visible_past."""
-    return np.array([model.visible_past(at).reshape(-1) for at in np.ndindex(model.image_shape)])
 
 
 def several(name, image_shape, levels=2, **changes):

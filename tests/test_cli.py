@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import data, doctor, plots, recipes, training
+from npixel import data, doctor, measure, plots, recipes, training
 from npixel.commands import complete, shared, train
 
 SOURCE = "noisy_rule:4x5,train=64,valid=20,test=30"
@@ -302,5 +302,5 @@ def test_a_recipe_gives_way_to_what_is_asked_for():
     assert "schedule_options" not in changed and changed["lr"] == 1e-2 and changed["epochs"] == 3
     assert recipes.of("a model without an entry") == recipes.DEFAULT
     for name in npixel.MODELS:                         # every recipe is one that fit accepts
-        model = doctor.small(name, np.random.default_rng(0))
+        model = measure.small(name, np.random.default_rng(0))
         training.fit(model, np.zeros((200, *model.image_shape), int), progress=False, **recipes.of(name, steps=2))

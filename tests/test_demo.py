@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import cli, data, demo, plots, training
-from npixel.demo import measure, pictures, table
+from npixel import cli, data, demo, measure, plots, training
+from npixel.demo import pictures, table
 
 PICTURES = ["samples", "classes", "completions", "receptive_field", "bits_per_pixel", "predicted_levels", "learning_curves", "strip"]
 
@@ -140,7 +140,7 @@ def test_dependencies_are_measured_exactly_where_the_weights_are_alive():
         for array in weights:
             array[...] = np.abs(rng.standard_normal(array.shape)) / 8     # no relu is dead
     before = [array.copy() for weights in model.params.values() for array in weights]
-    seen, theory = measure.dependencies(model, images=4), measure.visible(model)
+    seen, theory = measure.dependencies([measure.in_float64(model)], draws=4), measure.visible(model)
     assert np.array_equal(seen, theory) and 0 < seen.sum() < measure.past_pairs(model) == 190
     assert not np.triu(seen).any()                     # nothing sees itself or what comes later
     assert all(np.array_equal(a, b) for a, b in zip(before, [array for weights in model.params.values() for array in weights]))
@@ -151,7 +151,7 @@ def test_a_planted_leak_is_measured(monkeypatch):
     module = model.module
     forward = module.forward
     monkeypatch.setattr(module, "forward", lambda params, x, *rest, **options: forward(params, np.roll(x, -1, axis=2), *rest, **options))
-    assert np.diagonal(measure.dependencies(model)).any()
+    assert np.diagonal(measure.dependencies([model])).any()
 
 
 def test_naive_generation_makes_one_pass_for_each_place_and_a_wrong_cache_is_seen(monkeypatch):

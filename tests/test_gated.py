@@ -12,9 +12,8 @@ import pytest
 import closed_forms
 import npixel
 from models import compare, every_image, future_shuffle, images, is_right, measured, plant, same_bits, several, small, structural
-from npixel import masks
+from npixel import masks, measure
 from npixel.data import load
-from npixel.demo import measure
 from npixel.evaluation import evaluate
 from npixel.layers import conditional_bias, conv2d, gated_activation
 from npixel.models import gated_pixelcnn

@@ -166,7 +166,7 @@ def test_init_from_data_starts_fvbn_at_independent_sub_pixels():
     """Add-one smoothed frequencies: log p of an image is the sum of the logs of its sub-pixels' frequencies."""
     rng = np.random.default_rng(0)
     for levels in (2, 4):
-        model = randomise(npixel.build("fvbn", image_shape=(3, 2, 1), levels=levels, dtype="float64"), 0)
+        model = randomise(npixel.build("fvbn", image_shape=(3, 2, 1), levels=levels, dtype="float64"), np.random.default_rng(0))
         x = rng.integers(0, levels, (40, 3, 2, 1))
         model.init_from_data(x)
         frequencies = ((x[..., None] == np.arange(levels)).sum(axis=0) + 1) / (40 + levels)                # (H, W, C, L)

@@ -16,10 +16,10 @@ import test_models_gradients as gradients
 from models import compare, every_image, future_shuffle, images, is_right, measured, plant, several, small
 from npixel import masks, training
 from npixel.data.known_entropy import BlindCorner
-from npixel.demo.measure import predicted_gap
 from npixel.layers import conv2d, diagonal_lstm, lstm, skew
-from npixel.registry import MODELS
+from npixel.measure import predicted_gap
 from npixel.models import pixelrnn, raster_lstm, readout
+from npixel.registry import MODELS
 
 # the networks of the catalogue of faults
 ROW = dict(name="row_lstm", first_kernel=7, layers=2, kernel=3, skip=False)

@@ -17,7 +17,7 @@ each_lstm = pytest.mark.parametrize("lstm", list(multiscale_pixelrnn.LSTMS))
 
 def small(image_shape, levels=2, *, seed=0, alive=False, scale_of_weights=1.0, **changes):
     model = npixel.build("multiscale_pixelrnn", image_shape=image_shape, levels=levels, dtype="float64", **(SMALL | changes))
-    return randomise(model, seed, alive=alive, scale=scale_of_weights)
+    return randomise(model, np.random.default_rng(seed), alive=alive, scale=scale_of_weights)
 
 
 @pytest.mark.parametrize("image_shape, levels, changes", [((4, 4, 1), 2, {}), ((2, 4, 1), 2, {"lstm": "row_lstm"}), ((2, 2, 1), 4, {"lstm": "diagonal_lstm"}),

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import plots
-from npixel.demo import measure
+from npixel import measure, plots
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: the tests of pictures are skipped")
 

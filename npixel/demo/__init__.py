@@ -19,7 +19,7 @@ is the same on every machine, however busy it is. (In float32 the order in which
 adds moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time
 varies.
 
-Read first: measure.py.  Read next: table.py, pictures.py.
+Read first: measure.py, plots.py, evaluation.py, recipes.py.  Read next: demo/table.py, demo/pictures.py.
 """
 
 import os
@@ -28,12 +28,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data, doctor, plots, recipes, training
+from .. import data, measure, plots, recipes, training
 from ..runtime import command
 from ..evaluation import class_samples, condition, evaluate
 from ..registry import build
 from ..runtime.progress import say
-from . import measure, pictures, table
+from . import pictures, table
 
 DATA = ("digits", "noisy_rule:8x8", "blind_corner:8x8")
 STEPS = {                                              # on each of DATA: about ten seconds a model
@@ -52,6 +52,7 @@ STEPS = {                                              # on each of DATA: about 
 SIZES = {"pixelcnn_pp": {"hidden": 16, "layers": 1, "mixtures": 5}}
 CONDITIONAL, CLASS_STEPS = "gated_pixelcnn", 100       # the model that is told the class, too
 ASKED = 100                                            # the images it is asked for
+DRAWS = 16                                             # images in which each sub-pixel is changed
 ENTRIES = 10                                           # of a learning curve
 
 
@@ -226,7 +227,8 @@ def _measure(name, trained, seed, report, progress):
     These go into the report. returns (model, measured, seen), which the pictures need
     """
     model = trained["digits"]
-    measured, seen = measure.dependencies(model, seed=seed), measure.visible(model)
+    measured = measure.dependencies([measure.in_float64(model)], draws=DRAWS, seed=seed)
+    seen = measure.visible(model)
     pairs = measure.past_pairs(model)
     counts = {"model": name, "pairs": pairs, "measured": int(measured.sum()),
               "theory": int(seen.sum()), "both": int((measured & seen).sum())}
@@ -236,10 +238,10 @@ def _measure(name, trained, seed, report, progress):
         if row["model"] == name:
             row["past_seen"] = counts["both"] / pairs
             row |= {"passes": passes, "same": same} if row["data"] == "digits" else {}
-    small = doctor.small(name, np.random.default_rng(seed))
+    small = measure.small(name, np.random.default_rng(seed))
     report["normalisation"].append({"model": name, "shape": "x".join(map(str, small.image_shape)),
                                     "images": small.levels ** small.order.shape[0],
-                                    "error": doctor.normalisation_error(small)})
+                                    "error": measure.normalisation_error(small)})
     progress(f"{name}: {counts['measured']:,} of {pairs:,} dependencies measured; "
              f"{passes} forward passes for a naive image")
     return model, measured, seen

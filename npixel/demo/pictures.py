@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import plots
-from . import measure
+from .. import measure, plots
 
 NAMES = ("samples", "classes", "completions", "receptive_field", "bits_per_pixel",
          "predicted_levels", "learning_curves", "strip")                   # of the pictures, without .png
