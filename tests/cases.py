@@ -101,6 +101,25 @@ def convolution(rng, x, C, D, taps, stride, dilation, steps=False, past=True):
     return Case((x, w, normal(rng, D)), {"taps": taps, "stride": stride, "dilation": dilation}, past=seen_from if past else None, steps=steps)
 
 
+@case("npixel.layers.linear")
+def _(draw, rng):
+    C, D = draw(size), draw(size)
+    x = normal(rng, draw(small), draw(size), draw(size), C)
+
+    def past(where):
+        r, c, _ = where
+        return one_hot((*x.shape[1:3], 1), (r, c, 0)) & np.ones(C, bool)
+
+    return Case((x, normal(rng, C, D), normal(rng, D)), past=past, structure={"C": C})
+
+
+@case("npixel.layers.linear")
+def _(draw, rng):
+    """Observations without places: x (N, C)."""
+    C, D = draw(size), draw(size)
+    return Case((normal(rng, draw(size), C), normal(rng, C, D), normal(rng, D)))
+
+
 @case("npixel.layers.relu_conv2d")
 def _(draw, rng):
     x, C, D = image(draw, rng)

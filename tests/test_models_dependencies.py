@@ -13,7 +13,7 @@ import closed_forms
 from models import NAMES, compare, future_shuffle, is_right, measured, plant, several, small, structural
 from npixel import masks
 from npixel.layers import conv2d, fully_visible, relu
-from npixel.models import pixelcnn
+from npixel.models import pixelcnn, readout, wiring
 
 # (image_shape, levels, fields of pixelcnn): H != W throughout, first kernels 3 and 7, depths 1 to 3, with h and 2 h not divisible by 3
 PIXELCNNS = [((5, 7, 1), 2, dict(first_kernel=3, layers=1)),
@@ -153,21 +153,15 @@ def _all_mask_a(K, inputs, outputs):
     return masks.mask_a(K, inputs, outputs) if K > 1 else masks.mask_b(K, inputs, outputs)
 
 
-def _without_residuals(params, x, config, *, condition=None, rng=None, keep=True):
-    """pixelcnn.forward with `h =` in place of `h = h +`: the plain stack. One colour, two levels."""
-    t = pixelcnn.taps(config)
-
-    def conv(name, h, taps):
-        return conv2d.forward(h, *params[name], taps=taps)[0]
-
-    h = conv("first", x, t.first)
+def _plain_stack(f, x, config):
+    """pixelcnn.network with `h =` in place of `h = h +`."""
+    h = f("first", x)
     for n in range(config.layers):
-        z = conv(f"reduce{n}", np.maximum(h, 0), t.reduce)
-        z = conv(f"conv{n}", np.maximum(z, 0), t.conv)
-        h = conv(f"expand{n}", np.maximum(z, 0), t.expand)
-    for name in [*(f"head{n}" for n in range(config.head_layers)), "logits"]:
-        h = conv(name, np.maximum(h, 0), [(0, 0)])
-    return h, None
+        h = f(f"expand{n}", f(f"conv{n}", f(f"reduce{n}", h)))
+    return readout.network(f, h, config)
+
+
+_without_residuals = wiring.Wiring(pixelcnn.layers, _plain_stack, None).forward
 
 
 def test_mask_a_in_every_layer_of_a_plain_stack_is_caught_though_it_is_causal(monkeypatch):

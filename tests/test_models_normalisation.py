@@ -7,9 +7,8 @@ import pytest
 
 import npixel
 from models import ELSEWHERE, NAMES, SMALL, every_image, images, randomise, small
-from npixel import model as model_module
+from npixel import masks, model as model_module
 from npixel.losses import bernoulli, categorical
-from npixel.models import pixelcnn
 
 ENUMERATED = [((3, 3, 1), 2), ((2, 4, 1), 2), ((2, 2, 1), 4), ((2, 2, 3), 2)]
 SHAPES = [((3, 4, 1), 2), ((3, 2, 1), 4), ((2, 3, 3), 2), ((2, 3, 3), 4)]
@@ -193,12 +192,12 @@ def test_a_model_whose_conditionals_do_not_sum_to_one_is_caught(monkeypatch, fac
 
 def test_a_model_that_looks_at_what_it_predicts_is_caught_by_enumeration(monkeypatch):
     """Each conditional sums to one, the joint does not: mask B in the first layer."""
-    monkeypatch.setattr(pixelcnn.masks, "mask_a", pixelcnn.masks.mask_b)
+    monkeypatch.setattr(masks, "mask_a", masks.mask_b)
     assert abs(total(small("pixelcnn", (3, 3, 1))) - 1) > 1e-3
 
 
 def test_colours_that_see_each_other_are_caught_by_enumeration(monkeypatch):
-    monkeypatch.setattr(pixelcnn.masks, "groups", lambda features, colours, gates=1: np.full(features, colours - 1))
+    monkeypatch.setattr(masks, "groups", lambda features, colours, gates=1: np.full(features, colours - 1))
     assert abs(total(small("pixelcnn", (2, 2, 3))) - 1) > 1e-3
 
 

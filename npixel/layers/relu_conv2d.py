@@ -10,7 +10,7 @@ Read first: relu.py, conv2d.py.  Read next: models/pixelcnn.py.
 import numpy as np
 
 from . import conv2d
-from .conv2d import State, Weights, backward, init, reach, read, start                         # noqa: F401  what a relu does not change
+from .conv2d import State, Weights, backward, init, reach, read, shapes, start                 # noqa: F401  what a relu does not change
 
 
 def forward(x, w, b, /, *, taps, stride=1, dilation=1):

@@ -1,92 +1,83 @@
-"""From the features of every pixel to its logits: what all networks of convolutions and LSTMs here end with.
+"""From the features of every pixel to its logits: what all networks of convolutions end with.
 
     h = conv1x1(relu(h))              `head` maps;  `head_layers` times
     logits = conv1x1(relu(h))         one per sub-pixel, or L per sub-pixel
 
-van den Oord et al. 2016, table 1. Every 1 x 1 convolution carries mask B. The functions mirror those of a model, and put what they make
-under the names head0, head1, ..., logits.
-"""
+van den Oord et al. 2016, table 1. Every 1 x 1 convolution carries mask B. The layers are named
+head0, head1, ..., logits. A network ends with these three functions: its own have the same names.
 
-from typing import NamedTuple
+Read first: models/discrete.py, models/wiring.py, layers/relu_conv2d.py.
+Read next: models/pixelcnn.py.
+"""
 
 import numpy as np
 
-from .. import masks
-from ..layers import conv2d, relu_conv2d
+from ..layers import relu_conv2d
+from . import discrete, wiring
+from .wiring import Layer, mask_b
 
 
-def taps(config, features):
-    """The lists of taps of the 1 x 1 convolutions, in order; features: how many maps come in."""
-    C = config.image_shape[2]
-    outputs = C * (1 if config.levels == 2 else config.levels)
-    maps = [masks.groups(size, C) for size in (features, *[config.head] * config.head_layers, outputs)]
-    return [masks.mask_b(1, before, after) for before, after in zip(maps, maps[1:])]
+def layers(config, features):
+    """The table of the head; features: how many maps come in.
 
-
-def names(config):
-    return [*(f"head{n}" for n in range(config.head_layers)), "logits"]
-
-
-def shapes(config, features):
-    """(name, shapes of its weights) of each 1 x 1 convolution, in order."""
+    Each convolution follows a relu, so its weights have variance 2 / fan-in; those of the logits
+    have 1 / fan-in.
+    """
+    C, within = config.image_shape[2], mask_b(1, config.image_shape[2])
     for n in range(config.head_layers):
-        yield f"head{n}", conv2d.shapes(1, config.head if n else features, config.head)
-    outputs = config.image_shape[2] * (1 if config.levels == 2 else config.levels)
-    yield "logits", conv2d.shapes(1, config.head if config.head_layers else features, outputs)
+        inputs = config.head if n else features
+        yield f"head{n}", Layer(relu_conv2d, inputs, config.head, within, gain=np.sqrt(2))
+    inputs = config.head if config.head_layers else features
+    yield "logits", Layer(relu_conv2d, inputs, C * discrete.logits(config), within)
 
 
-def init(rng, config, features):
-    """Variance 2 / fan-in, since each convolution follows a relu; 1 / fan-in for the logits."""
-    made = {}
-    for name, t in zip(names(config), taps(config, features)):
-        made[name] = conv2d.init(rng, *t.mask.shape[1:], taps=t, dtype=np.float64, gain=1 if name == "logits" else np.sqrt(2))
-    return made
-
-
-def forward(params, h, config, caches):
+def network(f, h, config):
     """h (N, H, W, features) -> logits (N, H, W, C) or (N, H, W, C, L)"""
-    for name, t in zip(names(config), taps(config, h.shape[-1])):
-        h, caches[name] = relu_conv2d.forward(h, *params[name], taps=t)
-    return as_outputs(h, config)
+    for n in range(config.head_layers):
+        h = f(f"head{n}", h)                                               # (N, H, W, head)
+    return discrete.as_outputs(f("logits", h), config)
 
 
-def backward(doutputs, config, caches, grads):
-    """doutputs -> dh (N, H, W, features); the weights' gradients go into `grads`."""
-    dh = doutputs.reshape(*doutputs.shape[:3], -1)
-    for name in reversed(names(config)):
-        dh, *dw = relu_conv2d.backward(dh, caches[name])
-        grads[name] = conv2d.Weights(*dw)
+def network_backward(b, doutputs, config):
+    """doutputs -> dh (N, H, W, features)"""
+    dh = b("logits", discrete.as_features(doutputs, config))
+    for n in reversed(range(config.head_layers)):
+        dh = b(f"head{n}", dh)
     return dh
 
 
-class State(NamedTuple):
-    convolutions: list                                 # of conv2d.State
-    config: object
+# the same for a network that is not wired by a table yet
+
+
+def shapes(config, features):
+    return wiring.shapes_of(layers(config, features))
+
+
+def init(rng, config, features):
+    return wiring.drawn(rng, layers(config, features))
+
+
+def forward(params, h, config, caches):
+    f = wiring.forwards(dict(layers(config, h.shape[-1])), params, caches)
+    return network(f, h, config)
+
+
+def backward(doutputs, config, caches, grads):
+    b = wiring.backwards(dict(layers(config, config.hidden)), caches, grads)
+    return network_backward(b, doutputs, config)
 
 
 def start(params, shape, config):
-    """shape (N, H, W, features)"""
-    states = []
-    for name, t in zip(names(config), taps(config, shape[3])):
-        states.append(relu_conv2d.start((*shape[:3], t.mask.shape[1]), *params[name], taps=t))
-    return State(states, config)
+    return wiring.started(dict(layers(config, shape[3])), params, shape, config)
 
 
 def step(h, state, /, *, at):
-    """h (N, k, features) -> logits (N, k, C) or (N, k, C, L)"""
-    for convolution in state.convolutions:
-        h = relu_conv2d.step(h, convolution, at=at)
-    return as_outputs(h, state.config)
+    return network(wiring.steps(state, at), h, state.config)
 
 
 def reach(seen, config, features):
-    """Which features (H, W, features) the sub-pixels in `seen` (H, W, C) can depend on."""
-    seen = np.repeat(seen, 1 if config.levels == 2 else config.levels, axis=2)
-    for t in reversed(taps(config, features)):
-        seen = conv2d.reach(seen, shape=config.image_shape[:2], taps=t)
-    return seen
+    b = wiring.reaches(dict(layers(config, features)), config.image_shape[:2])
+    return network_backward(b, discrete.seen_outputs(seen, config), config)
 
 
-def as_outputs(h, config):
-    """(..., C L) -> (..., C) or (..., C, L): the groups of the logits are the colours, in order."""
-    return h if config.levels == 2 else h.reshape(*h.shape[:-1], config.image_shape[2], config.levels)
+State = wiring.State
