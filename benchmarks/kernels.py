@@ -125,14 +125,12 @@ def _elus_backward():
 
 def _scan(layer):
     """Arguments of a scan over one lane, two images or eight sequences, and what it fills in."""
-    from npixel.runtime import blas
-
     places, w_ss, start = _shapes(layer)
     N, D = (8, w_ss[0]) if layer == "lstm" else (2, w_ss[1])
-    z, c, states = _normal(N, *places, 4 * D), np.empty((N, *places, D), np.float32), np.empty((N, *places, D), np.float32)
+    z, c, states = (np.empty((N, *places, width), np.float32) for width in (4 * D, D, D))
+    z[...] = _normal(*z.shape)
     w, (h0, c0) = _normal(*w_ss) / np.float32((2 * D)**0.5), _normal(2, *start)
-    head = blas.gemm_pointer(np.float32), blas.scratch(np.float32)
-    return (*head, w, h0, c0, 0, 1, z, c, states), {"gates": z, "c": c, "h": states}
+    return (w, h0, c0, z, c, states), {"gates": z, "c": c, "h": states}
 
 
 def _forward_scan(layer):
@@ -143,33 +141,35 @@ def _forward_scan(layer):
 def _backward_scan(layer):
     """The scan's own gates, cells and states, so that gradients stay what they are in training."""
     forward, _ = _scan(layer)
-    gemm, scratch, w, h0, c0, lane, lanes, gates, c, states = forward
+    w, h0, c0, gates, c, states = forward
     importlib.import_module(f"npixel.layers.{layer}")._scan(*forward)
-    dz, dw, dh0, dc0 = np.empty_like(gates), np.zeros_like(w), np.zeros_like(h0), np.zeros_like(c0)
-    filled = {"dz": dz, "dw": dw, "dh0": dh0, "dc0": dc0}
-    back = np.ascontiguousarray(np.swapaxes(w, -1, -2))
-    return (gemm, scratch, back, h0, c0, lane, lanes, _normal(*c.shape), gates, c, states, dz, dw, dh0, dc0), lambda _: filled
+    filled = {"dz": np.empty_like(gates),
+              "dw": np.zeros_like(w), "dh0": np.zeros_like(h0), "dc0": np.zeros_like(c0)}
+    w_back = np.ascontiguousarray(np.swapaxes(w, -1, -2))
+    given = w, h0, c0, _normal(*c.shape), gates, c, states
+    return (*given, *filled.values(), w_back), lambda _: filled
 
 
 def _spatial_scan():
-    """Arguments of the Spatial LSTM's scan over one lane, two images of neighbourhoods, and what it fills in."""
-    from npixel.runtime import blas
-
-    M, K = 2, 12
-    weights = _normal(K, 5 * D) / 10, _normal(5 * D), _normal(2, D, 5 * D) / 10
-    gates, c, states = (np.empty((H * W, M, width), np.float32) for width in (5 * D, D, D))
-    y = np.empty((M, H, W, D), np.float32)
-    return (blas.gemm_pointer(np.float32), blas.scratch(np.float32), *weights, _normal(M, H, W, K), gates, c, states, y), lambda _: {"y": y, "gates": gates, "c": c}
+    """Arguments of the Spatial LSTM's scan over one lane, two images of neighbourhoods, and what it
+    fills in."""
+    N, inputs = 2, 12
+    weights = _normal(inputs, 5 * D) / 10, _normal(5 * D), _normal(2, D, 5 * D) / 10
+    gates, c, states = (np.empty((H * W, N, width), np.float32) for width in (5 * D, D, D))
+    y = np.empty((N, H, W, D), np.float32)
+    filled = {"y": y, "gates": gates, "c": c}
+    return (*weights, _normal(N, H, W, inputs), gates, c, states, y), lambda _: filled
 
 
 def _spatial_scan_backward():
     """And back, over its own gates, cells and states."""
     arguments, _ = _spatial_scan()
-    gemm, scratch, w, b, w_ss, x, gates, c, states, y = arguments
+    w, b, w_ss, x, gates, c, states, y = arguments
     importlib.import_module("npixel.layers.spatial_lstm")._scan(*arguments)
-    filled = {"dx": np.empty_like(x), "dw": np.zeros_like(w), "db": np.zeros_like(b), "dw_ss": np.zeros_like(w_ss)}
-    back = np.ascontiguousarray(w.T), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
-    return (gemm, scratch, *back, x, gates, c, states, _normal(*y.shape), *filled.values()), lambda _: filled
+    filled = {"dx": np.empty_like(x),
+              "dw": np.zeros_like(w), "db": np.zeros_like(b), "dw_ss": np.zeros_like(w_ss)}
+    back = [np.ascontiguousarray(np.swapaxes(array, -1, -2)) for array in (w, w_ss)]
+    return (w, w_ss, x, gates, c, states, _normal(*y.shape), *filled.values(), *back), lambda _: filled
 
 
 K, SCALES, P = 32, 4, 512                              # components, scales and rows of a block of the MCGSM

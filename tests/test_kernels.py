@@ -50,7 +50,7 @@ def _(draw, rng, dtype):
     sizes = st.one_of(st.integers(1, 20), st.sampled_from([70, 150]))      # more than one tile, too
     m, n, k, ta, tb = *(draw(sizes) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
     wide = lambda rows, columns: eighths(rng, dtype, rows, columns + 3)[:, 1:columns + 1]      # rows may be strided
-    return (blas.gemm_pointer(dtype), blas.scratch(dtype), wide(*((k, m) if ta else (m, k))), wide(*((n, k) if tb else (k, n))),
+    return (wide(*((k, m) if ta else (m, k))), wide(*((n, k) if tb else (k, n))),
             wide(m, n), int(ta), int(tb))
 
 
@@ -89,7 +89,7 @@ def convolution(draw, rng, dtype):
     taps = np.ascontiguousarray(taps[near])                                # a kernel is never given taps that no output can read
     lanes = draw(st.integers(1, 3))
     plan = conv2d._plan(taps, stride, rows, columns)
-    head = blas.gemm_pointer(dtype), blas.scratch(dtype), Workspace(eighths(rng, dtype, conv2d._space(plan, stride, rows, C, D, 2))), plan
+    head = Workspace(eighths(rng, dtype, conv2d._space(plan, stride, rows, C, D, 2))), plan
     return (N, H, W, C, D, rows, columns), taps, stride, draw(st.integers(0, lanes - 1)), lanes, head
 
 
@@ -266,28 +266,25 @@ def _(draw, rng, dtype):
     return eighths(rng, dtype, n, 2 * D), eighths(rng, dtype, n, 2 * D), eighths(rng, dtype, n, D)
 
 
-def scan(draw, rng, dtype, places):
-    """(start, lane, lanes), and maps of gates, cells and states (N, *places, 4D or D)."""
-    N, D, lanes = (draw(st.integers(1, 4)) for _ in range(3))
-    lane = draw(st.integers(0, lanes - 1))
-    maps = lambda width: eighths(rng, dtype, N, *places, width * D)
-    return D, (blas.gemm_pointer(dtype), blas.scratch(dtype)), (lane, lanes), maps
-
-
 def scan_case(name, places, make_w_ss, make_start):
-    """Cases of a pair of scans, forward and backward; w_ss and the start differ from layer to layer."""
-    def forward(draw, rng, dtype):
+    """Cases of a pair of scans, forward and backward; w_ss and the start differ between layers."""
+    def drawn(draw, rng, dtype):
+        """(w_ss, h0, c0), a function that makes maps (N, *places, width D), and another start."""
+        N, D = draw(st.integers(1, 4)), draw(st.integers(1, 4))
         where = tuple(draw(st.integers(1, 5)) for _ in range(places))
-        D, head, lanes, maps = scan(draw, rng, dtype, where)
-        return *head, make_w_ss(draw, rng, dtype, D), *make_start(rng, dtype, D, where), *lanes, maps(4), maps(1), maps(1)
+        w_ss, start, other = make_w_ss(draw, rng, dtype, D), *(
+            make_start(rng, dtype, D, where) for _ in range(2))
+        return (w_ss, *start), lambda width: eighths(rng, dtype, N, *where, width * D), other
+
+    def forward(draw, rng, dtype):
+        weights, maps, _ = drawn(draw, rng, dtype)
+        return *weights, maps(4), maps(1), maps(1)
 
     def backward(draw, rng, dtype):
-        where = tuple(draw(st.integers(1, 5)) for _ in range(places))
-        D, head, lanes, maps = scan(draw, rng, dtype, where)
-        w_ss = make_w_ss(draw, rng, dtype, D)
-        w_back, start = np.ascontiguousarray(np.swapaxes(w_ss, -1, -2)), make_start(rng, dtype, D, where)
-        dstart = make_start(rng, dtype, D, where)
-        return *head, w_back, *start, *lanes, maps(1), maps(4), maps(1), maps(1), maps(4), w_ss.copy(), *dstart
+        (w_ss, *start), maps, dstart = drawn(draw, rng, dtype)
+        w_back = np.ascontiguousarray(np.swapaxes(w_ss, -1, -2))
+        filled = maps(4), eighths(rng, dtype, *w_ss.shape), *dstart
+        return w_ss, *start, maps(1), maps(4), maps(1), maps(1), *filled, w_back
 
     recurrent_case(f"npixel.layers.{name}._scan")(forward)
     recurrent_case(f"npixel.layers.{name}._scan_backward")(backward)
@@ -297,10 +294,38 @@ def one_start(rng, dtype, D, where):
     return eighths(rng, dtype, D), eighths(rng, dtype, D)
 
 
-scan_case("lstm", 1, lambda draw, rng, dtype, D: eighths(rng, dtype, D, 4 * D), one_start)
-scan_case("row_lstm", 2, lambda draw, rng, dtype, D: eighths(rng, dtype, draw(st.sampled_from([1, 3, 5])), D, 4 * D), one_start)
-scan_case("diagonal_lstm", 2, lambda draw, rng, dtype, D: eighths(rng, dtype, 2, D, 4 * D),
-          lambda rng, dtype, D, where: (eighths(rng, dtype, where[0], D), eighths(rng, dtype, where[0], D)))
+def start_of_each_row(rng, dtype, D, where):
+    return eighths(rng, dtype, where[0], D), eighths(rng, dtype, where[0], D)
+
+
+def square_w_ss(draw, rng, dtype, D):
+    return eighths(rng, dtype, D, 4 * D)
+
+
+def row_w_ss(draw, rng, dtype, D):
+    return eighths(rng, dtype, draw(st.sampled_from([1, 3, 5])), D, 4 * D)
+
+
+def diagonal_w_ss(draw, rng, dtype, D):
+    return eighths(rng, dtype, 2, D, 4 * D)
+
+
+scan_case("lstm", 1, square_w_ss, one_start)
+scan_case("row_lstm", 2, row_w_ss, one_start)
+scan_case("diagonal_lstm", 2, diagonal_w_ss, start_of_each_row)
+
+
+@case("npixel.layers.skew.cut")
+def diagonal(draw, rng, dtype):
+    N, H, W, C = (draw(st.integers(1, 5)) for _ in range(4))
+    t = draw(st.integers(-1, H + W - 1))                                   # also none of its pixels
+    return t, eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, H, N, C)
+
+
+@case("npixel.layers.skew.paste")
+def _(draw, rng, dtype):
+    t, x, column = diagonal(draw, rng, dtype)
+    return t, column, x
 
 
 @recurrent_case("npixel.layers.spatial_lstm.cell")
@@ -323,25 +348,37 @@ def _(draw, rng, dtype):
     return eighths(rng, dtype, n + 3, D), left, stop, above, skip, eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
 
 
+@case("npixel.layers.spatial_lstm._spread")
+def _(draw, rng, dtype):
+    t, y, column = diagonal(draw, rng, dtype)
+    N, H, W, D = y.shape
+    t = min(max(t, 0), H + W - 2)
+    return t, eighths(rng, dtype, (min(H, t + 1) - max(0, t - W + 1)) * N, D), y
+
+
 def spatial(draw, rng, dtype):
-    """What both scans share: (head, K, D, whether extended), x, and the maps that a cache holds."""
-    M, H, W, D = *(draw(st.integers(1, 5)) for _ in range(3)), draw(st.integers(1, 4))
-    K, neighbours = draw(st.integers(0, 4)), draw(st.sampled_from([2, 4]))
-    images = lambda width: eighths(rng, dtype, M, H, W, width)
-    return (blas.gemm_pointer(dtype), blas.scratch(dtype)), (K, D, neighbours), images, [eighths(rng, dtype, H * W, M, width) for width in (5 * D, D, D)]
+    """What both scans share: (w_is, b, w_ss), images of a width, and the maps that a cache holds."""
+    N, H, W, D = *(draw(st.integers(1, 5)) for _ in range(3)), draw(st.integers(1, 4))
+    inputs, neighbours = draw(st.integers(0, 4)), draw(st.sampled_from([2, 4]))
+    weights = [eighths(rng, dtype, *shape) for shape in
+               ((inputs, 5 * D), (5 * D,), (neighbours, D, 5 * D))]
+    images = lambda width: eighths(rng, dtype, N, H, W, width)
+    return weights, images, [eighths(rng, dtype, H * W, N, width) for width in (5 * D, D, D)]
 
 
 @recurrent_case("npixel.layers.spatial_lstm._scan")
 def _(draw, rng, dtype):
-    head, (K, D, neighbours), images, kept = spatial(draw, rng, dtype)
-    return (*head, eighths(rng, dtype, K, 5 * D), eighths(rng, dtype, 5 * D), eighths(rng, dtype, neighbours, D, 5 * D), images(K), *kept, images(D))
+    weights, images, kept = spatial(draw, rng, dtype)
+    return *weights, images(len(weights[0])), *kept, images(weights[2].shape[1])
 
 
 @recurrent_case("npixel.layers.spatial_lstm._scan_backward")
 def _(draw, rng, dtype):
-    head, (K, D, neighbours), images, kept = spatial(draw, rng, dtype)
-    return (*head, eighths(rng, dtype, 5 * D, K), eighths(rng, dtype, neighbours, 5 * D, D), images(K), *kept, images(D), images(K),
-            eighths(rng, dtype, K, 5 * D), eighths(rng, dtype, 5 * D), eighths(rng, dtype, neighbours, D, 5 * D))
+    (w_is, b, w_ss), images, kept = spatial(draw, rng, dtype)
+    back = [np.ascontiguousarray(np.swapaxes(w, -1, -2)) for w in (w_is, w_ss)]
+    sums = [eighths(rng, dtype, *w.shape) for w in (w_is, b, w_ss)]
+    x, dx, dy = images(len(w_is)), images(len(w_is)), images(w_ss.shape[1])
+    return w_is, w_ss, x, *kept, dy, dx, *sums, *back
 
 
 def test_every_kernel_has_a_case_and_every_case_a_kernel():
@@ -434,7 +471,7 @@ def test_an_edit_of_what_a_kernel_calls_is_seen(tmp_path):
     assert ones() == ["32.0", "0", "1"]
     path = tmp_path / "npixel" / "runtime" / "blas.py"
     text, times = path.read_text(), path.stat()
-    edited = text.replace("    sizes[0] = c.shape[0]  ", "    one[0] = 2.0; sizes[0] = c.shape[0]")
+    edited = text.replace("one = c.dtype.type(1)", "one = c.dtype.type(2)")
     assert edited != text
     path.write_text(edited)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # as some copies do

@@ -274,9 +274,10 @@ def _correlate_all(x, w, b, lists, stride, rectify):
     """
     N, H, W, _ = x.shape
     y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
-    gemm, lanes, plan = blas.gemm_pointer(x.dtype), min(N, blas.threads()), _plan(lists, stride, *y.shape[1:3])
+    blas.check_dtype(x.dtype)
+    lanes, plan = min(N, blas.threads()), _plan(lists, stride, *y.shape[1:3])
     size = _space(plan, stride, y.shape[1], x.shape[3], y.shape[3], 1)
-    blas.parallel(lambda lane: _correlate(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, x, w, b, lists, stride, rectify,
+    blas.parallel(lambda lane: _correlate(blas.workspace(x.dtype, size), plan, x, w, b, lists, stride, rectify,
                                           lane, lanes, y), lanes)
     return y
 
@@ -287,11 +288,11 @@ def _correlate_all_backward(dy, x, w, lists, stride, rectify):
     There are always LANES lanes, however many threads. Their sums are added in lane order, so the
     last bits never change.
     """
-    gemm, lanes, plan = blas.gemm_pointer(x.dtype), max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
+    lanes, plan = max(1, min(len(x), blas.LANES)), _plan(lists, stride, *dy.shape[1:3])
     dx = np.empty_like(x)
     dw, db = np.zeros((lanes, *w.shape), x.dtype), np.zeros((lanes, w.shape[2]), x.dtype)
     size, workers = _space(plan, stride, dy.shape[1], x.shape[3], dy.shape[3], 2), min(lanes, blas.threads())
-    blas.parallel(lambda worker: _correlate_backward(gemm, blas.scratch(x.dtype), blas.workspace(x.dtype, size), plan, dy, x, w, lists, stride, rectify,
+    blas.parallel(lambda worker: _correlate_backward(blas.workspace(x.dtype, size), plan, dy, x, w, lists, stride, rectify,
                                                      worker, workers, dx, dw, db), workers)
     return dx, dw.sum(axis=0), db.sum(axis=0)
 
@@ -319,7 +320,7 @@ def _space(plan, stride, rows, C, D, inputs):
     return inputs * stride * stride * height * pitch * C + rows * pitch * D
 
 
-def _correlate_numpy(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
+def _correlate_numpy(space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
     """y[n, r, c] = b + sum over t of x[n, s r + dr, s c + dc] w[t], for the images n = lane, lane + lanes, ...   rectify: of max(x, 0)"""
     x, y = x[lane::lanes], y[lane::lanes]
     if rectify:
@@ -331,7 +332,7 @@ def _correlate_numpy(gemm, scratch, space, plan, x, w, b, taps, stride, rectify,
 
 
 @kernel(defined_by=_correlate_numpy)
-def _correlate(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
+def _correlate(space, plan, x, w, b, taps, stride, rectify, lane, lanes, y):
     left, pitch, top, height, offsets = plan
     N, R, Q, D = y.shape
     C, last = x.shape[3], (R - 1) * pitch + Q                              # flattened pixels, from the first output to the last
@@ -353,7 +354,7 @@ def _correlate(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane,
                 for d in range(D):
                     Y[i, d] = b[d]
             for t in range(len(w)):
-                add_product(gemm, scratch, X[start + offsets[t]:stop + offsets[t]], w[t], Y[start:stop], 0, 0)
+                add_product(X[start + offsets[t]:stop + offsets[t]], w[t], Y[start:stop], 0, 0)
         if not whole:
             for r in range(R):
                 for q in range(Q):
@@ -361,7 +362,7 @@ def _correlate(gemm, scratch, space, plan, x, w, b, taps, stride, rectify, lane,
                         y[n, r, q, d] = Y[r * pitch + q, d]
 
 
-def _correlate_backward_numpy(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
+def _correlate_backward_numpy(space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
     """The gradients of the images of lanes worker, worker + workers, ...: dx is filled in, each lane's dw and db are added to.
 
     dw (lanes, T, C, D)   db (lanes, D)   lane l holds the images l, l + lanes, ...
@@ -381,7 +382,7 @@ def _correlate_backward_numpy(gemm, scratch, space, plan, dy, x, w, taps, stride
 
 
 @kernel(defined_by=_correlate_backward_numpy)
-def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
+def _correlate_backward(space, plan, dy, x, w, taps, stride, rectify, worker, workers, dx, dw, db):
     left, pitch, top, height, offsets = plan
     N, R, Q, D = dy.shape
     C, last, lanes = x.shape[3], (R - 1) * pitch + Q, dw.shape[0]
@@ -412,8 +413,8 @@ def _correlate_backward(gemm, scratch, space, plan, dy, x, w, taps, stride, rect
                 for t in range(len(w)):
                     here, there = slice(start, stop), slice(start + offsets[t], stop + offsets[t])
                     # Y[here] += X[there] w[t]
-                    add_product(gemm, scratch, dY[here], wt[t], dX[there], 0, 0)
-                    add_product(gemm, scratch, X[there], dY[here], dw[lane, t], 1, 0)
+                    add_product(dY[here], wt[t], dX[there], 0, 0)
+                    add_product(X[there], dY[here], dw[lane, t], 1, 0)
             db_image[...] = 0                                              # image by image: fewer roundings than one long sum
             for r in range(R):
                 for q in range(Q):

@@ -26,7 +26,7 @@ from .. import masks
 from ..runtime import blas
 from ..runtime.blas import add_product
 from ..runtime.kernels import kernel, plain
-from . import conv2d
+from . import conv2d, lstm_cell, skew
 from .lstm_cell import cell, cell_backward
 
 UP_AND_LEFT = ((-1, 0), (0, -1))                       # the taps of K_ss, in the order of w_ss
@@ -64,38 +64,35 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=Fals
     """
     check(w_is, w_ss, h0, c0, padding)
     z, cache_is = conv2d.forward(x, w_is, b, taps=taps)                    # (N, H, W, 4D)
-    N, H, W, _ = x.shape
-    (h_left, c_left), margin = _left_of_the_image(H, b, w_ss, h0, c0, padding)
-    h, c = np.empty((N, H, W, len(h0)), x.dtype), np.empty((N, H, W, len(h0)), x.dtype)
-    gemm, lanes = blas.gemm_pointer(x.dtype), min(N, blas.LANES)
+    shape = *x.shape[:3], len(h0)
+    (h_left, c_left), margin = _left_of_the_image(shape[1], b, w_ss, h0, c0, padding)
+    h, c = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
 
-    def work(lane):
+    def work(z, c, h):
         if mirrored:
-            _mirror(z[lane::lanes])
-        _scan(gemm, blas.scratch(x.dtype), w_ss, h_left, c_left, lane, lanes, z, c, h)
+            _mirror(z)
+        _scan(w_ss, h_left, c_left, z, c, h)
 
-    blas.parallel(work, lanes)
+    blas.images_in_lanes(work, z, c, h)
     return h, (cache_is, z, c, h, w_ss, h_left, c_left, margin, mirrored)
 
 
 def backward(dh, cache, /):
     """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0.   Where forward was mirrored, so is dh; dx is not."""
     cache_is, gates, c, h, w_ss, h_left, c_left, margin, mirrored = cache
-    lanes = max(1, min(len(h), blas.LANES))
-    gemm, dz, w_back = blas.gemm_pointer(h.dtype), np.empty_like(gates), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
-    dw_ss, dh_left, dc_left = (np.zeros((lanes, *array.shape), h.dtype) for array in (w_ss, h_left, c_left))
-    dh = plain(dh, h.shape)
+    dh, dz = plain(dh, h.shape), np.empty_like(gates)
+    w_back = np.ascontiguousarray(w_ss.transpose(0, 2, 1))
 
-    def work(lane):
-        _scan_backward(gemm, blas.scratch(h.dtype), w_back, h_left, c_left, lane, lanes, dh, gates, c, h,
-                       dz, dw_ss[lane], dh_left[lane], dc_left[lane])
+    def work(dh, gates, c, h, dz, *sums):
+        _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, *sums, w_back)
         if mirrored:
-            _mirror(dz[lane::lanes])
+            _mirror(dz)
 
-    blas.parallel(work, lanes)
+    dw_ss, dh_left, dc_left = blas.images_in_lanes(work, dh, gates, c, h, dz,
+                                                   sums=(w_ss, h_left, c_left))
     dx, dw_is, db = conv2d.backward(dz, cache_is)
-    db_more, dw_ss_more, dh0, dc0 = _left_of_the_image_backward(dh_left.sum(axis=0), dc_left.sum(axis=0), w_ss, margin)
-    return dx, dw_is, db + db_more, dw_ss.sum(axis=0) + dw_ss_more, dh0, dc0
+    db_more, dw_ss_more, dh0, dc0 = _left_of_the_image_backward(dh_left, dc_left, w_ss, margin)
+    return dx, dw_is, db + db_more, dw_ss + dw_ss_more, dh0, dc0
 
 
 def _mirror(z):
@@ -189,140 +186,117 @@ def _left_of_the_image_backward(dh, dc, w_ss, margin):
     return db, dw_ss, dh.sum(axis=0), dc.sum(axis=0)
 
 
-def _scan_numpy(gemm, scratch, w_ss, h_left, c_left, lane, lanes, z, c, h):
-    """The recurrence, pixel by pixel, for the images n = lane, lane + lanes, ...: z (N, H, W, 4D) becomes the gates; c and h are filled in."""
-    _, H, W, D = h.shape
-    part = slice(lane, None, lanes)
-    none = np.zeros_like(h[part, 0, 0])                                    # (images, D)
+def _scan_numpy(w_ss, h_left, c_left, z, c, h):
+    """The recurrence: z (N, H, W, 4D) holds K_is x + b and becomes the gates; c, h are filled in."""
+    N, H, W, D = h.shape
     for row in range(H):
+        h_prev, c_prev = (np.tile(start[row], (N, 1)) for start in (h_left, c_left))          # (N, D)
         for column in range(W):
-            h_above = h[part, row - 1, column] if row else none
-            h_prev = h[part, row, column - 1] if column else none + h_left[row]
-            c_prev = c[part, row, column - 1] if column else none + c_left[row]
-            gates, c_here, h_here = z[part, row, column] + h_above @ w_ss[0] + h_prev @ w_ss[1], np.empty_like(none), np.empty_like(none)
-            cell(gates, np.ascontiguousarray(c_prev), c_here, h_here)
-            z[part, row, column], c[part, row, column], h[part, row, column] = gates, c_here, h_here
+            h_above = h[:, row - 1, column] if row else np.zeros_like(h_prev)
+            gates = z[:, row, column] + h_above @ w_ss[0] + h_prev @ w_ss[1]                  # (N, 4D)
+            h_here, c_here = h[:, row, column], c[:, row, column]
+            cell(gates, c_prev, c_here, h_here)
+            z[:, row, column], h_prev, c_prev = gates, h_here, c_here
 
 
-# The kernels go through all images of a lane together, diagonal t = row + column after diagonal. In their buffers place (row, m) of the diagonal, m
-# counting the lane's images, lies at row M + m, so the rows in play are one contiguous block: what is above it is the same block, one row earlier.
-# Innermost loops fill in one array each: such loops become vector instructions.
+# The kernels go from diagonal t = row + column to diagonal, through all images of a lane together.
+# Place (row, n) of the diagonal lies at [row, n] in their buffers, so the rows in play are one
+# contiguous block. The states above them are the same block, one row earlier.
 
 @kernel(defined_by=_scan_numpy)
-def _scan(gemm, scratch, w_ss, h_left, c_left, lane, lanes, z, c, h):
+def _scan(w_ss, h_left, c_left, z, c, h):
     N, H, W, D = h.shape
-    M = (N - lane + lanes - 1) // lanes
-    states, cells = np.zeros(((H + 1) * M, D), h.dtype), np.empty((H * M, D), h.dtype)        # states: the zero row above, then every row
-    gates, new = np.empty((H * M, 4 * D), h.dtype), np.empty((H * M, D), h.dtype)
+    states = np.zeros((H + 1, N, D), h.dtype)          # the zero row above the image, then every row
+    gates, cells = np.empty((H, N, 4 * D), h.dtype), np.empty((H, N, D), h.dtype)
     for t in range(H + W - 1):
         first, last = max(0, t - W + 1), min(H, t + 1)                     # rows on this diagonal
         if t < H:                                                          # row t begins
-            for m in range(M):
+            for n in range(N):
                 for d in range(D):
-                    states[(t + 1) * M + m, d] = h_left[t, d]
+                    states[t + 1, n, d] = h_left[t, d]
                 for d in range(D):
-                    cells[t * M + m, d] = c_left[t, d]
-        here = slice(first * M, last * M)
-        for row in range(first, last):
-            for m in range(M):
-                n, place, column = lane + m * lanes, row * M + m, t - row
-                for d in range(4 * D):
-                    gates[place, d] = z[n, row, column, d]
-        add_product(gemm, scratch, states[here], w_ss[0], gates[here], 0, 0)                  # row - 1 of diagonal t - 1: above
-        add_product(gemm, scratch, states[(first + 1) * M:(last + 1) * M], w_ss[1], gates[here], 0, 0)      # row of diagonal t - 1: left
-        cell(gates[here], cells[here], cells[here], new[here])
-        for row in range(first, last):
-            for m in range(M):
-                n, place, column = lane + m * lanes, row * M + m, t - row
-                for d in range(4 * D):
-                    z[n, row, column, d] = gates[place, d]
-                for d in range(D):
-                    states[place + M, d] = new[place, d]
-                for d in range(D):
-                    h[n, row, column, d] = new[place, d]
-                for d in range(D):
-                    c[n, row, column, d] = cells[place, d]
+                    cells[t, n, d] = c_left[t, d]
+        skew.cut(t, z, gates)
+        size = (last - first) * N
+        z_t, c_t = gates[first:last].reshape(size, 4 * D), cells[first:last].reshape(size, D)
+        above = states[first:last].reshape(size, D)
+        left = states[first + 1:last + 1].reshape(size, D)                 # and where h is put
+        add_product(above, w_ss[0], z_t, 0, 0)
+        add_product(left, w_ss[1], z_t, 0, 0)
+        cell(z_t, c_t, c_t, left)
+        skew.paste(t, gates, z)
+        skew.paste(t, cells, c)
+        skew.paste(t, states[1:], h)
 
 
-def _scan_backward_numpy(gemm, scratch, w_back, h_left, c_left, lane, lanes, dh, gates, c, h, dz, dw_ss, dh_left, dc_left):
-    """Backwards, pixel by pixel: dz is filled in; dw_ss, dh_left, dc_left are added to.   w_back (2, 4D, D) is w_ss transposed"""
-    _, H, W, D = h.shape
-    part = slice(lane, None, lanes)
-    none = np.zeros_like(h[part, 0, 0])
-    total, dc = dh[part].copy(), none.copy()
+def _scan_backward_numpy(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc_left):
+    """Back through the pixels: dz is filled in; dw_ss, dh_left, dc_left are added to."""
+    N, H, W, D = h.shape
+    dh = dh.copy()                                     # a pixel's neighbours add to its dh
     for row in reversed(range(H)):
-        dc[...] = 0
+        dc = np.zeros((N, D), h.dtype)
         for column in reversed(range(W)):
-            h_above = h[part, row - 1, column] if row else none
-            h_prev = h[part, row, column - 1] if column else none + h_left[row]
-            c_prev = c[part, row, column - 1] if column else none + c_left[row]
-            dz_here = np.empty_like(gates[part, row, column])
-            cell_backward(gates[part, row, column].copy(), c_prev.copy(), c[part, row, column].copy(), total[:, row, column].copy(), dc, dz_here)
-            # z += h_above w_ss[0] + h_prev w_ss[1]
-            dz[part, row, column] = dz_here
+            h_above = h[:, row - 1, column] if row else np.zeros_like(dc)
+            h_prev = h[:, row, column - 1] if column else np.tile(h_left[row], (N, 1))
+            c_prev = c[:, row, column - 1] if column else np.tile(c_left[row], (N, 1))
+            gates_here, dz_here = gates[:, row, column].copy(), np.empty((N, 4 * D), h.dtype)
+            cell_backward(gates_here, c_prev, c[:, row, column], dh[:, row, column], dc, dz_here)
+            dz[:, row, column] = dz_here
+            # z = K_is x + b + h_above w_ss[0] + h_prev w_ss[1]
             dw_ss[0] += h_above.T @ dz_here
             dw_ss[1] += h_prev.T @ dz_here
             if row:
-                total[:, row - 1, column] += dz_here @ w_back[0]
+                dh[:, row - 1, column] += dz_here @ w_ss[0].T
             if column:
-                total[:, row, column - 1] += dz_here @ w_back[1]
+                dh[:, row, column - 1] += dz_here @ w_ss[1].T
             else:
-                dh_left[row] += (dz_here @ w_back[1]).sum(axis=0)
+                dh_left[row] += (dz_here @ w_ss[1].T).sum(axis=0)
                 dc_left[row] += dc.sum(axis=0)
 
 
+# w_back (2, 4D, D) is w_ss transposed: BLAS is slower when it transposes.
+
 @kernel(defined_by=_scan_backward_numpy)
-def _scan_backward(gemm, scratch, w_back, h_left, c_left, lane, lanes, dh, gates, c, h, dz, dw_ss, dh_left, dc_left):
+def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc_left, w_back):
     N, H, W, D = h.shape
-    M = (N - lane + lanes - 1) // lanes
-    dstates, dc = np.zeros(((H + 1) * M, D), h.dtype), np.zeros((H * M, D), h.dtype)          # of diagonal t, from diagonal t + 1
-    gates_t, dz_t = np.empty((H * M, 4 * D), h.dtype), np.empty((H * M, 4 * D), h.dtype)
-    dh_t, c_prev, c_t = np.empty((H * M, D), h.dtype), np.empty((H * M, D), h.dtype), np.empty((H * M, D), h.dtype)
-    h_prev = np.zeros(((H + 1) * M, D), h.dtype)                                              # of diagonal t - 1
+    h_prev, c_prev = np.zeros((H + 1, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    dstates, dc = np.zeros((H + 1, N, D), h.dtype), np.zeros((H, N, D), h.dtype)    # from diagonal t + 1
+    gates_t, dz_t = np.empty((H, N, 4 * D), h.dtype), np.empty((H, N, 4 * D), h.dtype)
+    dh_t, c_t = np.empty((H, N, D), h.dtype), np.empty((H, N, D), h.dtype)
     for t in range(H + W - 2, -1, -1):
         first, last = max(0, t - W + 1), min(H, t + 1)
+        skew.cut(t, gates, gates_t)
+        skew.cut(t, c, c_t)
+        skew.cut(t, dh, dh_t)
+        skew.cut(t - 1, c, c_prev)
+        skew.cut(t - 1, h, h_prev[1:])
+        if t < H:                                                          # row t begins here
+            for n in range(N):
+                for d in range(D):
+                    h_prev[t + 1, n, d] = h_left[t, d]
+                for d in range(D):
+                    c_prev[t, n, d] = c_left[t, d]
         for row in range(first, last):
-            column = t - row
-            for m in range(M):
-                n, place = lane + m * lanes, row * M + m
-                for d in range(4 * D):
-                    gates_t[place, d] = gates[n, row, column, d]
+            for n in range(N):
                 for d in range(D):
-                    dh_t[place, d] = dh[n, row, column, d] + dstates[place + M, d]
-                for d in range(D):
-                    c_t[place, d] = c[n, row, column, d]
-                if column:
-                    for d in range(D):
-                        c_prev[place, d] = c[n, row, column - 1, d]
-                    for d in range(D):
-                        h_prev[place + M, d] = h[n, row, column - 1, d]
-                else:
-                    for d in range(D):
-                        c_prev[place, d] = c_left[row, d]
-                    for d in range(D):
-                        h_prev[place + M, d] = h_left[row, d]
-        if first:                                                          # above the first row of the diagonal the image goes on
-            for m in range(M):
-                for d in range(D):
-                    h_prev[first * M + m, d] = h[lane + m * lanes, first - 1, t - first, d]
-        else:
-            h_prev[:M] = 0
-        here, left = slice(first * M, last * M), slice((first + 1) * M, (last + 1) * M)
-        cell_backward(gates_t[here], c_prev[here], c_t[here], dh_t[here], dc[here], dz_t[here])
+                    dh_t[row, n, d] += dstates[row + 1, n, d]
+        size = (last - first) * N
+        dz_here = dz_t[first:last].reshape(size, 4 * D)
+        cell_backward(
+            gates_t[first:last].reshape(size, 4 * D), c_prev[first:last].reshape(size, D),
+            c_t[first:last].reshape(size, D), dh_t[first:last].reshape(size, D),
+            dc[first:last].reshape(size, D), dz_here)
+        skew.paste(t, dz_t, dz)
         dstates[...] = 0
-        # gates = z + above w_ss[0] + left w_ss[1]
-        add_product(gemm, scratch, dz_t[here], w_back[0], dstates[here], 0, 0)
-        add_product(gemm, scratch, dz_t[here], w_back[1], dstates[left], 0, 0)
-        add_product(gemm, scratch, h_prev[here], dz_t[here], dw_ss[0], 1, 0)
-        add_product(gemm, scratch, h_prev[left], dz_t[here], dw_ss[1], 1, 0)
-        for row in range(first, last):
-            for m in range(M):
-                for d in range(4 * D):
-                    dz[lane + m * lanes, row, t - row, d] = dz_t[row * M + m, d]
-        if t < H:                                                          # row t began here: what is left of it is the start
-            for m in range(M):
+        for k in range(2):                                                 # above, then left
+            # z = K_is x + b + above w_ss[0] + left w_ss[1]
+            here = slice(first + k, last + k)
+            add_product(dz_here, w_back[k], dstates[here].reshape(size, D), 0, 0)
+            add_product(h_prev[here].reshape(size, D), dz_here, dw_ss[k], 1, 0)
+        if t < H:                                                          # its left is the start
+            for n in range(N):
                 for d in range(D):
-                    dh_left[t, d] += dstates[(t + 1) * M + m, d]
-                    dc_left[t, d] += dc[t * M + m, d]
-                    dstates[(t + 1) * M + m, d] = 0
-                    dc[t * M + m, d] = 0
+                    dh_left[t, d] += dstates[t + 1, n, d]
+                    dc_left[t, d] += dc[t, n, d]
+                    dstates[t + 1, n, d] = 0
+                    dc[t, n, d] = 0

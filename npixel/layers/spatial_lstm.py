@@ -27,7 +27,7 @@ from ..runtime import blas, elementary
 from ..runtime.blas import add_product
 from ..runtime.elementary import sigmoid, tanh
 from ..runtime.kernels import kernel, plain
-from . import conv2d
+from . import conv2d, skew
 
 
 class Weights(NamedTuple):
@@ -57,37 +57,33 @@ def forward(x, w_is, b, w_ss, /, *, taps):
     """
     check(w_is, b, w_ss)
     inputs, w, back = conv2d.as_matrix(x, w_is, b, taps=taps)              # (N, H, W, K), (K, 5D)
+    blas.check_dtype(x.dtype)
     N, H, W, _ = x.shape
     D = w_ss.shape[1]
-    gates, c, h = (np.empty((N * H * W, width), x.dtype) for width in (5 * D, D, D))          # by lanes, in each by diagonals, row of it, image
-    y, gemm = np.empty((N, H, W, D), x.dtype), blas.gemm_pointer(x.dtype)
-    lanes = _lanes(N)
+    gates, c, h = (np.empty((N, H * W, width), x.dtype) for width in (5 * D, D, D))
+    y = np.empty((N, H, W, D), x.dtype)
 
-    def work(lane):
-        images, (gates_, c_, h_) = lanes[lane], _by_place(lanes[lane], H * W, gates, c, h)
-        _scan(gemm, blas.scratch(x.dtype), w, b, w_ss, inputs[images], gates_, c_, h_, y[images])
+    def work(inputs, gates, c, h, y):
+        _scan(w, b, w_ss, inputs, *_by_place(gates, c, h), y)
 
-    blas.parallel(work, len(lanes))
+    blas.images_in_lanes(work, inputs, gates, c, h, y)
     return y, (inputs, w, back, w_ss, gates, c, h)
 
 
 def backward(dh, cache, /):
     """dh (N, H, W, D) -> dx, dw_is, db, dw_ss."""
     inputs, w, back, w_ss, gates, c, h = cache
-    N, H, W, _ = inputs.shape
-    lanes, gemm, dh = _lanes(N), blas.gemm_pointer(h.dtype), plain(dh, (N, H, W, h.shape[-1]))
+    dh, dinputs = plain(dh, (*inputs.shape[:3], h.shape[2])), np.empty_like(inputs)
     w_back, w_ss_back = np.ascontiguousarray(w.T), np.ascontiguousarray(w_ss.transpose(0, 2, 1))
-    dinputs = np.empty_like(inputs)
-    dw, db, dw_ss = (np.zeros((len(lanes), *shape), h.dtype) for shape in (w.shape, w.shape[1:], w_ss.shape))
 
-    def work(lane):
-        images, (gates_, c_, h_) = lanes[lane], _by_place(lanes[lane], H * W, gates, c, h)
-        _scan_backward(gemm, blas.scratch(h.dtype), w_back, w_ss_back, inputs[images], gates_, c_, h_, dh[images],
-                       dinputs[images], dw[lane], db[lane], dw_ss[lane])
+    def work(inputs, gates, c, h, dh, dinputs, *sums):
+        _scan_backward(w, w_ss, inputs, *_by_place(gates, c, h), dh, dinputs, *sums,
+                       w_back, w_ss_back)
 
-    blas.parallel(work, len(lanes))
-    dx, dw_is = conv2d.from_matrix(dinputs, dw.sum(axis=0), back)
-    return dx, dw_is, db.sum(axis=0), dw_ss.sum(axis=0)
+    dw, db, dw_ss = blas.images_in_lanes(work, inputs, gates, c, h, dh, dinputs,
+                                         sums=(w, np.empty(w.shape[1], w.dtype), w_ss))
+    dx, dw_is = conv2d.from_matrix(dinputs, dw, back)
+    return dx, dw_is, db, dw_ss
 
 
 class State(NamedTuple):
@@ -145,16 +141,12 @@ def check(w_is, b, w_ss):
         raise ValueError(f"weights must have one dtype, have {w_is.dtype}, {b.dtype}, {w_ss.dtype}")
 
 
-def _lanes(N):
-    """The images of each lane, as slices: as many lanes as ever, whatever the threads, or one per image."""
-    lanes = min(N, blas.LANES)
-    return [slice(lane * N // lanes, (lane + 1) * N // lanes) for lane in range(lanes)]
+def _by_place(*arrays):
+    """Memory of a lane, (images, places, width) each, as (places, images, width).
 
-
-def _by_place(images, places, *arrays):
-    """The rows of some images in arrays (N places, width), each as (places, images, width): a view, which belongs to the lane alone."""
-    rows, M = slice(images.start * places, images.stop * places), images.stop - images.start
-    return [array[rows].reshape(places, M, array.shape[1]) for array in arrays]
+    Nothing is moved. Place after place is filled in, with all images at each.
+    """
+    return [array.reshape(array.shape[1], array.shape[0], array.shape[2]) for array in arrays]
 
 
 def _places(H, W):
@@ -236,68 +228,87 @@ def cell_backward(gates, c_left, c_above, c, h, dh, dc, dz, dc_left, dc_above):
             dc_above[n, d] = dc[n, d] * a[n, 3, d]
 
 
-def _scan_numpy(gemm, scratch, w_is, b, w_ss, x, gates, c, h, y):
-    """The recurrence, pixel by pixel, over all images in x (M, H, W, K).   w_is (K, 5D)
+def _scan_numpy(w_is, b, w_ss, x, gates, c, h, y):
+    """The recurrence, pixel by pixel: gates, c, h and y are filled in.
 
-    Filled in: gates (places, M, 5D), c and h (places, M, D) in the order of the diagonals, and y (M, H, W, D), which is h again
+    x       (N, H, W, I)     inputs, with w_is (I, 5D)
+    gates   (H W, N, 5D)     place by place, in the order of `_places`; so are c, h (H W, N, D)
+    y       (N, H, W, D)     h once more, in the order of the image
     """
-    M, H, W, _ = x.shape
-    place, none = _places(H, W), np.zeros_like(h[0])                       # (M, D)
+    N, H, W, _ = x.shape
+    place, nothing = _places(H, W), np.zeros_like(h[0])                    # (N, D)
     for row in range(H):
         for column in range(W):
             here = place[row, column]
-            h_left, c_left = (h[place[row, column - 1]], c[place[row, column - 1]]) if column else (none, none)
-            h_above, c_above = (h[place[row - 1, column]], c[place[row - 1, column]]) if row else (none, none)
-            gates[here] = x[:, row, column] @ w_is + b + sum(a @ w for a, w in zip((h_left, h_above, c_left, c_above), w_ss))
+            left = place[row, column - 1] if column else None
+            above = place[row - 1, column] if row else None
+            h_left, c_left = (nothing, nothing) if left is None else (h[left], c[left])
+            h_above, c_above = (nothing, nothing) if above is None else (h[above], c[above])
+            gates[here] = x[:, row, column] @ w_is + b
+            gates[here] += sum(a @ w for a, w in zip((h_left, h_above, c_left, c_above), w_ss))
             cell(gates[here], c_left, c_above, c[here], h[here])
             y[:, row, column] = h[here]
 
 
-# The kernels go from diagonal t = row + column to diagonal, and on each through all its rows and all images together: they lie side by side in gates, c
-# and h, and so do, in the diagonal before, their neighbours on the left and those above. So nothing is gathered: each operand of a product is a block
-# of rows as it stands. The two blocks of neighbours begin one row apart, and at the image's edge one row has no neighbour:
+# The kernels go from diagonal t = row + column to diagonal, and on each through all its rows and
+# all images together. These lie side by side in gates, c and h. In the diagonal before, so do their
+# neighbours on the left and those above. So nothing is gathered: each operand of a product is a
+# block of rows as it stands. The two blocks of neighbours begin one row apart, and at the edge of
+# the image one row has no neighbour:
 #     on the left   rows first, ..., min(last, t) - 1       row t of diagonal t is in column 0
 #     above         rows max(first, 1), ..., last - 1
 
 @kernel(defined_by=_scan_numpy)
-def _scan(gemm, scratch, w_is, b, w_ss, x, gates, c, h, y):
-    M, H, W, K = x.shape
-    D, most = c.shape[2], min(H, W) * M
-    gates, c, h = gates.reshape(H * W * M, 5 * D), c.reshape(H * W * M, D), h.reshape(H * W * M, D)
-    x_t, c_left, c_above = np.empty((most, K), x.dtype), np.empty((most, D), x.dtype), np.empty((most, D), x.dtype)
-    begin, before = 0, 0                                                   # where this diagonal begins, and the one before
+def _scan(w_is, b, w_ss, x, gates, c, h, y):
+    N, H, W, I = x.shape
+    D, most = c.shape[2], min(H, W) * N
+    gates, c, h = gates.reshape(H * W * N, 5 * D), c.reshape(H * W * N, D), h.reshape(H * W * N, D)
+    x_t = np.empty((H, N, I), x.dtype)
+    c_left, c_above = np.empty((most, D), x.dtype), np.empty((most, D), x.dtype)
+    begin, before = 0, 0                               # where this diagonal begins; the one before
     for t in range(H + W - 1):
         first, last = max(0, t - W + 1), min(H, t + 1)                     # rows on this diagonal
-        size = (last - first) * M
+        size = (last - first) * N
         z = gates[begin:begin + size]
-        for row in range(first, last):
-            for m in range(M):
-                place = (row - first) * M + m
-                for k in range(K):
-                    x_t[place, k] = x[m, row, t - row, k]
-                for d in range(5 * D):
-                    z[place, d] = b[d]
-        if K:
-            add_product(gemm, scratch, x_t[:size], w_is, z, 0, 0)
-        left, above = before + (M if t >= W else 0), before                # where the neighbours begin, of the places [:stop] and [skip:]
-        stop, skip = (min(last, t) - first) * M, (0 if first else M)
-        if stop:
-            add_product(gemm, scratch, h[left:left + stop], w_ss[0], z[:stop], 0, 0)
-        if size > skip:
-            add_product(gemm, scratch, h[above:above + size - skip], w_ss[1], z[skip:], 0, 0)
-        if len(w_ss) == 4:
-            if stop:
-                add_product(gemm, scratch, c[left:left + stop], w_ss[2], z[:stop], 0, 0)
-            if size > skip:
-                add_product(gemm, scratch, c[above:above + size - skip], w_ss[3], z[skip:], 0, 0)
+        for n in range(size):
+            for d in range(5 * D):
+                z[n, d] = b[d]
+        if I:
+            skew.cut(t, x, x_t)
+            add_product(x_t[first:last].reshape(size, I), w_is, z, 0, 0)
+        # where the neighbours begin: on the left those of the places [:stop], above of [skip:]
+        left, above = before + (N if t >= W else 0), before
+        stop, skip = (min(last, t) - first) * N, (0 if first else N)
+        for k in range(len(w_ss)):
+            # h on the left, h above; extended: c on the left, c above
+            source = h if k < 2 else c
+            if k % 2 == 0:
+                add_product(source[left:left + stop], w_ss[k], z[:stop], 0, 0)
+            else:
+                add_product(source[above:above + size - skip], w_ss[k], z[skip:], 0, 0)
         _neighbours(c, left, stop, above, skip, c_left[:size], c_above[:size])
-        cell(z, c_left[:size], c_above[:size], c[begin:begin + size], h[begin:begin + size])
-        for row in range(first, last):
-            for m in range(M):
-                place = begin + (row - first) * M + m
-                for d in range(D):
-                    y[m, row, t - row, d] = h[place, d]
+        here = slice(begin, begin + size)
+        cell(z, c_left[:size], c_above[:size], c[here], h[here])
+        _spread(t, h[here], y)
         begin, before = begin + size, begin
+
+
+def _spread_numpy(t, h, y):
+    """y[n, row, t - row] = h of the places of diagonal t, row after row, in each all images."""
+    N, H, W, D = y.shape
+    first, last = max(0, t - W + 1), min(H, t + 1)
+    for row, states in zip(range(first, last), h.reshape(last - first, N, D)):
+        y[:, row, t - row] = states
+
+
+@kernel(defined_by=_spread_numpy)
+def _spread(t, h, y):
+    N, H, W, D = y.shape
+    first = max(0, t - W + 1)
+    for row in range(first, min(H, t + 1)):
+        for n in range(N):
+            for d in range(D):
+                y[n, row, t - row, d] = h[(row - first) * N + n, d]
 
 
 def _neighbours_numpy(c, left, stop, above, skip, c_left, c_above):
@@ -324,94 +335,84 @@ def _neighbours(c, left, stop, above, skip, c_left, c_above):
                 c_above[n, d] = c[above + n - skip, d]
 
 
-def _scan_backward_numpy(gemm, scratch, w_back, w_ss_back, x, gates, c, h, dy, dx, dw_is, db, dw_ss):
-    """Backwards, pixel by pixel: dx is filled in; dw_is, db, dw_ss are added to.   w_back (5D, K), w_ss_back (2 or 4, 5D, D): transposed"""
-    M, H, W, _ = x.shape
-    place, none = _places(H, W), np.zeros_like(h[0])
+def _scan_backward_numpy(w_is, w_ss, x, gates, c, h, dy, dx, dw_is, db, dw_ss):
+    """Back through the pixels: dx is filled in; dw_is, db, dw_ss are added to."""
+    N, H, W, _ = x.shape
+    place, nothing = _places(H, W), np.zeros_like(h[0])
     dh, dc = np.zeros_like(h), np.zeros_like(c)
     for row in reversed(range(H)):
         for column in reversed(range(W)):
             here = place[row, column]
-            left, above = place[row, column - 1] if column else None, place[row - 1, column] if row else None
-            c_left, c_above = (none if q is None else c[q] for q in (left, above))
-            dz, dc_left, dc_above = np.empty_like(gates[here]), np.empty_like(none), np.empty_like(none)
-            cell_backward(gates[here], c_left, c_above, c[here], h[here], dh[here] + dy[:, row, column], dc[here], dz, dc_left, dc_above)
+            left = place[row, column - 1] if column else None
+            above = place[row - 1, column] if row else None
+            c_left, c_above = (nothing if q is None else c[q] for q in (left, above))
+            dz, dc_left, dc_above = (np.empty_like(array) for array in (gates[here], c_left, c_above))
+            cell_backward(gates[here], c_left, c_above, c[here], h[here],
+                          dh[here] + dy[:, row, column], dc[here], dz, dc_left, dc_above)
             # z = x w_is + b + h_left w_ss[0] + h_above w_ss[1] + c_left w_ss[2] + c_above w_ss[3]
-            dx[:, row, column] = dz @ w_back
+            dx[:, row, column] = dz @ w_is.T
             dw_is += x[:, row, column].T @ dz
             db += dz.sum(axis=0)
             for k, (q, dc_there) in enumerate([(left, dc_left), (above, dc_above)]):
                 if q is not None:
                     dc[q] += dc_there
-                    for d, state, j in [(dh, h, k), (dc, c, 2 + k)][:len(w_ss_back) // 2]:
-                        d[q] += dz @ w_ss_back[j]
+                    for state, dstate, j in [(h, dh, k), (c, dc, 2 + k)][:len(w_ss) // 2]:
+                        dstate[q] += dz @ w_ss[j].T
                         dw_ss[j] += state[q].T @ dz
 
 
+# w_back (5D, I) and w_ss_back (2 or 4, 5D, D) are w_is and w_ss transposed: BLAS is slower when it
+# transposes.
+
 @kernel(defined_by=_scan_backward_numpy)
-def _scan_backward(gemm, scratch, w_back, w_ss_back, x, gates, c, h, dy, dx, dw_is, db, dw_ss):
-    M, H, W, K = x.shape
-    D, most = c.shape[2], min(H, W) * M
-    gates, c, h = gates.reshape(H * W * M, 5 * D), c.reshape(H * W * M, D), h.reshape(H * W * M, D)
-    x_t, dx_t, dz_t = np.empty((most, K), x.dtype), np.empty((most, K), x.dtype), np.empty((most, 5 * D), x.dtype)
-    c_left, c_above = np.empty((most, D), x.dtype), np.empty((most, D), x.dtype)
+def _scan_backward(w_is, w_ss, x, gates, c, h, dy, dx, dw_is, db, dw_ss, w_back, w_ss_back):
+    N, H, W, I = x.shape
+    D, most = c.shape[2], min(H, W) * N
+    gates, c, h = gates.reshape(H * W * N, 5 * D), c.reshape(H * W * N, D), h.reshape(H * W * N, D)
+    x_t, dx_t, dy_t = (np.empty((H, N, I), x.dtype), np.empty((H, N, I), x.dtype),
+                       np.empty((H, N, D), x.dtype))
+    dz_t, c_left, c_above = (np.empty((most, 5 * D), x.dtype), np.empty((most, D), x.dtype),
+                             np.empty((most, D), x.dtype))
     dc_left, dc_above = np.empty((most, D), x.dtype), np.empty((most, D), x.dtype)
-    dh, dh_before = np.zeros((most, D), x.dtype), np.empty((most, D), x.dtype)                # of this diagonal, and of the one before
+    dh, dh_before = np.zeros((most, D), x.dtype), np.empty((most, D), x.dtype)      # of diagonals t, t - 1
     dc, dc_before = np.zeros((most, D), x.dtype), np.empty((most, D), x.dtype)
-    end = H * W * M
+    end = H * W * N
     for t in range(H + W - 2, -1, -1):
         first, last = max(0, t - W + 1), min(H, t + 1)
-        size = (last - first) * M
+        size = (last - first) * N
         begin = end - size
-        before = begin - (min(H, t) - max(0, t - W)) * M if t else 0
-        left, above = before + (M if t >= W else 0), before
-        stop, skip = (min(last, t) - first) * M, (0 if first else M)
-        for row in range(first, last):
-            for m in range(M):
-                place = (row - first) * M + m
-                for k in range(K):
-                    x_t[place, k] = x[m, row, t - row, k]
-                for d in range(D):
-                    dh[place, d] += dy[m, row, t - row, d]
+        before = begin - (min(H, t) - max(0, t - W)) * N if t else 0
+        left, above = before + (N if t >= W else 0), before
+        stop, skip = (min(last, t) - first) * N, (0 if first else N)
+        skew.cut(t, dy, dy_t)
+        dh[:size] += dy_t[first:last].reshape(size, D)
         dz = dz_t[:size]
         _neighbours(c, left, stop, above, skip, c_left[:size], c_above[:size])
-        cell_backward(gates[begin:end], c_left[:size], c_above[:size], c[begin:end], h[begin:end], dh[:size], dc[:size],
-                      dz, dc_left[:size], dc_above[:size])
+        cell_backward(gates[begin:end], c_left[:size], c_above[:size], c[begin:end], h[begin:end],
+                      dh[:size], dc[:size], dz, dc_left[:size], dc_above[:size])
         # z = x w_is + b + h_left w_ss[0] + h_above w_ss[1] + c_left w_ss[2] + c_above w_ss[3]
-        dx_t[:size] = 0
-        if K:
-            add_product(gemm, scratch, dz, w_back, dx_t[:size], 0, 0)
-            add_product(gemm, scratch, x_t[:size], dz, dw_is, 1, 0)
+        if I:
+            skew.cut(t, x, x_t)
+            dx_t[...] = 0
+            add_product(dz, w_back, dx_t[first:last].reshape(size, I), 0, 0)
+            add_product(x_t[first:last].reshape(size, I), dz, dw_is, 1, 0)
+            skew.paste(t, dx_t, dx)
         for n in range(size):
             for d in range(5 * D):
                 db[d] += dz[n, d]
         dh_before[...] = 0
         dc_before[...] = 0
-        to_left, to_above = left - before, above - before
-        if stop:
-            add_product(gemm, scratch, dz[:stop], w_ss_back[0], dh_before[to_left:to_left + stop], 0, 0)
-            add_product(gemm, scratch, h[left:left + stop], dz[:stop], dw_ss[0], 1, 0)
-        if size > skip:
-            add_product(gemm, scratch, dz[skip:], w_ss_back[1], dh_before[to_above:to_above + size - skip], 0, 0)
-            add_product(gemm, scratch, h[above:above + size - skip], dz[skip:], dw_ss[1], 1, 0)
-        if len(w_ss_back) == 4:
-            if stop:
-                add_product(gemm, scratch, dz[:stop], w_ss_back[2], dc_before[to_left:to_left + stop], 0, 0)
-                add_product(gemm, scratch, c[left:left + stop], dz[:stop], dw_ss[2], 1, 0)
-            if size > skip:
-                add_product(gemm, scratch, dz[skip:], w_ss_back[3], dc_before[to_above:to_above + size - skip], 0, 0)
-                add_product(gemm, scratch, c[above:above + size - skip], dz[skip:], dw_ss[3], 1, 0)
-        for n in range(stop):
-            for d in range(D):
-                dc_before[to_left + n, d] += dc_left[n, d]
-        for n in range(size - skip):
-            for d in range(D):
-                dc_before[to_above + n, d] += dc_above[skip + n, d]
-        for row in range(first, last):
-            for m in range(M):
-                place = (row - first) * M + m
-                for k in range(K):
-                    dx[m, row, t - row, k] = dx_t[place, k]
+        for k in range(len(w_ss)):
+            source, dsource = (h, dh_before) if k < 2 else (c, dc_before)
+            if k % 2 == 0:
+                there, dz_there, count = left, dz[:stop], stop
+            else:
+                there, dz_there, count = above, dz[skip:], size - skip
+            to = there - before
+            add_product(dz_there, w_ss_back[k], dsource[to:to + count], 0, 0)
+            add_product(source[there:there + count], dz_there, dw_ss[k], 1, 0)
+        dc_before[left - before:left - before + stop] += dc_left[:stop]
+        dc_before[:size - skip] += dc_above[skip:size]
         dh, dh_before = dh_before, dh
         dc, dc_before = dc_before, dc
         end = begin

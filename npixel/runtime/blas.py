@@ -1,63 +1,134 @@
-"""Matrix products where loops meet BLAS, and the threads that run them.
+"""Matrix products inside compiled loops, and the threads that share images among them.
 
-    add_product(gemm, scratch, a, b, c, ta, tb)       c += op(a) op(b), from inside a kernel, without a temporary, in tiles
-    parallel(work, lanes)                             work(0), ..., work(lanes - 1) on a few Python threads
+    add_product(a, b, c, ta, tb)              c += op(a) op(b), from inside a kernel
+    images_in_lanes(work, *arrays, sums)      work on the images of each lane, on a few threads
+    rows_in_lanes(work, *arrays)              the same for the rows of arrays
+    parallel(work, lanes)                     work(0), ..., work(lanes - 1), on a few threads
 
-NumPy's `@` is BLAS, but it cannot add to its result, nor be called from a compiled loop. SciPy publishes the same routines as C
-pointers (scipy.linalg.cython_blas); a kernel takes one as an argument.
+Products. NumPy's `@` is BLAS, but it cannot add to its result, and compiled loops cannot call it.
+SciPy publishes BLAS's own routines as C functions (scipy.linalg.cython_blas). Kernels call these by
+name; the name is given to the compiler when this file is imported.
 
-Threads. One product here multiplies at most 2**18 numbers (m n k), a tile that stays in the first cache. OpenBLAS never splits so
-small a product among its own threads, so no pool of BLAS's is ever woken from inside a kernel, and no global setting has to be
-touched: the parallelism is ours, over lanes. A lane is a fixed part of the work (every 8th image, say), whatever the number of
-threads, and sums over lanes are taken in order: no result depends on the number of threads that
-this file uses. What NumPy and SciPy multiply outside of kernels is another matter. BLAS may share a
-large product out among its own threads, and their number (OPENBLAS_NUM_THREADS, or OMP_NUM_THREADS)
-then shows in the last bits: in the mixture and the L-BFGS of ride, and in a model's `step` where
-many images are drawn at once. NPIXEL_THREADS changes nothing there either.
-Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): such tiles reach 120 to 150 GF/s per core, since OpenBLAS multiplies
-small matrices without packing them; one large product of the same shape over two OpenBLAS threads reaches 200 to 240 GF/s together.
-This is why threadpoolctl is no dependency here.
+Tiles. `add_product` hands BLAS at most TILE = 2**18 multiplications at a time. Such a tile stays in
+the first cache. It is also too small for OpenBLAS to split among threads of its own, so a kernel
+never wakes BLAS's threads, and no global setting has to be touched.
+
+Lanes. A lane is a fixed part of the images. There are always LANES lanes, however many threads;
+their sums are added in lane order, so the last bits never change. This holds for the threads of
+this file. What NumPy and SciPy multiply outside of kernels is another matter: BLAS may split a
+large product, and the last bits then depend on OPENBLAS_NUM_THREADS (or OMP_NUM_THREADS). That
+concerns the mixture and the L-BFGS of ride, and a model's `step` where it draws many images.
+
+Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): a core does 120 to 150
+GF/s with such tiles, since OpenBLAS multiplies small matrices without packing them. One large
+product over two threads of OpenBLAS does 200 to 240 GF/s in all. So threadpoolctl is not needed.
 
 Read first: kernels.py.  Read next: layers/conv2d.py.
 """
 
-import ctypes
 import itertools
 import os
 import threading
 from functools import cache
 
 import numpy as np
-import scipy.linalg.cython_blas
 
-from .kernels import kernel, plain
+from .kernels import kernel, numba, plain
 
-TILE = 2**18                                           # most multiplications (m n k) in one product
-BLOCK = 64                                             # columns, and terms of a sum, in one product
-SMALL = 4096                                          # numbers that are not worth a second thread
+KEEP, TRANSPOSE = ord("N"), ord("T")                  # what BLAS calls op
+TILE = 2**18                                           # most multiplications in one call of BLAS
+BLOCK = 64                                             # columns, and terms of a sum, in one tile
+SMALL = 4096                                           # numbers not worth a second thread
 LANES = 8                                              # parts into which a batch is split
 
 
-@cache
-def gemm_pointer(dtype):
-    """BLAS's sgemm or dgemm as a C function of 13 pointers.   dtype float32 or float64; ValueError otherwise"""
-    names = {np.dtype(np.float32): "sgemm", np.dtype(np.float64): "dgemm"}
-    if np.dtype(dtype) not in names:
-        raise ValueError(f"arrays must be float32 or float64, not {np.dtype(dtype)}")
-    capsule = scipy.linalg.cython_blas.__pyx_capi__[names[np.dtype(dtype)]]
-    name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
-    address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(address_of(capsule, name_of(capsule)))
+def check_dtype(dtype):
+    """ValueError unless numbers of this dtype can be multiplied here: float32 or float64."""
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"arrays must be float32 or float64, are {np.dtype(dtype)}")
 
 
-def scratch(dtype):
-    """The small arrays through which `add_product` hands its sizes to BLAS; one set per thread and call."""
-    return np.array([ord("N"), ord("T")], np.uint8), np.zeros(6, np.int32), np.ones(1, dtype)
+def _add_product_numpy(a, b, c, ta, tb):
+    """c += op(a) op(b), where op transposes if ta or tb is 1.
+
+    a, b, c   matrices of one dtype; their rows may be strided, their columns may not
+    """
+    c += (a.T if ta else a) @ (b.T if tb else b)
+
+
+def gemm(one, *places):
+    """BLAS's product: sgemm if `one` is float32, dgemm if float64. Only inside kernels.
+
+    places   its 13 arguments; BLAS is Fortran, and wants the address of each
+    """
+    raise NotImplementedError("gemm can be called from a compiled loop only")
+
+
+if numba is not None:
+    from llvmlite import binding
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import get_cython_function_address, intrinsic, overload
+
+    def _external(name):
+        """One of SciPy's C functions, which compiled code finds by name also in another process."""
+        address = get_cython_function_address("scipy.linalg.cython_blas", name)
+        binding.add_symbol(f"npixel_{name}", address)
+        return types.ExternalFunction(f"npixel_{name}", types.void(*[types.voidptr] * 13))
+
+    GEMM = {types.float32: _external("sgemm"), types.float64: _external("dgemm")}
+
+    @overload(gemm)
+    def _gemm(one, *places):
+        product = GEMM[one]
+        return lambda one, *places: product(*places)
+
+    @intrinsic
+    def place(context, value):
+        """The address of a place on the stack that holds the value."""
+        def generate(context, builder, signature, arguments):
+            address = cgutils.alloca_once_value(builder, arguments[0])
+            return builder.bitcast(address, cgutils.voidptr_t)
+        return types.voidptr(value), generate
+
+
+@kernel(defined_by=_add_product_numpy)
+def _add_tile(a, b, c, ta, tb):
+    one = c.dtype.type(1)
+    terms = a.shape[0] if ta else a.shape[1]
+    # numbers from one row to the next; an array of a single row may have any stride
+    pitch_a = max(a.shape[1], a.strides[0] // a.itemsize)
+    pitch_b = max(b.shape[1], b.strides[0] // b.itemsize)
+    pitch_c = max(c.shape[1], c.strides[0] // c.itemsize)
+    op_a, op_b = np.uint8(TRANSPOSE if ta else KEEP), np.uint8(TRANSPOSE if tb else KEEP)
+    # BLAS counts columns first: it sees all arrays transposed, and c.T += op(b).T op(a).T
+    gemm(one, place(op_b), place(op_a),
+         place(np.int32(c.shape[1])), place(np.int32(c.shape[0])), place(np.int32(terms)),
+         place(one), b.ctypes, place(np.int32(pitch_b)), a.ctypes, place(np.int32(pitch_a)),
+         place(one), c.ctypes, place(np.int32(pitch_c)))
+
+
+@kernel(defined_by=_add_product_numpy)
+def add_product(a, b, c, ta, tb):
+    terms = a.shape[0] if ta else a.shape[1]
+    if c.size * terms <= TILE:
+        _add_tile(a, b, c, ta, tb)
+        return
+    rows = max(1, TILE // (min(terms, BLOCK) * min(c.shape[1], BLOCK)))
+    for i in range(0, c.shape[0], rows):
+        for k in range(0, terms, BLOCK):
+            for j in range(0, c.shape[1], BLOCK):
+                a_tile = a[k:k + BLOCK, i:i + rows] if ta else a[i:i + rows, k:k + BLOCK]
+                b_tile = b[j:j + BLOCK, k:k + BLOCK] if tb else b[k:k + BLOCK, j:j + BLOCK]
+                _add_tile(a_tile, b_tile, c[i:i + rows, j:j + BLOCK], ta, tb)
 
 
 def workspace(dtype, size):
-    """An array of at least `size` numbers for a kernel to work in, of this thread's own and with anything in it; it is handed out again at the
-    next call, since memory fresh from the system costs more to touch than the products that fill it."""
+    """An array of at least `size` numbers for a kernel to work in, with anything in it.
+
+    Each thread has its own. It is handed out again at the next call: memory fresh from the system
+    costs more to touch than the products that fill it.
+    """
     held = _held.__dict__.setdefault(np.dtype(dtype).name, np.empty(0, dtype))
     if held.size < size:
         held = _held.__dict__[np.dtype(dtype).name] = np.empty(size, dtype)
@@ -67,59 +138,62 @@ def workspace(dtype, size):
 _held = threading.local()
 
 
-def _add_tile_numpy(gemm, scratch, a, b, c, ta, tb):
-    """c += op(a) op(b), op transposing where ta or tb is 1.   a, b, c: 2-D, rows may be strided, columns may not"""
-    c += (a.T if ta else a) @ (b.T if tb else b)
+def images_in_lanes(work, *arrays, sums=(), lanes=None):
+    """Share images out among lanes, run the lanes on a few threads, and add up what they sum.
+
+        work(*(array[images] for array in arrays), *zeros)     for each lane, with images of its own
+
+    arrays    (N, ...) each; a lane is given the same images of each, as a contiguous slice
+    sums      arrays; a lane is given zeros of these shapes and dtypes, to add to
+    lanes     how many, LANES if None; no more than there are images
+    returns   what the lanes have added to their zeros: one array for each in `sums`
+
+    The number of lanes does not depend on the number of threads, and their sums are added in lane
+    order. So the last bits never change.
+
+    >>> x, y = np.arange(6.0).reshape(3, 2), np.empty((3, 2))
+    >>> def work(x, y, total):
+    ...     y[...] = 2 * x
+    ...     total += x.sum(axis=0)
+    >>> images_in_lanes(work, x, y, sums=[np.empty(2)])
+    [array([6., 9.])]
+    >>> y.tolist()
+    [[0.0, 2.0], [4.0, 6.0], [8.0, 10.0]]
+    """
+    N = len(arrays[0])
+    lanes = min(N, LANES if lanes is None else lanes)
+    totals = [np.zeros((lanes, *array.shape), array.dtype) for array in sums]
+
+    def run(lane):
+        images = slice(lane * N // lanes, (lane + 1) * N // lanes)
+        work(*(array[images] for array in arrays), *(total[lane] for total in totals))
+
+    parallel(run, lanes)
+    return [total.sum(axis=0) for total in totals]
 
 
-@kernel(defined_by=_add_tile_numpy)
-def _add_tile(gemm, scratch, a, b, c, ta, tb):
-    letters, sizes, one = scratch
-    sizes[0] = c.shape[0]                                                  # m
-    sizes[1] = c.shape[1]                                                  # n
-    sizes[2] = a.shape[0] if ta else a.shape[1]                            # k
-    sizes[3] = max(a.shape[1], a.strides[0] // a.itemsize)                          # row lengths in memory; a single row may have any stride
-    sizes[4] = max(b.shape[1], b.strides[0] // b.itemsize)
-    sizes[5] = max(c.shape[1], c.strides[0] // c.itemsize)
-    # BLAS counts columns first: it sees every array transposed, and c.T += op(b).T op(a).T
-    gemm(letters[tb:].ctypes, letters[ta:].ctypes, sizes[1:].ctypes, sizes.ctypes, sizes[2:].ctypes, one.ctypes,
-         b.ctypes, sizes[4:].ctypes, a.ctypes, sizes[3:].ctypes, one.ctypes, c.ctypes, sizes[5:].ctypes)
+def rows_in_lanes(work, *arrays):
+    """work(rows of each array), in lanes: arrays (..., width) are matrices whose rows are shared.
 
+    There is only one lane where there are few numbers.
 
-def _add_product_numpy(gemm, scratch, a, b, c, ta, tb):
-    """c += op(a) op(b), op transposing where ta or tb is 1.   a, b, c: 2-D, rows may be strided, columns may not"""
-    c += (a.T if ta else a) @ (b.T if tb else b)
-
-
-@kernel(defined_by=_add_product_numpy)
-def add_product(gemm, scratch, a, b, c, ta, tb):
-    inner = a.shape[0] if ta else a.shape[1]
-    if c.size * inner <= TILE:
-        _add_tile(gemm, scratch, a, b, c, ta, tb)
-        return
-    rows = max(1, TILE // (min(inner, BLOCK) * min(c.shape[1], BLOCK)))
-    for m in range(0, c.shape[0], rows):
-        for k in range(0, inner, BLOCK):
-            for n in range(0, c.shape[1], BLOCK):
-                a_tile = a[k:k + BLOCK, m:m + rows] if ta else a[m:m + rows, k:k + BLOCK]
-                b_tile = b[n:n + BLOCK, k:k + BLOCK] if tb else b[k:k + BLOCK, n:n + BLOCK]
-                _add_tile(gemm, scratch, a_tile, b_tile, c[m:m + rows, n:n + BLOCK], ta, tb)
-
-
-def threads():
-    """How many threads `parallel` uses: NPIXEL_THREADS, else OMP_NUM_THREADS, else the processors this process may run on."""
-    for name in ("NPIXEL_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    ValueError unless all have the same number of rows.
+    """
+    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
+    if len({len(part) for part in rows}) > 1:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"arrays of shapes {shapes} do not have the same number of rows")
+    images_in_lanes(work, *rows, lanes=LANES if rows[0].size > SMALL else 1)
 
 
 def parallel(work, lanes):
-    """Call work(0), ..., work(lanes - 1), each once, in any order, on threads() threads; the first error is raised.
+    """Call work(0), ..., work(lanes - 1), each once, in any order; the first error is raised.
 
-    `work` must release the interpreter lock to gain (kernels and NumPy do), and lanes must not write to the same places.
-    May be called from several Python threads at once: the helpers are shared and never wait for one another.
+    They run on threads() threads. To gain from that, `work` must release the interpreter lock, as
+    kernels and NumPy do. Lanes must not write to the same places.
+
+    Several Python threads may call this at once. They share the helper threads, and no helper waits
+    for another.
     """
     helpers = min(threads(), lanes) - 1
     counter = itertools.count()
@@ -144,20 +218,16 @@ def parallel(work, lanes):
         future.result()
 
 
-def rows_in_lanes(work, *arrays):
-    """work(rows of each array): arrays (..., width) as matrices, their rows shared out among lanes.
+def threads():
+    """How many threads `parallel` uses.
 
-    There are LANES lanes, or one where there are few numbers.
-
-    ValueError unless all have the same number of rows.
+    It is NPIXEL_THREADS, else OMP_NUM_THREADS, else the processors that this process may run on.
     """
-    rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
-    n = len(rows[0])
-    if any(len(part) != n for part in rows):
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ValueError(f"arrays of shapes {shapes} do not have the same number of rows")
-    size = max(1, -(-n // (LANES if rows[0].size > SMALL else 1)))
-    parallel(lambda lane: work(*(part[lane * size:(lane + 1) * size] for part in rows)), -(-n // size))
+    for name in ("NPIXEL_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
