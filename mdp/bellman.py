@@ -18,14 +18,16 @@ compiled loops over lanes of states (npixel/runtime/blas.py), each of which is a
 Read first: model.py.  Read next: evaluation.py, planning/value_iteration.py.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 
 from npixel.runtime import blas
 from npixel.runtime.kernels import kernel
 
+from .checks import rows_of
 from .linear import rounding
-from .model import Expected
 
 LANES = 8                                    # parts into which a large sweep is split
 SMALL = 50_000                               # entries of P that are not worth a second thread
@@ -73,18 +75,44 @@ def backup(e, v):
     return out, best
 
 
+class Followed(NamedTuple):
+    """What is left of an Expected where each state takes one pair: the part that sweeps read.
+
+    r         (S',) expected reward of the pair that each of the S' states with pairs takes
+    gamma     the discount
+    pair_ptr  (S+1,)
+    full      P as a full matrix (S', S), or None
+    rows      (row, column, p): P as CSR for compiled loops, or None
+    """
+    r: np.ndarray
+    gamma: float
+    pair_ptr: np.ndarray
+    full: np.ndarray | None
+    rows: tuple | None
+
+    @property
+    def choices(self):
+        """1 where every state has a pair, else 0."""
+        return int(self.r.size == self.pair_ptr.size - 1 > 0)
+
+    @property
+    def owner(self):
+        """(S',) the states that have a pair."""
+        return rows_of(self.pair_ptr)
+
+
 def follow(e, pairs):
     """What is left of a process when each state takes the pair given: the Expected of a chain, of which `backup` is T_pi.   pairs (S,), -1 where terminal"""
     ptr = np.concatenate(([0], np.cumsum(pairs >= 0)))
     pairs = pairs if ptr[-1] == pairs.size else pairs[pairs >= 0]
     if e.full is not None:
-        return Expected(None, e.r[pairs], e.gamma, ptr, full=e.full[pairs])
+        return Followed(e.r[pairs], e.gamma, ptr, e.full[pairs], None)
     row, column, p = e.rows
     ends = np.zeros(pairs.size + 1, row.dtype)
     np.cumsum(row[pairs + 1] - row[pairs], out=ends[1:])
     to, weight = np.empty(ends[-1], column.dtype), np.empty(ends[-1])
     _take(pairs, row, column, p, ends, to, weight)
-    return Expected(None, e.r[pairs], e.gamma, ptr, full=None, rows=(ends, to, weight))
+    return Followed(e.r[pairs], e.gamma, ptr, None, (ends, to, weight))
 
 
 def pair_q(e, v):
@@ -215,7 +243,7 @@ def pair_rounding(e, v):
 
 def actions(e, pairs):
     """Pairs (S,), -1 where terminal -> actions (S,), -1 where terminal."""
-    if "action" not in e.given:                                        # every action exists: the first pair of a state is its action 0
+    if e.every_action:                                                 # the first pair of a state is its action 0
         return np.where(pairs >= 0, pairs - e.pair_ptr[:-1], -1)
     return np.where(pairs >= 0, e.action[pairs], -1) if e.action.size else np.full(pairs.shape, -1)
 

@@ -27,10 +27,10 @@ import scipy.sparse as sp
 from . import graph
 from .convergence import warn
 from .linear import Resolvent, stationary
-from .model import (ROW_SUM_TOLERANCE, _canonical, _discount, _distribution, _state_set,
-                    wrong_sum)
+from .checks import (canonical, discount, distribution, rows_of, rows_sum_to_one, state_set)
+from .expected import induced
 from .given_numbers import parse_array
-
+from .model import MDP, check_model
 
 RELATIVE_ERROR = 1e-6  # a larger error, or none that is proved, is a ConvergenceWarning
 
@@ -49,7 +49,7 @@ class MarkovChain:
     def __init__(self, P, initial=None, *, names=None):
         self.exact_P = None
         if sp.issparse(P):
-            P = _canonical(P)
+            P = canonical(P)
         else:
             P, self.exact_P = parse_array("P", P)
         if P.ndim != 2 or P.shape[0] != P.shape[1] or P.shape[0] == 0:
@@ -58,21 +58,31 @@ class MarkovChain:
         self.state_names = tuple(range(S)) if names is None else tuple(names)
         if len(self.state_names) != S:
             raise ValueError(f"names has {len(self.state_names)} entries, P has {S} states")
-        self.P = _canonical(sp.csr_matrix(P))
-        rows = np.repeat(np.arange(S), np.diff(self.P.indptr))
-        for j in np.flatnonzero(~np.isfinite(self.P.data) | (self.P.data < 0))[:1]:
-            raise ValueError(f"P is {self.P.data[j]:.6g} for {self.state_label(rows[j])} -> {self.state_label(self.P.indices[j])}: "
+        self.P = canonical(sp.csr_matrix(P))
+        self._check_rows()
+        self.initial = None if initial is None else distribution("initial", initial, S)[0]
+
+    @classmethod
+    def of(cls, m, policy):
+        """The chain that `policy` leaves of the MDP m; terminal states stay where they are.
+
+        policy   (S,) actions or (S, A) probabilities
+
+        >>> m = MDP([[[0, 1], [1, 0]], [[1, 0], [1, 0]]], [0, 0], 0.5)
+        >>> MarkovChain.of(m, [0, 0]).P.toarray().tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
+        return cls(left(m, policy)[0], m.initial, names=m.state_names)
+
+    def _check_rows(self):
+        """ValueError unless probabilities are finite, not negative, and sum to one in each row."""
+        P, label = self.P, self.state_label
+        rows = rows_of(P.indptr)
+        for j in np.flatnonzero(~np.isfinite(P.data) | (P.data < 0))[:1]:
+            raise ValueError(f"P is {P.data[j]:.6g} for {label(rows[j])} -> {label(P.indices[j])}: "
                              "probabilities must be finite and not negative")
-        sums = np.asarray(self.P.sum(axis=1)).ravel()
-        wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(np.diff(self.P.indptr), 1)
-        if self.exact_P is not None:
-            sums = self.exact_P.sum(axis=1)
-            wrong = sums != 1
-        for s in np.flatnonzero(wrong)[:1]:
-            row = self.P.data[self.P.indptr[s]:self.P.indptr[s + 1]]
-            what = f"P: the probabilities of {self.state_label(s)} sum"
-            raise ValueError(wrong_sum(what, sums[s], row))
-        self.initial = None if initial is None else _distribution("initial", initial, S)
+        exact = None if self.exact_P is None else self.exact_P[rows, P.indices]
+        rows_sum_to_one(label, P.data, P.indices, P.indptr, self.num_states, exact)
 
     def state_label(self, s):
         """"state 3", or "state 3 ('Pub')" where states have names."""
@@ -149,7 +159,7 @@ class MarkovChain:
 
     def hitting_probabilities(self, targets):
         """(S,) probability to be in one of `targets` (states, or bool (S,)) at some time."""
-        targets = _state_set("targets", targets, self.num_states)
+        targets = state_set("targets", targets, self.num_states)
         able = graph.can_reach(self.P, targets) & ~targets
         out = targets.astype(float)
         free = np.flatnonzero(able)
@@ -160,7 +170,7 @@ class MarkovChain:
 
     def hitting_times(self, targets):
         """(S,) expected number of steps to `targets`; inf where they may be missed."""
-        targets = _state_set("targets", targets, self.num_states)
+        targets = state_set("targets", targets, self.num_states)
         # a state that must pass a target before it can miss the targets misses nothing
         through = self.P.copy()
         through.data[np.repeat(targets, np.diff(through.indptr))] = 0
@@ -215,9 +225,9 @@ class MarkovRewardProcess(MarkovChain):
 
     def __init__(self, P, R, gamma, initial=None, *, names=None):
         super().__init__(P, initial, names=names)
-        R = _canonical(R, "R").toarray() if sp.issparse(R) else R
+        R = canonical(R, "R").toarray() if sp.issparse(R) else R
         R, self.exact_R = parse_array("R", R)
-        self.gamma, self.exact_gamma = _discount(gamma)
+        self.gamma, self.exact_gamma = discount(gamma)
         S = self.num_states
         if R.shape not in ((S,), (S, S)):
             raise ValueError(f"R expects shape {(S,)} or {(S, S)}, got {R.shape}")
@@ -226,6 +236,23 @@ class MarkovRewardProcess(MarkovChain):
         row = np.repeat(np.arange(S), np.diff(self.P.indptr))
         self.transition_reward = R[row] if R.ndim == 1 else R[row, self.P.indices]         # beside P.data
         self.R = R if R.ndim == 1 else np.bincount(row, self.P.data * self.transition_reward, minlength=S)
+
+    @classmethod
+    def of(cls, m, policy):
+        """The reward process that `policy` leaves of the MDP m.
+
+        Terminal states stay where they are, with reward zero. The rewards are means for each state,
+        which is all that the value needs; the variance of the return is `evaluate`'s, which reads
+        the outcomes.
+
+        policy   (S,) actions or (S, A) probabilities
+
+        >>> m = MDP([[[1], [1]]], [[2, 4]], 0.5)
+        >>> MarkovRewardProcess.of(m, [[0.5, 0.5]]).v.tolist()
+        [6.0]
+        """
+        P, r = left(m, policy)
+        return cls(P, r, m.gamma, m.initial, names=m.state_names)
 
     @cached_property
     def v(self):
@@ -255,7 +282,6 @@ class MarkovRewardProcess(MarkovChain):
 
     def to_mdp(self):
         """The same as an MDP with one action, "go", in every state: for solve_exact, files, and whatever else reads decision processes."""
-        from .model import MDP
         if self.exact_P is not None and self.exact_R is not None:
             P, R = self.exact_P[:, None], self.exact_R if self.exact_R.ndim == 1 else self.exact_R[:, None]
         else:
@@ -269,6 +295,16 @@ class MarkovRewardProcess(MarkovChain):
         paid = np.zeros(self.num_states, bool)
         paid[row[self.transition_reward != 0]] = True
         refuse_rewards_for_ever(self, inner.blocked(paid))
+
+
+def left(m, policy):
+    """(P_pi (S, S) CSR, r_pi (S,)) of a policy on an MDP; terminal states lead to themselves."""
+    check_model(m)
+    weights = m.pair_weights(policy)
+    if weights.ndim != 1:
+        raise ValueError(f"policy depends on time (T = {len(weights)}): it induces no single chain")
+    P, r, _, _ = induced(m.expected, weights)
+    return sp.csr_matrix(P + sp.diags_array(m.terminal.astype(float))), r
 
 
 def refuse_rewards_for_ever(m, classes):

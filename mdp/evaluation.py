@@ -23,7 +23,8 @@ from .chains import refuse_rewards_for_ever
 from .convergence import ConvergenceWarning, warn
 from .given_numbers import parse_array
 from .linear import Resolvent, spread
-from .model import check_model, mix
+from .expected import induced
+from .model import check_model
 
 RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
 
@@ -104,28 +105,32 @@ def evaluate(m, policy, *, terminal_values=None):
 
 
 def _evaluate_forever(m, weights):
+    """The infinite horizon: linear systems in I - gamma P_pi.   weights (X,)"""
     e = m.expected
-    P, r = mix(e, weights)
-    # each entry of P_pi and r_pi was added up over the actions taken and their outcomes
-    count = np.bincount(e.owner, (weights > 0) * (e.count + 2), minlength=m.num_states)
+    P, r, count, size = induced(e, weights)
     inner = Resolvent(P, m.gamma, count=count)
-    size = np.bincount(e.owner, weights * e.size, minlength=m.num_states)
     # a class is worth zero only if no outcome in it pays, not if rewards happen to cancel
     refuse_rewards_for_ever(m, inner.blocked(size))
     v = inner.solve(r)
     error = inner.error(r, v, spread(count) * size)
     _warn_unless_proved(e, v, error)
-
-    second = inner if m.gamma == 1 and m.pair_gamma is None else Resolvent(mix(_squared(m, e), weights)[0], m.gamma ** 2)
-    psi = _spread_of_targets(m, weights, v, v)
-    for states in second.closed:
-        psi[states] = 0
-    variance = second.solve(psi)
+    variance = _variance_forever(m, weights, v, inner)
     occupancy = None
     if m.initial is not None:
         visits = inner.solve_transposed(m.initial)
         occupancy = _table(m, np.where(weights > 0, visits[e.owner] * weights, 0.0))
-    return Evaluation(v, bellman.table(e, bellman.pair_q(e, v), m.num_actions), error, variance, occupancy, m.initial)
+    q = bellman.table(e, bellman.pair_q(e, v), m.num_actions)
+    return Evaluation(v, q, error, variance, occupancy, m.initial)
+
+
+def _variance_forever(m, weights, v, inner):
+    """var = psi + gamma**2 P_pi var, (S,).   v (S,) the values, inner their Resolvent"""
+    if m.gamma != 1 or m.pair_gamma is not None:
+        inner = Resolvent(induced(_squared(m), weights).P, m.gamma ** 2)
+    psi = _spread_of_targets(m, weights, v, v)
+    for states in inner.closed:                  # without rewards at gamma = 1
+        psi[states] = 0
+    return inner.solve(psi)
 
 
 def _warn_unless_proved(e, v, error):
@@ -139,30 +144,46 @@ def _warn_unless_proved(e, v, error):
 
 
 def _evaluate_steps(m, weights, terminal_values):
-    """Backwards in time: v_t = sum over a of pi_t(a | s) (r + gamma P v_{t+1}); forwards: the visits."""
-    e, S, T = m.expected, m.num_states, len(weights)
-    v = np.zeros((T + 1, S))
+    """Backwards in time: v_t(s) = sum over a of pi_t(a | s) (r + gamma P v_{t+1}).
+
+    weights   (T, X): one policy for each step
+    """
+    e, S, A, T = m.expected, m.num_states, m.num_actions, len(weights)
+    squared = _squared(m)
+    v, q = np.zeros((T + 1, S)), np.empty((T, S, A))
+    error, variance = np.zeros((T + 1, S)), np.zeros(S)
     v[T] = check_terminal_values(m, terminal_values)
-    q, error, variance = np.empty((T, S, m.num_actions)), np.zeros((T + 1, S)), np.zeros(S)
     for t in reversed(range(T)):
-        pairs = bellman.pair_q(e, v[t + 1])
+        pairs = bellman.pair_q(e, v[t + 1])                                    # (X,)
         v[t] = np.bincount(e.owner, weights[t] * pairs, minlength=S)
         v[t][m.terminal] = v[T][m.terminal]
-        q[t] = bellman.table(e, pairs, m.num_actions)
-        local = 2 * bellman.pair_rounding(e, v[t + 1])
-        local += e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error[t + 1])
-        error[t] = np.bincount(e.owner, weights[t] * local, minlength=S) * (1 + spread(m.num_actions)) + spread(m.num_actions) * np.abs(v[t])
-        P, _ = mix(_squared(m, e), weights[t])
-        variance = _spread_of_targets(m, weights[t], v[t], v[t + 1]) + m.gamma ** 2 * (P @ variance)
+        q[t] = bellman.table(e, pairs, A)
+        error[t] = _step_error(e, A, weights[t], v[t], v[t + 1], error[t + 1])
+        P = induced(squared, weights[t]).P
+        psi = _spread_of_targets(m, weights[t], v[t], v[t + 1])
+        variance = psi + m.gamma ** 2 * (P @ variance)
     error = np.where(np.isfinite(v) & ~np.isnan(error), error, np.inf)
     _warn_unless_proved(e, v, error)
-    occupancy = None
-    if m.initial is not None:
-        occupancy, mu = np.zeros((T, S, m.num_actions)), m.initial
-        for t in range(T):
-            occupancy[t] = _table(m, mu[e.owner] * weights[t])
-            mu = m.gamma * (mix(e, weights[t])[0].T @ mu)
+    occupancy = None if m.initial is None else _visits(m, weights)
     return Evaluation(v, q, error, variance, occupancy, m.initial)
+
+
+def _step_error(e, A, weights, v, v_next, error_next):
+    """(S,) bound on the error of one step back: of q, of what it was made of, of their average."""
+    local = 2 * bellman.pair_rounding(e, v_next)                               # (X,)
+    local += e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error_next)
+    average = np.bincount(e.owner, weights * local, minlength=v.size)
+    return average * (1 + spread(A)) + spread(A) * np.abs(v)
+
+
+def _visits(m, weights):
+    """(T, S, A) discounted visits, forwards in time: mu_{t+1} = gamma mu_t P_pi_t."""
+    e, mu = m.expected, m.initial
+    out = np.zeros((len(weights), m.num_states, m.num_actions))
+    for t, now in enumerate(weights):
+        out[t] = _table(m, mu[e.owner] * now)
+        mu = m.gamma * (induced(e, now).P.T @ mu)
+    return out
 
 
 def check_terminal_values(m, terminal_values):
@@ -177,11 +198,12 @@ def check_terminal_values(m, terminal_values):
     return values
 
 
-def _squared(m, e):
+def _squared(m):
     """`expected` whose rows times gamma**2 are gamma(s, a)**2 P: what carries variances back."""
     if m.pair_gamma is None or m.gamma == 0:
-        return e
-    return e._replace(P=sp.csr_matrix(sp.diags_array(m.pair_gamma / m.gamma) @ e.P))
+        return m.expected
+    P = sp.csr_matrix(sp.diags_array(m.pair_gamma / m.gamma) @ m.expected.P)
+    return m.expected.replace(P=P)
 
 
 def _spread_of_targets(m, weights, v, v_next):

@@ -112,6 +112,15 @@ def fractions(x):
     return out
 
 
+def objects(values):
+    """A list of Fractions -> object array (n,), or None if one of them is None."""
+    if any(value is None for value in values):
+        return None
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
 def indices(name, x, size):
     """A list of integers in [0, size) -> the same as an array (n,), of the dtype given.
 

@@ -22,7 +22,8 @@ from fractions import Fraction
 import numpy as np
 
 from .given_numbers import exact, indices
-from .model import MDP, _distribution
+from .checks import distribution
+from .model import MDP
 from .planning.constrained import linear_program
 from .planning.solve import check_minimize
 
@@ -60,7 +61,7 @@ class POMDP:
         """(new belief, probability of the observation), exactly.   ValueError if it cannot be observed"""
         Z = len(self.observation_names)
         indices("action", [action], self.mdp.num_actions), indices("observation", [observation], Z)
-        numbers, exact = _distribution("belief", belief, self.mdp.num_states, exactly=True)
+        numbers, exact = distribution("belief", belief, self.mdp.num_states)
         belief = numbers.tolist() if exact is None else list(exact)
         after = [Fraction(0)] * self.mdp.num_states
         for s, b in enumerate(belief):

@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import graph
-from .model import _distribution, check_model, mix
+from .checks import distribution
+from .expected import induced
+from .model import check_model
 
 
 class Trajectory(NamedTuple):
@@ -141,14 +143,14 @@ def _check_trajectory(trajectory):
 
 def _start(m, start):
     if start is not None:
-        return _distribution("start", start, m.num_states)
+        return distribution("start", start, m.num_states)[0]
     if m.initial is None:
         raise ValueError("no first state: give the MDP initial=, or start=")
     return m.initial
 
 
 def _must_end(m, weights, mu):
-    P, _ = mix(m.expected, weights)
+    P = induced(m.expected, weights).P
     stuck = graph.reachable(P, mu > 0) & ~graph.can_reach(P, m.terminal)
     if stuck.any():
         s = np.flatnonzero(stuck)

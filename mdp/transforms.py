@@ -12,7 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from .model import MDP, _state_set, check_model
+from . import forms
+from .checks import state_set
+from .model import MDP, check_model
 from .given_numbers import as_float, given, parse, parse_array, short
 
 
@@ -31,8 +33,8 @@ def reachability(m, goal, *, stay=None):
     [0.5, 0.0, 0.0]
     """
     check_model(m)
-    goal = _state_set("goal", goal, m.num_states)
-    allowed = ~goal if stay is None else ~goal & _state_set("stay", stay, m.num_states)
+    goal = state_set("goal", goal, m.num_states)
+    allowed = ~goal if stay is None else ~goal & state_set("stay", stay, m.num_states)
     pairs = np.flatnonzero(allowed[m.pair_state])
     outcomes = np.flatnonzero(allowed[m.pair_state[m.outcome_pair]])
     enters = goal[m.next[outcomes]].astype(float)
@@ -40,11 +42,11 @@ def reachability(m, goal, *, stay=None):
     renumber[pairs] = np.arange(pairs.size)
     exact = None if m.exact_probability is None else m.exact_probability[outcomes]
     reward = np.array([Fraction(int(x)) for x in enters], object)
-    out = MDP.__new__(MDP)
-    out.state_names, out.action_names = m.state_names, m.action_names
-    out._assemble(m.num_states, m.num_actions, m.pair_state[pairs], m.pair_action[pairs], renumber[m.outcome_pair[outcomes]], m.next[outcomes],
-                  m.probability[outcomes], enters, exact, reward, 1, m.initial if m.exact_initial is None else m.exact_initial)
-    return out
+    kept = forms.from_lists(m.num_states, m.num_actions, m.pair_state[pairs], m.pair_action[pairs],
+                            renumber[m.outcome_pair[outcomes]], m.next[outcomes],
+                            m.probability[outcomes], enters, exact, reward)
+    initial = m.initial if m.exact_initial is None else m.exact_initial
+    return MDP.from_outcomes(kept, 1, initial=initial, **_names(m))
 
 
 def follow(m, policy):
@@ -92,17 +94,19 @@ def in_fractions(m, fractions):
     check_model(m)
     exact = np.empty(m.next.size, object)
     exact[:] = list(map(meaning(fractions), m.probability.tolist()))
-    out = MDP.__new__(MDP)
-    out.state_names, out.action_names = m.state_names, m.action_names
     if m.pair_gamma is None:
         gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
     else:
         gamma = m.pair_gamma if m.exact_pair_gamma is None else m.exact_pair_gamma
-    out._store(m.available, m.outcome_ptr, m.next, np.array([as_float("P", x) for x in exact]),
-               m.reward, exact,
-               m.exact_reward, gamma, m.initial if m.exact_initial is None else m.exact_initial,
-               m.costs)
-    return out
+    outcomes = forms.Outcomes(m.available, m.outcome_ptr, m.next,
+                              np.array([as_float("P", x) for x in exact]), m.reward,
+                              exact, m.exact_reward)
+    initial = m.initial if m.exact_initial is None else m.exact_initial
+    return MDP.from_outcomes(outcomes, gamma, initial=initial, costs=m.costs, **_names(m))
+
+
+def _names(m):
+    return {"state_names": m.state_names, "action_names": m.action_names}
 
 
 def meaning(fractions):

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from hypothesis import strategies as st
 
 import mdp
+from mdp.forms import from_lists
 
 
 def policy_evaluation(draw):
@@ -25,6 +26,13 @@ def policy_evaluation(draw):
     pi = rng.dirichlet(np.ones(A), size=S).astype(dtype)
     R = rng.normal(size=(S, A)).astype(dtype)
     return (P, R, np.asarray(draw(st.floats(0, 0.9)), dtype=dtype), pi), {}
+
+
+def by_rows(e):
+    """An Expected whose products go through compiled rows, though its matrix be full."""
+    e = e.replace()
+    vars(e)["full"] = None
+    return e
 
 
 def sweep(draw, rng, dtype=np.float64):
@@ -325,8 +333,9 @@ def qvbs_questions(name):
         rewards = np.zeros(K, object) + Fraction(0)
         if question["kind"] == "expected_total_reward":
             rewards = exact(z[question["reward"] + "_num"], z[question["reward"] + "_den"])
-        m = mdp.MDP.__new__(mdp.MDP)
-        m._assemble(S, int(action.max()) + 1, state, action, pair, z["col"].astype(np.int64), p.astype(float), rewards[pair].astype(float), p, rewards[pair], 1, at)
+        outcomes = from_lists(S, int(action.max()) + 1, state, action, pair, z["col"],
+                              p.astype(float), rewards[pair].astype(float), p, rewards[pair])
+        m = mdp.MDP.from_outcomes(outcomes, 1, initial=at)
         goal = None
         if question["kind"] == "expected_total_reward":
             goal, options["miss"] = target, np.inf

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mdp
-from cases_mdp import contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, transitions
+from cases_mdp import by_rows, contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, transitions
 from mdp.planning import bounds
 from mdp.planning.policy_iteration import evaluate_pairs
 from mdp.planning.policy_iteration_total import _upper
@@ -257,7 +257,7 @@ def test_a_full_matrix_is_solved_as_the_same_one_in_rows(zeros):
     rng = np.random.default_rng(0)
     P = rng.random((60, 3, 60)) * (rng.random((60, 3, 60)) >= zeros)
     m = mdp.MDP(P / P.sum(-1, keepdims=True), rng.normal(size=(60, 3)), 0.95)
-    full, rows = m.expected, m.expected._replace(full=None)
+    full, rows = m.expected, by_rows(m.expected)
     assert full.full is not None and rows.full is None and np.array_equal(full.full, full.P.toarray())
     v = rng.normal(size=60)
     np.testing.assert_allclose(mdp.bellman.backup(full, v)[0], mdp.bellman.backup(rows, v)[0], rtol=1e-13)

@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..given_numbers import indices, pointers
+from ..forms import from_lists
 from ..model import MDP
 from . import words
 
@@ -211,10 +212,9 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
             first, last = trans[k], trans[k + 1]
             if last > first:
                 p[first:last] = words.row(f"num and den: choice {k}", list(p[first:last]), True)
-    m = MDP.__new__(MDP)
-    m._assemble(S, int(action.max()) + 1, state, action, pair, column, p.astype(float),
-                r[pair].astype(float), p, r[pair], gamma, initial)
-    return m
+    outcomes = from_lists(S, int(action.max()) + 1, state, action, pair, column, p.astype(float),
+                          r[pair].astype(float), p, r[pair])
+    return MDP.from_outcomes(outcomes, gamma, initial=initial)
 
 
 def choice_rewards(arrays):

@@ -31,8 +31,9 @@ import numpy as np
 
 from npixel.runtime.whole_file import write_text
 
-from ..given_numbers import as_float, short
-from ..model import MDP, _objects
+from ..given_numbers import as_float, objects, short
+from ..forms import from_lists
+from ..model import MDP
 from ..pomdp import POMDP
 from . import words
 
@@ -69,14 +70,13 @@ def from_cassandra(path, *, normalise=False):
                     mean[s][a] += x * r
             state.append(s), action.append(a)
     exactly = all(isinstance(x, Fraction) for x in p)
-    m = MDP.__new__(MDP)
-    m.state_names, m.action_names = tuple(file.states), tuple(file.actions)
     ints = lambda x: np.array(x, np.int64)                                     # noqa: E731
     floats = lambda key, x: np.array([as_float(f"{path}: {key}:", y) for y in x])   # noqa: E731
-    m._assemble(file.S, file.A, ints(state), ints(action), ints(pair), ints(after),
-                floats("T", p) if exactly else np.array(p, float), floats("R", reward),
-                _objects(p) if exactly else None, _objects(reward), file.discount, start,
-                file.costs())
+    outcomes = from_lists(file.S, file.A, ints(state), ints(action), ints(pair), ints(after),
+                          floats("T", p) if exactly else np.array(p, float), floats("R", reward),
+                          objects(p) if exactly else None, objects(reward))
+    m = MDP.from_outcomes(outcomes, file.discount, initial=start, costs=file.costs(),
+                          state_names=file.states, action_names=file.actions)
     if not observed:
         return m
     table = tuple(tuple(_full(O[a * file.S + t], file.Z) for t in range(file.S))

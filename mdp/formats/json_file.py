@@ -24,7 +24,8 @@ from npixel.runtime.whole_file import write_text
 
 from ..given_numbers import parse
 from ..json_text import read_json
-from ..model import ROW_SUM_TOLERANCE, MDP
+from ..checks import ROW_SUM_TOLERANCE
+from ..model import MDP
 from .words import NEAR
 
 KEYS = {"format", "version", "gamma", "costs", "initial", "actions", "states"}

@@ -25,6 +25,8 @@ from npixel.runtime import safe_npz
 from npixel.runtime.whole_file import write_whole
 
 from ..given_numbers import as_float, indices, parse, pointers
+from ..checks import rows_of
+from ..forms import from_lists
 from ..model import MDP
 from . import words
 
@@ -119,12 +121,11 @@ def _process(z, normalise):
     costs = z.get("costs", np.array(False))
     if costs.dtype != bool or costs.shape != ():
         raise ValueError(f"costs expects one bool, got {costs.dtype} of shape {costs.shape}")
-    m = MDP.__new__(MDP)
-    m.state_names, m.action_names = states, actions
-    m._assemble(S, A, state, action, np.repeat(np.arange(K), np.diff(ptr)), column, p,
-                floats["reward"], exact_p, exact.get("reward"), gamma,
-                exact.get("initial", floats.get("initial")), bool(costs))
-    return m
+    outcomes = from_lists(S, A, state, action, rows_of(ptr), column, p, floats["reward"],
+                          exact_p, exact.get("reward"))
+    initial = exact.get("initial", floats.get("initial"))
+    return MDP.from_outcomes(outcomes, gamma, initial=initial, costs=bool(costs),
+                             state_names=states, action_names=actions)
 
 
 def _names(text):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..given_numbers import as_float, exact
-from ..model import ROW_SUM_TOLERANCE
+from ..checks import ROW_SUM_TOLERANCE
 from ..rational import read_row
 
 NEAR = Fraction(1, 10 ** 5)                  # what normalise=True may mend

@@ -43,7 +43,8 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from .. import graph
-from ..model import _state_set, check_model
+from ..checks import state_set
+from ..model import check_model
 from ..given_numbers import parse, parse_array
 from ..rational import rational
 from .staying import NoSum, offers
@@ -109,14 +110,14 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
             raise ValueError(f'constraint {i} expects {{"goal" or "reward": ..., "at_least" or "at_most": number}}, got {one!r}')
         if "goal" in one and criterion == "discounted":
             raise ValueError(f'constraint {i}: "goal" belongs to criterion "total"')
-        goals.append(_state_set("goal", one["goal"], m.num_states) if "goal" in one else None)
+        goals.append(state_set("goal", one["goal"], m.num_states) if "goal" in one else None)
         tables.append(None if "goal" in one else _table(i, one["reward"], m))
         sense = "at_least" if "at_least" in one else "at_most"
         value, exact = parse(sense, one[sense])
         limits.append(exact if exact is not None else Fraction(repr(value)))
         senses.append(1 if sense == "at_least" else -1)
     R = rational(m)
-    objective_goal = None if goal is None else _state_set("goal", goal, m.num_states)
+    objective_goal = None if goal is None else state_set("goal", goal, m.num_states)
     discounted = criterion == "discounted"
     watched = goals + ([objective_goal] if objective_goal is not None else [])
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import bellman, graph
 from ..linear import UNIT, Resolvent, spread
-from ..model import mix
+from ..expected import mix
 from .solution import finish
 from .total import HINT
 

@@ -24,7 +24,7 @@ import scipy.sparse as sp
 
 from .. import bellman, graph
 from ..linear import Resolvent, spread, stationary
-from ..model import NORMAL
+from ..expected import NORMAL
 
 LARGE = 1e290                                # rewards from which sums over long times may overflow
 

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from npixel.runtime.kernels import kernel
 
 from .. import bellman
-from ..model import Expected
+from ..expected import Expected
 from . import iterate
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import bellman
 from ..linear import DENSE_UP_TO, Resolvent, spread
-from ..model import mix
+from ..expected import mix
 from . import bounds, gauss_seidel, iterate
 from .settle import settle
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import bellman, graph
 from ..linear import UNIT, Resolvent, spread
-from ..model import mix
+from ..expected import mix
 from .gain import class_gain, component_gain, steps
 from .policy_iteration_total import solve_proper
 from .solution import finish

@@ -34,7 +34,7 @@ import numpy as np
 
 from .. import bellman, graph
 from ..linear import spread
-from ..model import mix
+from ..expected import mix
 from .gain import restrict
 from .policy_iteration import evaluate_pairs, improve
 from .solution import finish

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..evaluation import check_terminal_values
-from ..model import _state_set, check_model
+from ..checks import state_set
+from ..model import check_model
 from .anderson import anderson
 from .backward_induction import backward_induction
 from .choose import choose
@@ -144,7 +145,7 @@ def check_goal(m, goal):
     """States (indices or bool) -> bool (S,), at least one."""
     if goal is None:
         raise ValueError("miss belongs to goal=, which is missing")
-    states = _state_set("goal", [goal] if isinstance(goal, (int, np.integer)) and not isinstance(goal, bool) else goal, m.num_states)
+    states = state_set("goal", [goal] if isinstance(goal, (int, np.integer)) and not isinstance(goal, bool) else goal, m.num_states)
     if not states.any():
         raise ValueError("goal names no state")
     return states

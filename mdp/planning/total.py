@@ -37,7 +37,7 @@ import scipy.sparse as sp
 
 from .. import graph
 from ..linear import spread
-from ..model import Expected
+from ..expected import Expected
 from .gain import component_gain
 
 HINT = "; use gamma < 1, criterion=\"average\" or criterion=\"finite_horizon\""
