@@ -6,16 +6,30 @@
     greedy(s)   = the first a with q(s, a) = max
     residual    = T v - v;  v is the optimal value if and only if it vanishes (gamma < 1)
 
-Both operators are monotone (v <= w implies T v <= T w), and contract with factor gamma in the maximum norm.
-A terminal state has value zero under every operator.
+Both operators are monotone (v <= w implies T v <= T w), and contract with factor gamma in the
+maximum norm. A terminal state has value zero under every operator.
 
-Bellman, "Dynamic Programming", 1957; Puterman, "Markov Decision Processes", 1994, chapter 6; Sutton and Barto, chapters 3 and 4.
+Bellman, "Dynamic Programming", 1957; Puterman, "Markov Decision Processes", 1994, chapter 6; Sutton
+and Barto, chapters 3 and 4.
 
-Functions named `pair_...` work on `m.expected`, one number per available (state, action); `backup` and `follow` too, one number per state;
-the others take and return whole tables. Products with P are the cost of everything: a full matrix is multiplied by BLAS, a sparse one by
-compiled loops over lanes of states (npixel/runtime/blas.py), each of which is added up in the order of its row, so that no bit depends on the number of threads.
+As loops over the arrays of a process, T is
 
-Read first: model.py.  Read next: evaluation.py, planning/value_iteration.py.
+>>> from mdp import MDP, bellman
+>>> P, R, gamma = [[[0.5, 0.5], [0, 1]], [[1, 0], [0, 1]]], [[1, 2], [0, 3]], 0.5
+>>> v = np.array([4.0, 8.0])
+>>> Tv = [max(R[s][a] + gamma * sum(P[s][a][t] * v[t] for t in range(2)) for a in range(2))
+...       for s in range(2)]
+>>> Tv == bellman.T(MDP(P, R, gamma), v).tolist() == [6.0, 7.0]
+True
+
+The five operators take and return whole tables. What planners call works on `e = m.expected`:
+`backup` is T and greedy at once, `backup(follow(e, pairs), v)` is T_pi, and functions named
+`pair_...` give one number for each available (state, action). Products with P are the cost of
+everything. A full matrix is multiplied by BLAS, a sparse one by compiled loops over lanes of states
+(npixel/runtime/blas.py). Each sum is added up in the order of its row, so that no bit depends on
+the number of threads.
+
+Read first: model.py, expected.py, linear.py.  Read next: evaluation.py, planning/value_iteration.py.
 """
 
 from typing import NamedTuple
@@ -29,8 +43,8 @@ from npixel.runtime.kernels import kernel
 from .checks import rows_of
 from .linear import rounding
 
-LANES = 8                                    # parts into which a large sweep is split
-SMALL = 50_000                               # entries of P that are not worth a second thread
+LANES = 8                              # parts into which a large sweep is split
+SMALL = 50_000                         # entries of P that are not worth a second thread
 
 
 def q(m, v):
@@ -40,12 +54,11 @@ def q(m, v):
 
 def T(m, v):
     """(T v)(s) = max over a of q(s, a): (S,) -> (S,)."""
-    e = m.expected
-    return pair_max(e, pair_q(e, _values(m, v)))
+    return np.where(m.terminal, 0.0, backup(m.expected, _values(m, v))[0])
 
 
 def T_pi(m, policy, v):
-    """(T_pi v)(s) = sum over a of pi(a | s) q(s, a): (S,) -> (S,).   policy as in MDP.pair_weights"""
+    """(T_pi v)(s) = sum over a of pi(a | s) q(s, a): (S,) -> (S,).   policy as in policies.py"""
     e = m.expected
     weighted = m.pair_weights(policy) * pair_q(e, _values(m, v))
     return np.bincount(e.owner, weighted, minlength=m.num_states)
@@ -53,8 +66,7 @@ def T_pi(m, policy, v):
 
 def greedy(m, v):
     """The first best action for each state, (S,) integers, -1 in terminal states."""
-    e = m.expected
-    return actions(e, pair_argmax(e, pair_q(e, _values(m, v))))
+    return actions(m.expected, backup(m.expected, _values(m, v))[1])
 
 
 def residual(m, v):
@@ -71,14 +83,15 @@ def backup(e, v):
         q = pair_q(e, v)
         return np.where(np.diff(e.pair_ptr) > 0, pair_max(e, q), v), pair_argmax(e, q)
     out, best = np.empty(v.size), np.empty(v.size, np.int64)
-    _lanes(v.size, e.rows, lambda first, last: _backup(first, last, v, e.pair_ptr, *e.rows, e.r, e.gamma, out, best))
+    _lanes(v.size, e.rows, lambda first, last: _backup(first, last, v, e.pair_ptr, *e.rows,
+                                                       e.r, e.gamma, out, best))
     return out, best
 
 
 class Followed(NamedTuple):
     """What is left of an Expected where each state takes one pair: the part that sweeps read.
 
-    r         (S',) expected reward of the pair that each of the S' states with pairs takes
+    r         (S',) expected reward of the pair of each of the S' states that have one
     gamma     the discount
     pair_ptr  (S+1,)
     full      P as a full matrix (S', S), or None
@@ -102,7 +115,11 @@ class Followed(NamedTuple):
 
 
 def follow(e, pairs):
-    """What is left of a process when each state takes the pair given: the Expected of a chain, of which `backup` is T_pi.   pairs (S,), -1 where terminal"""
+    """What is left of a process where each state takes the pair given: its `backup` is T_pi.
+
+    pairs    (S,) integers, -1 where terminal
+    returns  Followed: the numbers of `expected.induced`, as sweeps read them
+    """
     ptr = np.concatenate(([0], np.cumsum(pairs >= 0)))
     pairs = pairs if ptr[-1] == pairs.size else pairs[pairs >= 0]
     if e.full is not None:
@@ -116,12 +133,13 @@ def follow(e, pairs):
 
 
 def pair_q(e, v):
-    """q of every pair: (K,)."""
+    """q of every pair: (X,)."""
     _check(e, v)
     if e.full is not None:
         return e.r + e.gamma * _product(e.full, v)
     out = np.empty(e.r.size)
-    _lanes(e.r.size, e.rows, lambda first, last: _pair_q(first, last, v, *e.rows, e.r, e.gamma, out))
+    _lanes(e.r.size, e.rows,
+           lambda first, last: _pair_q(first, last, v, *e.rows, e.r, e.gamma, out))
     return out
 
 
@@ -132,28 +150,33 @@ def _check(e, v):
 
 
 def _product(full, v):
-    """full @ v, (K,), where 0 times infinity is 0: what is not reached counts for nothing."""
+    """full @ v, (X,), where 0 times infinity is 0: what is not reached counts for nothing."""
     if np.isfinite(v).all():
         return full @ v
     out = full @ np.where(np.isfinite(v), v, 0.0)
-    with np.errstate(invalid="ignore"):                                # both infinities: nan
+    with np.errstate(invalid="ignore"):          # both infinities: nan
         for infinite in (np.inf, -np.inf):
             out[full @ (v == infinite).astype(float) > 0] += infinite
     return out
 
 
 def _lanes(size, rows, work):
-    """Call work(first, last) on parts of range(size), on several threads where there are many entries."""
+    """Call work(first, last) on parts of range(size), on threads where there are many entries."""
     lanes = LANES if rows[2].size > SMALL else 1
     blas.parallel(lambda lane: work(size * lane // lanes, size * (lane + 1) // lanes), lanes)
 
 
 def _backup_numpy(first, last, v, pair_ptr, row, column, p, r, gamma, out, best):
-    """For the states first, ..., last - 1: out[s] = (T v)(s), best[s] = the first best pair; v[s] and -1 where s has no pair.
+    """For the states s = first, ..., last - 1: out[s] = (T v)(s), best[s] = the first best pair.
 
-    v, out, best (S,)   pair_ptr (S+1,)   P as CSR: row (K+1,), column, p   r (K,)
+    Where s has no pair they are v[s] and -1.
+
+    v, out, best    (S,)
+    pair_ptr        (S+1,)
+    row, column, p  P as CSR, row (X+1,)
+    r               (X,)
     """
-    q = r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v)      # (K,)
+    q = r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v)    # (X,)
     for s in range(first, last):
         own = q[pair_ptr[s]:pair_ptr[s + 1]]
         out[s], best[s] = (own.max(), pair_ptr[s] + own.argmax()) if own.size else (v[s], -1)
@@ -175,9 +198,13 @@ def _backup(first, last, v, pair_ptr, row, column, p, r, gamma, out, best):
 
 
 def _take_numpy(pairs, row, column, p, ptr, to, weight):
-    """Copy the rows `pairs` (n,) of P as CSR (row, column, p) to the CSR (ptr, to, weight); ptr (n+1,) is given."""
+    """Copy rows of a CSR matrix: row i of (ptr, to, weight) is row pairs[i] of (row, column, p).
+
+    pairs   (n,)        ptr   (n+1,) given
+    """
     for i, k in enumerate(pairs):
-        to[ptr[i]:ptr[i + 1]], weight[ptr[i]:ptr[i + 1]] = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
+        to[ptr[i]:ptr[i + 1]] = column[row[k]:row[k + 1]]
+        weight[ptr[i]:ptr[i + 1]] = p[row[k]:row[k + 1]]
 
 
 @kernel(defined_by=_take_numpy)
@@ -191,8 +218,14 @@ def _take(pairs, row, column, p, ptr, to, weight):
 
 
 def _pair_q_numpy(first, last, v, row, column, p, r, gamma, out):
-    """out[k] = r[k] + gamma (P v)[k] for the pairs first, ..., last - 1.   v (S,)   P as CSR: row (K+1,), column, p   r, out (K,)"""
-    out[first:last] = (r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v))[first:last]
+    """out[k] = r[k] + gamma (P v)[k] for the pairs k = first, ..., last - 1.
+
+    v               (S,)
+    row, column, p  P as CSR, row (X+1,)
+    r, out          (X,)
+    """
+    P = sp.csr_matrix((p, column, row), shape=(r.size, v.size))
+    out[first:last] = (r + gamma * (P @ v))[first:last]
 
 
 @kernel(defined_by=_pair_q_numpy)
@@ -221,7 +254,7 @@ def pair_argmax(e, q):
         return e.pair_ptr[:-1] + q.reshape(-1, e.choices).argmax(axis=1)
     best = np.flatnonzero(q == pair_max(e, q)[e.owner])
     out = np.full(e.pair_ptr.size - 1, -1)
-    out[e.owner[best[::-1]]] = best[::-1]                              # reversed: the first one is written last
+    out[e.owner[best[::-1]]] = best[::-1]        # reversed: the first one is written last
     return out
 
 
@@ -231,19 +264,19 @@ def pair_first(e, q, level):
         return e.pair_ptr[:-1] + (q.reshape(-1, e.choices) >= level[:, None]).argmax(axis=1)
     good = np.flatnonzero(q >= level[e.owner])
     out = np.full(e.pair_ptr.size - 1, -1)
-    out[e.owner[good[::-1]]] = good[::-1]  # reversed: the first one is written last
+    out[e.owner[good[::-1]]] = good[::-1]        # reversed: the first one is written last
     return out
 
 
 def pair_rounding(e, v):
-    """Bound on the error of `pair_q(e, v)`, (K,): rounding, and 2 ulp in each number given."""
+    """Bound on the error of `pair_q(e, v)`, (X,): rounding, and 2 ulp in each number given."""
     largest = max(e.scale, float(np.abs(v).max(initial=0.0)))
     return rounding(e.count, e.size + e.gamma * (e.P @ np.abs(v)), largest)
 
 
 def actions(e, pairs):
     """Pairs (S,), -1 where terminal -> actions (S,), -1 where terminal."""
-    if e.every_action:                                                 # the first pair of a state is its action 0
+    if e.every_action:                           # the first pair of a state is its action 0
         return np.where(pairs >= 0, pairs - e.pair_ptr[:-1], -1)
     return np.where(pairs >= 0, e.action[pairs], -1) if e.action.size else np.full(pairs.shape, -1)
 
@@ -251,7 +284,7 @@ def actions(e, pairs):
 def table(e, q, A):
     """One number per pair -> (S, A), nan where the action is not available."""
     S = e.pair_ptr.size - 1
-    if q.size == S * A:                                                # every action exists
+    if q.size == S * A:                          # every action exists
         return q.reshape(S, A)
     out = np.full((S, A), np.nan)
     out[e.owner, e.action] = q

@@ -3,8 +3,19 @@
     chain:            P(s' | s)
     reward process:   v = R + gamma P v,   hence   v = (I - gamma P)^-1 R
 
-A chain falls into communicating classes. The closed ones are recurrent: the chain ends up in one of them with probability one, and each has
-one stationary distribution. The other states are transient.
+A chain falls into communicating classes. The closed ones are recurrent: the chain ends up in one of
+them with probability one, and each has one stationary distribution. The other states are transient.
+A chain without periods tends to its stationary distribution, whatever its first state:
+
+>>> import numpy as np
+>>> from mdp import MarkovChain
+>>> P, mu = np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([1.0, 0.0])
+>>> for _ in range(60):
+...     mu = mu @ P
+>>> mu.round(12).tolist() == MarkovChain(P).stationary[0].round(12).tolist()
+True
+
+`MarkovChain.of(m, policy)` is the chain that a policy leaves of a decision process.
 
 How precise. Stationary laws, hitting times, hitting probabilities and absorption are solved without
 a subtraction (elimination.py): each entry is right to a few units times the number of states,
@@ -13,9 +24,10 @@ of one. Where a chain is too large for that (its breadth-first band of width w, 
 factors are used. Whatever is not proved right to 1e-6 of the largest entry, by factors, in `v`, or
 because numbers leave the range of floats, comes with a ConvergenceWarning.
 
-Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov Chains", 1997, chapter 1.
+Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov
+Chains", 1997, chapter 1.
 
-Read first: model.py, linear.py.  Read next: bellman.py.
+Read first: model.py, expected.py, graph.py, linear.py.  Read next: bellman.py.
 """
 
 from functools import cached_property
@@ -25,20 +37,21 @@ import numpy as np
 import scipy.sparse as sp
 
 from . import graph
+from .checks import canonical, discount, distribution, rows_of, rows_sum_to_one, state_set
 from .convergence import warn
-from .linear import Resolvent, stationary
-from .checks import (canonical, discount, distribution, rows_of, rows_sum_to_one, state_set)
 from .expected import induced
 from .given_numbers import parse_array
+from .linear import Resolvent, stationary
 from .model import MDP, check_model
 
-RELATIVE_ERROR = 1e-6  # a larger error, or none that is proved, is a ConvergenceWarning
+RELATIVE_ERROR = 1e-6                  # a larger error, or none that is proved, is a warning
 
 
 class MarkovChain:
     """A finite Markov chain.
 
-    P         (S, S) floats, exact numbers (Fractions, integers, strings) or scipy.sparse; rows sum to one
+    P         (S, S) floats, exact numbers (Fractions, integers, strings) or scipy.sparse; its rows
+              sum to one
     initial   distribution of the first state, or a state; optional
     names     names of the states; default 0..S-1
 
@@ -64,7 +77,7 @@ class MarkovChain:
 
     @classmethod
     def of(cls, m, policy):
-        """The chain that `policy` leaves of the MDP m; terminal states stay where they are.
+        """The chain that `policy` leaves of the MDP m; terminal states lead to themselves.
 
         policy   (S,) actions or (S, A) probabilities
 
@@ -72,7 +85,7 @@ class MarkovChain:
         >>> MarkovChain.of(m, [0, 0]).P.toarray().tolist()
         [[0.0, 1.0], [1.0, 0.0]]
         """
-        return cls(left(m, policy)[0], m.initial, names=m.state_names)
+        return cls(_left(m, policy)[0], m.initial, names=m.state_names)
 
     def _check_rows(self):
         """ValueError unless probabilities are finite, not negative, and sum to one in each row."""
@@ -113,7 +126,14 @@ class MarkovChain:
         return len(self.classes) == 1
 
     def period(self, state):
-        """Greatest common divisor of the lengths of all ways from `state` back to itself; 0 if there is none."""
+        """Greatest common divisor of the lengths of all ways from `state` back to itself.
+
+        0 if there is no way back.  Breadth first: each arrow s -> t closes a loop of length
+        depth(s) + 1 - depth(t), and these lengths have the same divisor.
+
+        >>> MarkovChain([[0, 1], [1, 0]]).period(0)
+        2
+        """
         if not isinstance(state, (int, np.integer)) or not 0 <= state < self.num_states:
             raise ValueError(f"state is {state!r}, outside [0, {self.num_states})")
         members = next(states for states in self.classes if state in states)
@@ -134,27 +154,27 @@ class MarkovChain:
 
     @cached_property
     def stationary(self):
-        """One stationary distribution per recurrent class: (C, S), rows sum to one.   mu = mu P.
+        """mu = mu P: one distribution for each recurrent class, a row each, (classes, S).
 
         >>> MarkovChain([[1.0, 1e-20], [0.5, 0.5]]).stationary.tolist()
         [[1.0, 2e-20]]
         """
         out = np.zeros((len(self.recurrent_classes), self.num_states))
-        for c, states in enumerate(self.recurrent_classes):
-            out[c, states], error = stationary(self.P[states][:, states])
+        for i, states in enumerate(self.recurrent_classes):
+            out[i, states], error = stationary(self.P[states][:, states])
             self._warn_unless(error <= RELATIVE_ERROR, "stationary", error)
         return out
 
     @cached_property
     def absorption(self):
-        """(S, C) probability to end in each recurrent class."""
+        """(S, classes) probability to end in each recurrent class."""
         inner = self._leaving(np.flatnonzero(self.transient))
         out = np.zeros((self.num_states, len(self.recurrent_classes)))
-        for c, states in enumerate(self.recurrent_classes):
+        for i, states in enumerate(self.recurrent_classes):
             enters = np.asarray(self.P[:, states].sum(axis=1)).ravel()
             if inner is not None:
-                out[self.transient, c] = self._solve(inner, enters[self.transient], "absorption")
-            out[states, c] = 1
+                out[self.transient, i] = self._solve(inner, enters[self.transient], "absorption")
+            out[states, i] = 1
         return out
 
     def hitting_probabilities(self, targets):
@@ -218,9 +238,13 @@ class MarkovChain:
 class MarkovRewardProcess(MarkovChain):
     """A Markov chain with rewards and a discount.
 
-    P, initial, names   as for MarkovChain
-    R                   (S,) reward on leaving a state, or (S, S) per transition (then its expectation is used by `v`, itself by `variance`)
-    gamma               in [0, 1]
+    P         as for MarkovChain, like initial and names
+    R         (S,) reward on leaving a state; or (S, S), one for each transition, of which `v` uses
+              the expectation, and `variance` the spread as well
+    gamma     in [0, 1]
+
+    >>> MarkovRewardProcess([[0, 1], [0, 1]], [1, 2], "1/2").v.tolist()
+    [3.0, 4.0]
     """
 
     def __init__(self, P, R, gamma, initial=None, *, names=None):
@@ -233,33 +257,40 @@ class MarkovRewardProcess(MarkovChain):
             raise ValueError(f"R expects shape {(S,)} or {(S, S)}, got {R.shape}")
         for at in np.argwhere(~np.isfinite(R))[:1]:
             raise ValueError(f"R{at.tolist()} is {R[tuple(at)]}: rewards must be finite")
-        row = np.repeat(np.arange(S), np.diff(self.P.indptr))
-        self.transition_reward = R[row] if R.ndim == 1 else R[row, self.P.indices]         # beside P.data
-        self.R = R if R.ndim == 1 else np.bincount(row, self.P.data * self.transition_reward, minlength=S)
+        row = rows_of(self.P.indptr)
+        self.transition_reward = R[row] if R.ndim == 1 else R[row, self.P.indices]  # beside P.data
+        mean = lambda r: np.bincount(row, self.P.data * r, minlength=S)        # noqa: E731
+        self.R = R if R.ndim == 1 else mean(self.transition_reward)
 
     @classmethod
     def of(cls, m, policy):
         """The reward process that `policy` leaves of the MDP m.
 
-        Terminal states stay where they are, with reward zero. The rewards are means for each state,
+        Terminal states lead to themselves with reward zero. The rewards are means for each state,
         which is all that the value needs; the variance of the return is `evaluate`'s, which reads
         the outcomes.
 
         policy   (S,) actions or (S, A) probabilities
 
+        ValueError if pairs of m have their own discounts: a reward process has one.
+
         >>> m = MDP([[[1], [1]]], [[2, 4]], 0.5)
         >>> MarkovRewardProcess.of(m, [[0.5, 0.5]]).v.tolist()
         [6.0]
         """
-        P, r = left(m, policy)
+        P, r = _left(m, policy)
+        if m.pair_gamma is not None:
+            raise ValueError("a Markov reward process has one discount, "
+                             "the pairs of this process have their own")
         return cls(P, r, m.gamma, m.initial, names=m.state_names)
 
     @cached_property
     def v(self):
         """Value, (S,): v = (I - gamma P)^-1 R.
 
-        At gamma = 1 a closed class without rewards is worth zero, the system is solved on the transient states, and a closed class with
-        rewards is a ValueError that names its states: the sum of its rewards is infinite or has no limit.
+        At gamma = 1 a closed class without rewards is worth zero, and the system is solved on the
+        transient states. A closed class with rewards is a ValueError that names its states: the sum
+        of its rewards is infinite or has no limit.
         A ConvergenceWarning where no error below 1e-6 of the largest value or reward is proved.
         """
         inner = Resolvent(self.P, self.gamma)
@@ -268,42 +299,50 @@ class MarkovRewardProcess(MarkovChain):
 
     @cached_property
     def variance(self):
-        """Variance of the return from each state, (S,) (Sobel, "The variance of discounted Markov decision processes", 1982).
+        """Variance of the return from each state, (S,).
 
-            var = psi + gamma**2 P var,   psi(s) = sum over s' of P(s' | s) (r(s, s') + gamma v(s') - v(s))**2
+            var    = psi + gamma**2 P var
+            psi(s) = sum over s' of P(s' | s) (r(s, s') + gamma v(s') - v(s))**2
+
+        Sobel, "The variance of discounted Markov decision processes", 1982.
         """
-        v = self.v
-        row = np.repeat(np.arange(self.num_states), np.diff(self.P.indptr))
+        v, row = self.v, rows_of(self.P.indptr)
         inner = Resolvent(self.P, self.gamma ** 2)
-        psi = np.bincount(row, self.P.data * (self.transition_reward + self.gamma * v[self.P.indices] - v[row]) ** 2, minlength=self.num_states)
+        target = self.transition_reward + self.gamma * v[self.P.indices] - v[row]
+        psi = np.bincount(row, self.P.data * target ** 2, minlength=self.num_states)
         for states in inner.closed:
             psi[states] = 0
         return inner.solve(psi)
 
     def to_mdp(self):
-        """The same as an MDP with one action, "go", in every state: for solve_exact, files, and whatever else reads decision processes."""
+        """The same as an MDP with one action, "go", in every state.
+
+        For solve_exact, files, and whatever else reads decision processes.
+        """
         if self.exact_P is not None and self.exact_R is not None:
-            P, R = self.exact_P[:, None], self.exact_R if self.exact_R.ndim == 1 else self.exact_R[:, None]
+            P, R = self.exact_P[:, None], self.exact_R
+            R = R if R.ndim == 1 else R[:, None]
         else:
-            P, R = self.P, [sp.csr_matrix((self.transition_reward, self.P.indices, self.P.indptr), shape=self.P.shape)]
-        m = MDP(P, R, self.gamma if self.exact_gamma is None else self.exact_gamma, initial=self.initial)
+            P, rewards = self.P, (self.transition_reward, self.P.indices, self.P.indptr)
+            R = [sp.csr_matrix(rewards, shape=P.shape)]
+        gamma = self.gamma if self.exact_gamma is None else self.exact_gamma
+        m = MDP(P, R, gamma, initial=self.initial)
         m.state_names, m.action_names = self.state_names, ("go",)
         return m
 
     def _refuse_rewards_for_ever(self, inner):
-        row = np.repeat(np.arange(self.num_states), np.diff(self.P.indptr))
         paid = np.zeros(self.num_states, bool)
-        paid[row[self.transition_reward != 0]] = True
+        paid[rows_of(self.P.indptr)[self.transition_reward != 0]] = True
         refuse_rewards_for_ever(self, inner.blocked(paid))
 
 
-def left(m, policy):
+def _left(m, policy):
     """(P_pi (S, S) CSR, r_pi (S,)) of a policy on an MDP; terminal states lead to themselves."""
     check_model(m)
     weights = m.pair_weights(policy)
     if weights.ndim != 1:
         raise ValueError(f"policy depends on time (T = {len(weights)}): it induces no single chain")
-    P, r, _, _ = induced(m.expected, weights)
+    P, r, _, _ = induced(m.undiscounted, weights)
     return sp.csr_matrix(P + sp.diags_array(m.terminal.astype(float))), r
 
 
@@ -311,5 +350,7 @@ def refuse_rewards_for_ever(m, classes):
     """ValueError if there are closed classes with rewards at gamma = 1.   m needs `state_label`"""
     if classes:
         states = np.concatenate(classes)
-        named = ", ".join(m.state_label(s) for s in states[:5]) + (f" and {states.size - 5} more" if states.size > 5 else "")
-        raise ValueError(f"at gamma = 1 the value is infinite or undefined: the process never leaves {named}, and rewards are received there for ever")
+        named = ", ".join(m.state_label(s) for s in states[:5])
+        named += f" and {states.size - 5} more" if states.size > 5 else ""
+        raise ValueError("at gamma = 1 the value is infinite or undefined: the process never "
+                         f"leaves {named}, and rewards are received there for ever")

@@ -1,16 +1,31 @@
-"""Evaluate a policy exactly, by linear solve: its values, its visits, and the mean and variance of its return.
+"""Evaluate a policy exactly, by linear solve: values, visits, mean and variance of the return.
 
-    v    = r_pi + gamma P_pi v                                       values
-    q    = r + gamma P v                                             values of one other first action
-    y    = initial + gamma P_pi^T y,  occupancy(s, a) = y(s) pi(a | s)          discounted visits:  initial . v = sum occupancy * r
-    var  = psi + gamma**2 P_pi var                                   variance of the return G = sum of gamma**t R_t
+    v    = r_pi + gamma P_pi v                      values
+    q    = r + gamma P v                            values of one other first action
+    y    = initial + gamma P_pi^T y                 discounted visits of each state
+    occupancy(s, a) = y(s) pi(a | s)                and of each action: initial . v = occupancy . r
+    var  = psi + gamma**2 P_pi var                  variance of the return G = sum of gamma**t R_t
            psi(s) = E[(R + gamma v(S') - v(s))**2 | s]
 
-Sobel, "The variance of discounted Markov decision processes", J. Appl. Prob. 19, 1982; Puterman 1994, sections 6.1 and 6.9.
-psi is taken over the outcomes as given, so two rewards with the same mean but different spread differ in variance, not in value.
-Where v is computed from floats, `error` is a proven bound on its distance from the true value (linear.py).
+Sobel, "The variance of discounted Markov decision processes", J. Appl. Prob. 19, 1982; Puterman
+1994, sections 6.1 and 6.9. psi is taken over the outcomes as given, so two rewards with the same
+mean but different spread differ in variance, not in value. Where v is computed from floats, `error`
+is a proven bound on its distance from the true value (linear.py).
 
-Read first: bellman.py, linear.py.  Read next: policy_evaluation.py (the same as a layer with gradients), planning/.
+Iterative policy evaluation (Sutton and Barto, section 4.1) tends to the same v, one sweep of T_pi
+after the other:
+
+>>> import numpy as np
+>>> from mdp import MDP, bellman, evaluate
+>>> m = MDP([[[0.5, 0.5], [0, 1]], [[1, 0], [0, 1]]], [[1, 2], [0, 3]], 0.5)
+>>> pi, v = [[0.5, 0.5], [1, 0]], np.zeros(2)
+>>> for _ in range(60):
+...     v = bellman.T_pi(m, pi, v)
+>>> v.round(12).tolist() == evaluate(m, pi).v.round(12).tolist()
+True
+
+Read first: bellman.py, chains.py, linear.py.
+Read next: policy_evaluation.py, planning/value_iteration.py.
 """
 
 from dataclasses import dataclass, field
@@ -26,20 +41,28 @@ from .linear import Resolvent, spread
 from .expected import induced
 from .model import check_model
 
-RELATIVE_ERROR = 1e-6                        # `evaluate` warns when the proven error of v is larger than this part of the largest value or reward
+# `evaluate` warns if the proven error of v is a larger part of the largest value or reward
+RELATIVE_ERROR = 1e-6
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a policy is worth. S states, A actions; with a time-dependent policy every table has a leading axis of time.
+    """What a policy is worth. With one policy for each step, tables have a leading axis of time.
 
-    v               (S,) expected return from each state;                          (T+1, S), v[T] the terminal values
-    q               (S, A) expected return after one first action, nan where it is not available;   (T, S, A)
-    error           (S,) proven bound on |v - true v|, rounding included, inf where none could be proved;  (T+1, S)
-    return_mean     (S,) mean of the return from each first state: v (at time 0)
-    return_variance (S,) variance of the return from each first state
-    occupancy       (S, A) expected discounted visits from the initial distribution, ValueError without one;  (T, S, A)
-    initial_mean, initial_variance   mean and variance of the return from the initial distribution, ValueError without one
+    v                 (S,) expected return from each state
+                      (T+1, S) with time: v[T] are the terminal values
+    q                 (S, A) expected return after one first action, nan where it is not available
+                      (T, S, A) with time
+    error             (S,) proven bound on |v - true v|, rounding included; inf where there is none
+                      (T+1, S) with time
+    return_mean       (S,) mean of the return from each first state: v, at time 0
+    return_variance   (S,) variance of the return from each first state
+    occupancy         (S, A) expected discounted visits from the initial distribution
+                      (T, S, A) with time
+    initial_mean      mean of the return from the initial distribution
+    initial_variance  variance of that return
+
+    The last three are a ValueError without an initial distribution.
     """
     v: np.ndarray
     q: np.ndarray
@@ -78,7 +101,8 @@ def evaluate(m, policy, *, terminal_values=None):
     """Evaluate `policy` on `m` -> Evaluation.
 
     policy            (S,) actions or (S, A) probabilities: the infinite horizon;
-                      (T, S) or (T, S, A): one per step, T steps, then `terminal_values` (S,), default zero
+                      (T, S) or (T, S, A): one for each of T steps
+    terminal_values   (S,) what follows after the T steps; default zero
     ValueError if the policy does not fit the model, or at gamma = 1 if it never leaves states in
     which rewards are received (the states are named). A ConvergenceWarning where the error is not
     proved to be below 1e-6 of the largest value or reward, and where a value is too large for a

@@ -1,16 +1,19 @@
-"""What can be said of a decision process from its arrows alone, without any arithmetic, and therefore without rounding.
+"""What the arrows of a process say alone: without arithmetic, and therefore without rounding.
 
-    closed class         states that reach each other and cannot be left: a chain that enters one stays
-    end component        a set of states and of actions in them that never leave it, strongly connected: a policy *can* stay for ever
+    closed class    states that reach each other and cannot be left: a chain that enters one stays
+    end component   states, and actions in them that never leave these states, strongly connected:
+                    a policy *can* stay for ever
     maximal end component (MEC)   one contained in no other; MECs are disjoint
-    almost surely        with probability one, for a suitable policy (Prob1E of the model checking literature)
+    almost surely   with probability one, for a suitable policy (Prob1E in model checking)
 
-Baier and Katoen, "Principles of Model Checking", 2008, sections 10.1.1 and 10.6.3; de Alfaro, thesis, 1997.
-Pairs are numbered 0..K-1; pair k belongs to state `owner[k]`, and its arrows are the nonzero entries of row k of a (K, S) CSR matrix.
-Searches visit every arrow once, in compiled loops: a chain of a million states has a million
-layers.
+Baier and Katoen, "Principles of Model Checking", 2008, sections 10.1.1 and 10.6.3; de Alfaro,
+thesis, 1997.
 
-Read next: linear.py, planning/policy_iteration.py.
+Pairs are numbered 0..X-1. Pair k belongs to state `owner[k]`, and its arrows are the nonzero
+entries of row k of an (X, S) CSR matrix. Searches visit every arrow once, in compiled loops: a
+chain of a million states has a million layers.
+
+Read first: checks.py.  Read next: elimination.py, linear.py.
 """
 
 import numpy as np
@@ -19,31 +22,42 @@ from scipy.sparse.csgraph import connected_components
 
 from npixel.runtime.kernels import kernel
 
+from .checks import rows_of
+
 
 def closed_classes(P):
     """The recurrent classes of a chain: list of sorted index arrays.
 
-    P        (S, S) scipy.sparse; a row without entries is a place where the process ends, not a class
+    P        (S, S) scipy.sparse; a row without entries is an end of the process, not a class
+
+    >>> closed_classes(sp.csr_matrix([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]]))
+    [array([1])]
     """
     count, label = connected_components(P, directed=True, connection="strong")
     rows, columns = P.nonzero()
     closed = np.ones(count, bool)
     closed[label[rows][label[rows] != label[columns]]] = False
     inside = np.zeros(count, bool)
-    inside[label[rows][label[rows] == label[columns]]] = True          # at least one arrow that stays: not an end of the process
+    # at least one arrow that stays: not an end of the process
+    inside[label[rows][label[rows] == label[columns]]] = True
     return _members(label, closed & inside)
 
 
 def communicating_classes(P):
-    """All classes of states that reach each other, sorted by their first state: list of index arrays.   P (S, S) scipy.sparse"""
+    """All classes of states that reach each other: list of index arrays, sorted by first state.
+
+    P        (S, S) scipy.sparse
+    """
     count, label = connected_components(P, directed=True, connection="strong")
     return _members(label, np.ones(count, bool))
 
 
 def _members(label, chosen):
-    """The states of each component that is `chosen` (C,) bool, in the order of their first states.
+    """The states of each chosen component, in the order of their first states.
 
-    label (S,)   returns a list of sorted index arrays
+    label    (S,) the component of each state
+    chosen   bools, one for each component
+    returns  a list of sorted index arrays
     """
     states = np.flatnonzero(chosen[label])
     order = states[np.argsort(label[states], kind="stable")]
@@ -53,16 +67,19 @@ def _members(label, chosen):
 
 
 def successors_first(P):
-    """Components in an order in which every arrow leads backwards or stays: (order (S,), ends (C+1,)).   P (S, S) scipy.sparse
+    """Components in an order in which every arrow leads backwards or stays: (order, ends).
 
-    Component c is the states order[ends[c]:ends[c+1]]; what it leads to stands before it.
+    P        (S, S) scipy.sparse
+    order    (S,) states
+    ends     component i is the states order[ends[i]:ends[i+1]]; what it leads to stands before it
     """
     P = sp.csr_matrix(P)
     count, label = connected_components(P, directed=True, connection="strong")
-    rows = label[np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))]
-    columns = label[P.indices]
+    rows, columns = label[rows_of(P.indptr)], label[P.indices]
     between = rows != columns
-    arrows = sp.csr_matrix((np.ones(int(between.sum()), np.int8), (rows[between], columns[between])), shape=(count, count))     # duplicates merge
+    places = rows[between], columns[between]
+    once = np.ones(places[0].size, np.int8)
+    arrows = sp.csr_matrix((once, places), shape=(count, count))
     arrows.sum_duplicates()
     before = sp.csr_matrix(arrows.T)
     place = _levels(np.diff(arrows.indptr).astype(np.int64), before.indptr, before.indices)
@@ -72,44 +89,61 @@ def successors_first(P):
 
 
 def can_reach(P, targets):
-    """Which states reach `targets` with positive probability, targets included: bool (S,).   P (S, S) scipy.sparse   targets bool (S,)"""
+    """Which states reach `targets` with positive probability, targets included: bools (S,).
+
+    P        (S, S) scipy.sparse
+    targets  (S,) bools
+    """
     return steps_to(P, targets) >= 0
 
 
 def layers(P, targets):
-    """The largest number of steps that a state needs to `targets` bool (S,), among those that can.
+    """The largest number of steps that a state needs to `targets`, among those that can reach them.
 
-    P (S, S) scipy.sparse   returns -1 without targets
+    P        (S, S) scipy.sparse
+    targets  (S,) bools
+    returns  -1 without targets
     """
     return int(steps_to(P, targets).max(initial=-1))
 
 
 def steps_to(P, targets):
-    """The smallest number of steps to `targets` bool (S,): (S,) integers, -1 where there is no way.
+    """The smallest number of steps to `targets`: (S,) integers, -1 where there is no way.
 
-    P (S, S) scipy.sparse
+    P        (S, S) scipy.sparse
+    targets  (S,) bools
     """
     backward = sp.csr_matrix(P.T)
     return _distances(backward.indptr, backward.indices, targets)
 
 
 def reachable(P, sources):
-    """Which states are reached from `sources` with positive probability, sources included: bool (S,)."""
+    """Which states are reached from `sources` with positive probability: bools (S,), like sources.
+
+    P        (S, S) scipy.sparse
+    """
     return can_reach(sp.csr_matrix(P).T, sources)
 
 
 def maximal_end_components(P, owner, allowed):
-    """MECs using only the `allowed` pairs: (label (S,) with -1 outside any MEC, pairs bool (K,) that stay in the MEC of their state).
+    """The MECs of the `allowed` pairs: (label, pairs).
 
-    P        (K, S) CSR     owner (K,) the state of each pair     allowed bool (K,)
+    P        (X, S) CSR
+    owner    (X,) the state of each pair
+    allowed  (X,) bools
+    label    (S,) the MEC of each state, -1 outside
+    pairs    (X,) bools: those that stay in the MEC of their state
+
+    The strongly connected components of the states are found, and pairs that lead out of them are
+    dropped, until none is dropped any more.
     """
     S = P.shape[1]
-    rows = np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))        # the pair of each arrow
+    rows = rows_of(P.indptr)                     # the pair of each arrow
     pairs = allowed.copy()
     while True:
-        # keep only the pairs all of whose arrows stay in the strongly connected component of their state; repeat until none falls
         alive = pairs[rows]
-        arrows = sp.csr_matrix((np.ones(alive.sum()), (owner[rows[alive]], P.indices[alive])), shape=(S, S))
+        places = owner[rows[alive]], P.indices[alive]
+        arrows = sp.csr_matrix((np.ones(alive.sum()), places), shape=(S, S))
         _, component = connected_components(arrows, directed=True, connection="strong")
         leaves = component[owner[rows]] != component[P.indices]
         falls = np.zeros(len(pairs), bool)
@@ -126,15 +160,17 @@ def maximal_end_components(P, owner, allowed):
 
 
 def almost_surely(P, owner, targets):
-    """States from which some policy reaches `targets` with probability one: bool (S,), targets included.
+    """States from which some policy reaches `targets` with probability one: bools (S,).
 
-    P (K, S) CSR   owner (K,)   targets bool (S,); pairs of target states play no part
+    P        (X, S) CSR
+    owner    (X,) the state of each pair
+    targets  (S,) bools; they reach themselves, and their pairs play no part
     """
-    rows = np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))
+    rows = rows_of(P.indptr)
     inside = np.ones(P.shape[1], bool)
     while True:
         safe = ~targets[owner] & inside[owner]
-        safe[rows[~inside[P.indices]]] = False                        # pairs that never leave `inside`
+        safe[rows[~inside[P.indices]]] = False   # pairs that never leave `inside`
         distance = attractor_pairs(P, owner, targets, safe)[1]
         reached = distance >= 0
         if (reached == inside).all():
@@ -143,11 +179,19 @@ def almost_surely(P, owner, targets):
 
 
 def attractor_pairs(P, owner, targets, allowed):
-    """A pair for each state that has a positive chance of being one step nearer to `targets`: (pair (S,) or -1, distance (S,) or -1).
+    """For each state a pair that may lead one step nearer to `targets`: (pair, distance).
 
-    Following these pairs reaches `targets` with probability one wherever the allowed pairs never lead to a state without one.
+    P         (X, S) CSR
+    owner     (X,) the state of each pair
+    targets   (S,) bools
+    allowed   (X,) bools: the pairs to choose from
+    pair      (S,) the first such pair, -1 where there is none
+    distance  (S,) steps to `targets`, -1 where there is no way
+
+    Whoever takes these pairs reaches `targets` with probability one, wherever the allowed pairs
+    never lead to a state without one.
     """
-    S, rows = P.shape[1], np.repeat(np.arange(P.shape[0]), np.diff(P.indptr))
+    S, rows = P.shape[1], rows_of(P.indptr)
     keep = allowed[rows]
     rows, after = rows[keep], P.indices[keep]
     before = owner[rows]
@@ -155,16 +199,17 @@ def attractor_pairs(P, owner, targets, allowed):
     distance = steps_to(arrows, targets)
     nearer = rows[(distance[before] > 0) & (distance[after] == distance[before] - 1)][::-1]
     pair = np.full(S, -1)
-    pair[owner[nearer]] = nearer                                      # reversed: the lowest is last
+    pair[owner[nearer]] = nearer                 # reversed: the lowest is last
     return pair, distance
 
 
 # searches
 
 def _distances_numpy(ptr, before, targets):
-    """Steps from each state to `targets` bool (S,): (S,) int64, -1 where there is no way.
+    """Steps from each state to `targets`: (S,) int64, -1 where there is no way.
 
-    before[ptr[s]:ptr[s + 1]]   the states that lead to s
+    before    the states that lead to s are before[ptr[s]:ptr[s+1]]
+    targets   (S,) bools
     """
     distance, frontier, step = np.where(targets, 0, -1), np.flatnonzero(targets), 0
     while frontier.size:
@@ -199,16 +244,17 @@ def _distances(ptr, before, targets):
 
 
 def _levels_numpy(waiting, ptr, before):
-    """The longest way from each node to one without successors: (C,) int64.   There is no cycle
+    """The longest way from each of n nodes to one without successors: (n,) int64.
 
-    waiting                     (C,) number of successors of each node, used up
-    before[ptr[c]:ptr[c + 1]]   the nodes that lead to c, none twice
+    waiting   (n,) number of successors of each node, used up
+    before    the nodes that lead to node i are before[ptr[i]:ptr[i+1]], none twice
+    There is no cycle.
     """
     level, frontier, step = np.zeros(waiting.size, np.int64), np.flatnonzero(waiting == 0), 0
     while frontier.size:
         level[frontier] = step
         step += 1
-        ahead = np.concatenate([before[ptr[c]:ptr[c + 1]] for c in frontier])
+        ahead = np.concatenate([before[ptr[i]:ptr[i + 1]] for i in frontier])
         np.subtract.at(waiting, ahead, 1)
         frontier = np.unique(ahead[waiting[ahead] == 0])
     return level
@@ -216,20 +262,20 @@ def _levels_numpy(waiting, ptr, before):
 
 @kernel(defined_by=_levels_numpy)
 def _levels(waiting, ptr, before):
-    C = waiting.size
-    level, queue, count = np.zeros(C, np.int64), np.empty(C, np.int64), 0
-    for c in range(C):
-        if waiting[c] == 0:
-            queue[count] = c
+    nodes = waiting.size
+    level, queue, count = np.zeros(nodes, np.int64), np.empty(nodes, np.int64), 0
+    for i in range(nodes):
+        if waiting[i] == 0:
+            queue[count] = i
             count += 1
     at = 0
     while at < count:
-        c = queue[at]
+        i = queue[at]
         at += 1
-        for j in range(ptr[c], ptr[c + 1]):
+        for j in range(ptr[i], ptr[i + 1]):
             b = before[j]
             waiting[b] -= 1
-            level[b] = max(level[b], level[c] + 1)
+            level[b] = max(level[b], level[i] + 1)
             if waiting[b] == 0:
                 queue[count] = b
                 count += 1

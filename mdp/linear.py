@@ -1,11 +1,12 @@
-"""Linear systems of a Markov chain: x = b + gamma P x, and its transpose, with a proven bound on the error.
+"""Linear systems of a Markov chain, x = b + gamma P x and its transpose, with proven error bounds.
 
 At gamma < 1 the solution is unique: x = sum over t of gamma**t P**t b.
 
-At gamma = 1 it is that sum of expectations only where it converges, and I - P is singular as soon as the chain has a closed class.
-A closed class on which b is zero is worth zero; the others have no finite value. So the closed classes are found (exactly, from the arrows), b
-is required to vanish on them, and the system is solved on the transient states, where I - P is invertible. A pseudo-inverse would
-return the solution of least norm instead, which is another one.
+At gamma = 1 it is that sum of expectations only where the sum converges, and I - P is singular as
+soon as the chain has a closed class. A closed class on which b is zero is worth zero; the others
+have no finite value. So the closed classes are found exactly, from the arrows, and b must vanish on
+them. The system is solved on the transient states, where I - P is invertible. A pseudo-inverse
+would return the solution of least norm instead, which is another one.
 
 There the chance to stay, P(s, s), is what is left of one: it is not read. I - P is made of the
 chances to go elsewhere,
@@ -23,7 +24,8 @@ states: then sum of P**t d <= 2 max(d) w, so |x - x*| <= 2 max(d) w. All of them
 however it was found. Elimination has a bound of its own as well, relative to (I - P)^-1 |b|, which
 does not depend on the condition of the system.
 
-Read first: graph.py, elimination.py.  Read next: evaluation.py, planning/policy_iteration.py.
+Read first: given_numbers.py, graph.py, elimination.py.
+Read next: evaluation.py, planning/policy_iteration.py.
 """
 
 from functools import cached_property
@@ -37,18 +39,19 @@ from . import graph
 from .elimination import UNIT, Elimination, growth, order_of
 from .given_numbers import SMALLEST
 
-DENSE_UP_TO = 400                            # states; a dense LU is faster below,
-DENSE_UP_TO_IF_FULL = 4000                   # and up to here if one entry in twenty is not zero
+DENSE_UP_TO = 400                      # states: a dense LU is faster up to here,
+DENSE_UP_TO_IF_FULL = 4000             # and up to here if one entry in twenty is not zero
 # what a sum of products may lose below the smallest normal number, in a product or in a probability
 TINY = 2.0 ** -1060
 
 
 def spread(count):
-    """Relative error of r + gamma sum p v over `count` outcomes: rounding, and that of the numbers given.
+    """Relative error of r + gamma sum p v over `count` outcomes, to multiply sum |terms| with.
 
-    Each product, each addition, gamma and r round once: count + 2 units. A probability may stand for a fraction up to 2 ulp away: 4 units; gamma
-    and a reward for a decimal or fraction that was rounded to them: 1. Three more cover the second order, and adding the bound itself. To be
-    multiplied by the sum of absolute values.
+    It covers rounding, and the error of the numbers given. Each product, each addition, gamma and r
+    round once: count + 2 units. A probability may stand for a fraction up to 2 ulp away: 4 units.
+    gamma and a reward may stand for a decimal or fraction that was rounded to them: 1 unit. Three
+    more cover the second order, and adding the bound itself.
     """
     return (np.asarray(count, float) + 10) * UNIT
 
@@ -89,14 +92,14 @@ class Resolvent:
         free = np.ones(self.size, bool)
         for states in self.closed:
             free[states] = False
-        self.free = np.flatnonzero(free)                               # the transient states; all of them if gamma < 1
-        self._ends = np.zeros(0, np.int64)  # free states that lead nowhere: there x = b
-        self._out = None  # (n,) exits of the states of `_inner`, at gamma = 1
-        self._off = np.zeros(1)  # (n,) by how much rows miss one, where that is more than rounding
+        self.free = np.flatnonzero(free)         # the transient states; all of them if gamma < 1
+        self._ends = np.zeros(0, np.int64)       # free states that lead nowhere: there x = b
+        self._out = None                         # (n,) exits of the states of _inner, at gamma = 1
+        self._off = np.zeros(1)                  # (n,) what rows miss to one, if not rounding alone
         if self.gamma == 1:
             self._leave(free, exits)
         if self._out is None:
-            self._inner = self.free  # (n,) the states for which there is a system to solve
+            self._inner = self.free              # (n,) the states for which there is a system
             self._Q = self.P if self.free.size == self.size else self.P[self.free][:, self.free]
         self._into_ends = self.P[self._inner][:, self._ends]
 
@@ -136,13 +139,15 @@ class Resolvent:
         n = self._inner.size
         if self.solver == "krylov":
             return _Krylov(self._matrix)
-        if self.solver == "dense" or self.solver == "auto" and (n <= DENSE_UP_TO or n <= DENSE_UP_TO_IF_FULL and 20 * self._matrix.nnz > n * n):
+        small = n <= DENSE_UP_TO or n <= DENSE_UP_TO_IF_FULL and 20 * self._matrix.nnz > n * n
+        if self.solver == "dense" or self.solver == "auto" and small:
             return scipy.linalg.lapack.dgetrf(self._matrix.toarray())[:2]
         return scipy.sparse.linalg.splu(self._matrix)
 
     def _solve(self, b, transposed):
         if isinstance(self._factors, tuple):
-            return scipy.linalg.lu_solve(self._factors, b, trans=int(transposed), check_finite=False)
+            trans = int(transposed)
+            return scipy.linalg.lu_solve(self._factors, b, trans=trans, check_finite=False)
         return self._factors.solve(b, "T" if transposed else "N")
 
     def _invert(self, b, transposed=False):
@@ -151,26 +156,32 @@ class Resolvent:
             apply = self.eliminated.solve_transposed if transposed else self.eliminated.solve
             signs = [sign for sign in (1, -1) if (sign * b > 0).any()]
             parts = [sign * apply(np.maximum(sign * b, 0)) for sign in signs]
-            return sum(parts, np.zeros(b.size))  # apart, each without a subtraction
+            return sum(parts, np.zeros(b.size))            # apart, each without a subtraction
         A = self._matrix.T if transposed else self._matrix
         try:
             y = self._solve(b, transposed)
-            z = y + self._solve(b - A @ y, transposed)                 # one step of refinement
-        except RuntimeError:  # singular as far as floats can tell
+            z = y + self._solve(b - A @ y, transposed)     # one step of refinement
+        except RuntimeError:                               # singular as far as floats can tell
             return np.full(b.size, np.nan)
         return np.where(np.isfinite(z), z, y)
 
     def solve(self, b):
-        """x = b + gamma P x, (S,); at gamma = 1 zero on closed classes, where b must be zero (see `blocked`)."""
+        """x = b + gamma P x, (S,).
+
+        At gamma = 1 x is zero on closed classes, where b must be zero: see `blocked`.
+        """
         x = np.zeros(self.size)
-        with np.errstate(all="ignore"):  # what overflows has an infinite `error`
+        with np.errstate(all="ignore"):          # what overflows has an infinite `error`
             x[self._ends] = b[self._ends]
             if self._inner.size:
                 x[self._inner] = self._invert(b[self._inner] + self._into_ends @ b[self._ends])
         return x
 
     def solve_transposed(self, b):
-        """y = b + gamma P^T y on the free states: discounted visits from the start weights b; at gamma = 1 infinite where a closed class is entered."""
+        """y = b + gamma P^T y on the free states, (S,): discounted visits from the start weights b.
+
+        At gamma = 1 y is infinite on a closed class that is entered.
+        """
         y = np.zeros(self.size)
         with np.errstate(all="ignore"):
             if self._inner.size:
@@ -182,7 +193,10 @@ class Resolvent:
         return y
 
     def blocked(self, b):
-        """Closed classes on which b is not zero (gamma = 1): there the sum has no finite value. List of index arrays."""
+        """Closed classes on which b is not zero (gamma = 1): a list of index arrays.
+
+        There the sum has no finite value.
+        """
         return [states for states in self.closed if b[states].any()]
 
     def error(self, b, x, b_error=0.0):
@@ -219,7 +233,7 @@ class Resolvent:
             w = self._long()
             out = np.full(x.size, np.inf) if w is None else 2 * d.max() * w * (1 + 8 * UNIT)
         away = 1.0 if self._out is None else self._out + self._Q @ np.ones(x.size)
-        for _ in range(2):                                             # |x - x*| <= d + gamma P |x - x*|: sharper next to the end
+        for _ in range(2):                       # |x - x*| <= d + gamma P |x - x*|: sharp near ends
             sharper = (d + self.gamma * (self._Q @ out)) / away * (1 + 4 * spread(count))
             out = np.minimum(out, sharper)
         return out
@@ -293,7 +307,10 @@ def stationary(P):
 
 
 class _Krylov:
-    """A x = b by BiCGSTAB (van der Vorst 1992), preconditioned by an incomplete LU; whatever it returns, the residual decides what is proved."""
+    """A x = b by BiCGSTAB (van der Vorst 1992), preconditioned by an incomplete LU.
+
+    Whatever it returns, the residual decides what is proved.
+    """
 
     def __init__(self, A):
         self.A = sp.csr_matrix(A)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import mdp
 from cases_mdp import by_rows, exact_policy_value, solve_exactly, transitions
 from mdp import tables
+from mdp.expected import Expected, induced
+from mdp.forms import from_lists
 from mdp.given_numbers import as_float, parse
 from mdp.problems.student import PUBLISHED_REWARD_PROCESS, STATES
 from npixel.runtime import safe_npz
@@ -292,6 +294,72 @@ def test_the_induced_reward_process_has_the_value_of_the_policy(process, gamma):
     exact = exact_policy_value(process, policy, Fraction(gamma))
     np.testing.assert_allclose(m.reward_process(numbers).v, [float(exact[s]) for s in process], rtol=1e-12, atol=1e-12)
     assert m.chain(numbers).P.sum() == pytest.approx(len(process))
+
+
+def test_a_policy_leaves_one_chain_whoever_asks_for_it():
+    m = mdp.problems.student()
+    uniform = m.available / np.maximum(m.available.sum(axis=1, keepdims=True), 1)
+    chain, process = mdp.MarkovChain.of(m, uniform), mdp.MarkovRewardProcess.of(m, uniform)
+    np.testing.assert_array_equal(chain.P.toarray(), m.chain(uniform).P.toarray())
+    np.testing.assert_array_equal(process.v, m.reward_process(uniform).v)
+    left = induced(m.expected, m.pair_weights(uniform))
+    np.testing.assert_array_equal(left.P.toarray(), chain.P.toarray() - np.diag(m.terminal))
+    np.testing.assert_array_equal(left.r, process.R)
+    with pytest.raises(ValueError, match=r"policy depends on time \(T = 3\)"):
+        mdp.MarkovChain.of(m, [uniform] * 3)
+    with pytest.raises(ValueError, match="m expects an MDP, got MarkovChain"):
+        mdp.MarkovChain.of(chain, uniform)
+
+
+def test_a_chain_has_no_discount_though_the_pairs_have_their_own():
+    m = mdp.MDP(P, R, [[0.5, 0.25], [0.125, 0.5]])
+    np.testing.assert_array_equal(mdp.MarkovChain.of(m, [1, 0]).P.toarray(), P[[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="has one discount, the pairs of this process have"):
+        mdp.MarkovRewardProcess.of(m, [1, 0])
+
+
+@given(transitions(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_pairs_and_weights_that_are_one_leave_the_same(process, seed):
+    e = mdp.MDP.from_dict(process, "1/2").expected
+    counts = np.diff(e.pair_ptr)
+    pick = np.random.default_rng(seed).integers(0, np.maximum(counts, 1))
+    pairs = np.where(counts > 0, e.pair_ptr[:-1] + pick, -1)
+    weights = np.isin(np.arange(e.r.size), pairs).astype(float)
+    pure, mixed, swept = induced(e, pairs), induced(e, weights), mdp.bellman.follow(e, pairs)
+    np.testing.assert_array_equal(pure.P.toarray()[counts > 0], e.P.toarray()[pairs[pairs >= 0]])
+    np.testing.assert_array_equal(pure.P.toarray(), mixed.P.toarray())
+    np.testing.assert_array_equal(pure.r, mixed.r)
+    np.testing.assert_array_equal(pure.r[counts > 0], swept.r)
+    np.testing.assert_array_equal(pure.count + 2 * (counts > 0), mixed.count)
+
+
+def test_what_is_not_given_of_an_expected_follows_what_is_replaced():
+    e = Expected(sp.csr_matrix([[0.5, 0.5], [0, 1], [1, 0]]), np.array([-1.0, 2, 0]), 0.5,
+                 np.array([0, 2, 3]))
+    assert e.size.tolist() == [1, 2, 0] and e.zero.tolist() == [False, False, True]
+    assert e.count.tolist() == [2, 1, 1] and e.most == 2 and e.every_action
+    assert e.owner.tolist() == [0, 0, 1] and e.action.tolist() == [0, 1, 0]
+    other = e.replace(r=np.array([3.0, 0, -4]), P=sp.csr_matrix(np.ones((3, 2)) / 2))
+    assert other.size.tolist() == [3, 0, 4] and other.zero.tolist() == [False, True, False]
+    assert other.count.tolist() == [2, 2, 2] and other.full.tolist() == [[0.5, 0.5]] * 3
+    kept = e.replace(size=np.ones(3)).replace(r=np.zeros(3))
+    assert kept.size.tolist() == [1, 1, 1] and not kept.zero.any()
+    assert not e.replace(action=np.array([1, 2, 0])).every_action
+
+
+def test_outcomes_are_checked_whoever_made_them():
+    good = from_lists(2, 1, [0, 1], [0, 0], [0, 1], [1, 1], np.ones(2), np.array([3.0, 0]))
+    assert mdp.solve(mdp.MDP.from_outcomes(good, 0.5)).v.tolist() == [3, 0]
+    for change, message in (({"next": np.array([1, 2])}, r"next\[1\] is 2, outside \[0, 2\)"),
+                            ({"probability": np.array([1, 0.5])}, "sum to 0.5, not to 1"),
+                            ({"reward": np.array([np.nan, 0])}, "R is nan for state 0, action 0"),
+                            ({"reward": np.ones(3)}, "reward has 3 entries where 2 are expected"),
+                            ({"outcome_ptr": np.array([0, 3, 2])}, "outcome_ptr falls from 3")):
+        with pytest.raises(ValueError, match=message):
+            mdp.MDP.from_outcomes(good._replace(**change), 0.5)
+    with pytest.raises(ValueError, match="pair falls from 1 to 0 at 1"):
+        from_lists(2, 1, [0, 1], [0, 0], [1, 0], [1, 1], np.ones(2), np.ones(2))
 
 
 def test_the_elimination_of_the_tests_is_itself_right():
