@@ -22,7 +22,7 @@ import npixel
 import walking
 from npixel import masks
 from npixel.runtime import blas, kernels
-from npixel.layers import conv2d
+from npixel.layers import conv2d, skew
 
 walking.modules()                                      # so that every kernel of both packages is registered
 PAIRS = {pair.name: pair for pair in kernels.PAIRS}
@@ -315,11 +315,18 @@ scan_case("row_lstm", 2, row_w_ss, one_start)
 scan_case("diagonal_lstm", 2, diagonal_w_ss, start_of_each_row)
 
 
+@case("npixel.layers.skew.rows")
+def _(draw, rng, dtype):
+    H, W = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    return draw(st.integers(-1, H + W - 2)), H, W                          # -1: none of the rows
+
+
 @case("npixel.layers.skew.cut")
 def diagonal(draw, rng, dtype):
     N, H, W, C = (draw(st.integers(1, 5)) for _ in range(4))
-    t = draw(st.integers(-1, H + W - 1))                                   # also none of its pixels
-    return t, eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, H, N, C)
+    t = draw(st.integers(-1, H + W - 2))
+    first, last = skew.rows(t, H, W)
+    return t, eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, last - first, N, C)
 
 
 @case("npixel.layers.skew.paste")
@@ -346,14 +353,6 @@ def _(draw, rng, dtype):
     n, D = draw(st.integers(1, 6)), draw(st.integers(1, 20))
     stop, skip, left, above = *(draw(st.integers(0, n)) for _ in range(2)), *(draw(st.integers(0, 3)) for _ in range(2))
     return eighths(rng, dtype, n + 3, D), left, stop, above, skip, eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
-
-
-@case("npixel.layers.spatial_lstm._spread")
-def _(draw, rng, dtype):
-    t, y, column = diagonal(draw, rng, dtype)
-    N, H, W, D = y.shape
-    t = min(max(t, 0), H + W - 2)
-    return t, eighths(rng, dtype, (min(H, t + 1) - max(0, t - W + 1)) * N, D), y
 
 
 def spatial(draw, rng, dtype):

@@ -1,21 +1,43 @@
-"""Diagonal LSTM: an LSTM that reads the pixel to the left and the one above, so its time runs along the diagonals.
+"""Diagonal LSTM: an LSTM that reads the pixel above and the one on its left.
 
-    z[r, c] = K_is x[r, c] + K_ss[0] h[r-1, c] + K_ss[1] h[r, c-1] + b          K_is: 1 x 1, mask B
-    o, f, i, g, c[r, c], h[r, c]                       of z[r, c] and the cell on the left, c[r, c-1]: lstm_cell.py
+    z[r, c] = K_is x[r, c] + K_ss[0] h[r-1, c] + K_ss[1] h[r, c-1] + b
+    o, f, i, g, c[r, c], h[r, c]        of z[r, c] and the cell on the left, c[r, c-1]: lstm_cell.py
 
-van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2: in the skewed map (skew.py) a column is a diagonal,
-K_ss is a 2 x 1 convolution down that column, padded with a zero row on *top*, and the recurrence runs from column to column. Here the
-diagonals are cut out of the image as they are needed; the skewed map is never stored.
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2. K_is
+is a 1 x 1 convolution with mask B. In the paper's skewed map (skew.py) a column is a diagonal of
+the image. There K_ss is a 2 x 1 convolution down the column, padded with a zero row on *top*, and
+the recurrence runs from column to column. Here each diagonal is cut out of the image when its turn
+comes; the skewed map is never stored.
 
-Left of the image. The skewed map has cells where the image has none; the paper does not say what they hold. Two choices, `padding`:
-    "start"     the learned h0 and c0 stand left of every row                                           (the default)
-    "evolve"    h0 and c0 stand left of the whole skewed map, and the recurrence, with no input but b, runs through the padding cells (r, c < 0), as
-                in public code that does not mask them: lower rows start from a state that has run longer
-Both are causal; the numbers differ. Above the image h is zero (the zero row), in both.
+As a loop, for one image of 2 x 4 pixels. Index -1 is what stands outside the image:
 
-What it sees: everything above and to the left of the pixel, columns <= c; after a first convolution of reach m, <= c + m.
+    >>> rng, taps = np.random.default_rng(0), [(0, 0)]
+    >>> x, weights = rng.standard_normal((1, 2, 4, 5)), init(rng, 5, 3, taps=taps, dtype=float)
+    >>> w_is, b, w_ss, h0, c0 = weights
+    >>> h, cells = np.zeros((3, 5, 3)), np.zeros((3, 5, 3))
+    >>> h[:2, -1], cells[:2, -1] = h0, c0
+    >>> for r, c in np.ndindex(2, 4):
+    ...     z = x[0, r, c] @ w_is[0] + h[r - 1, c] @ w_ss[0] + h[r, c - 1] @ w_ss[1] + b
+    ...     h[r, c], cells[r, c] = np.split(lstm_cell.forward(z, cells[r, c - 1])[0], 2)
+    >>> np.allclose(h[:2, :4], forward(x, *weights, taps=taps)[0][0])
+    True
 
-Read first: skew.py, lstm_cell.py.  Read next: diagonal_bilstm.py, spatial_lstm.py.
+Order of w_ss: the matrix from above comes first, then the one from the left. spatial_lstm.py has
+them the other way round, as in its authors' program. Files of weights keep both orders.
+
+Left of the image. The skewed map has cells where the image has none, and the paper does not say
+what they hold. There are two choices, called `padding`:
+    "start"     the learned h0 and c0 stand left of every row (the default)
+    "evolve"    h0 and c0 stand left of the whole skewed map. The recurrence runs through its
+                padding cells (r, c < 0) too, with b as their only input. So lower rows start from
+                a state that has run longer. Public code that does not mask these cells does this.
+Both are causal, but the numbers differ. In both, h is zero above the image (the zero row).
+
+What it sees: everything above and to the left of the pixel, columns <= c. After a first convolution
+that reaches m columns it is columns <= c + m in the rows above.
+
+Read first: layers/skew.py, layers/lstm_cell.py, layers/conv2d.py, layers/row_lstm.py.
+Read next: layers/diagonal_bilstm.py, models/pixelrnn.py.
 """
 
 from typing import NamedTuple
@@ -29,23 +51,25 @@ from ..runtime.kernels import kernel, plain
 from . import conv2d, lstm_cell, skew
 from .lstm_cell import cell, cell_backward
 
-UP_AND_LEFT = ((-1, 0), (0, -1))                       # the taps of K_ss, in the order of w_ss
-
 
 class Weights(NamedTuple):
     w_is: np.ndarray                                   # (1, C, 4D)  gates o, f, i, g side by side
     b: np.ndarray                                      # (4D,)
-    w_ss: np.ndarray                                   # (2, D, 4D)  from above, from the left
+    w_ss: np.ndarray                                   # (2, D, 4D)  from above; from the left
     h0: np.ndarray                                     # (D,)
     c0: np.ndarray                                     # (D,)
 
 
 def shapes(C, D):
+    """The shapes of the weights for C channels in and D features out."""
     return Weights((1, C, 4 * D), (4 * D,), (2, D, 4 * D), (D,), (D,))
 
 
 def init(rng, C, D, /, *, taps, dtype):
-    """Variance 1 / fan-in for both products; forget bias 1, so that a new cell remembers; the start is zero."""
+    """Both products of variance 1 / fan-in; the start is zero.
+
+    The bias of the forget gate is 1, so that a new cell remembers.
+    """
     w_is, b = conv2d.init(rng, C, 4 * D, taps=taps, dtype=dtype)
     b[D:2 * D] = 1
     w_ss = (rng.standard_normal((2, D, 4 * D)) / np.sqrt(2 * D)).astype(dtype)
@@ -53,19 +77,21 @@ def init(rng, C, D, /, *, taps, dtype):
 
 
 def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=False):
-    """x (N, H, W, C) -> h (N, H, W, D), and the cache: the gates, cells and states, once.   float32 or float64
+    """The states of every pixel, and the cache, which holds the gates, cells and states once.
 
+    x         (N, H, W, C)  float32 or float64
     taps      masks.Taps of K_is: masks.mask_b(1, ...)
     padding   "start" or "evolve", see above
     mirrored  True: of the mirrored image. Give x as it is: K_is is 1 x 1, so its output can be
               mirrored instead of x, and no mirrored copy of x is kept. h and dh are mirrored
+    returns   h (N, H, W, D); and the cache
 
     ValueError if shapes or dtypes disagree.
     """
     check(w_is, w_ss, h0, c0, padding)
     z, cache_is = conv2d.forward(x, w_is, b, taps=taps)                    # (N, H, W, 4D)
     shape = *x.shape[:3], len(h0)
-    (h_left, c_left), margin = _left_of_the_image(shape[1], b, w_ss, h0, c0, padding)
+    (h_left, c_left), steps = _left_of_the_image(shape[1], b, w_ss, h0, c0, padding)
     h, c = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
 
     def work(z, c, h):
@@ -74,12 +100,15 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=Fals
         _scan(w_ss, h_left, c_left, z, c, h)
 
     blas.images_in_lanes(work, z, c, h)
-    return h, (cache_is, z, c, h, w_ss, h_left, c_left, margin, mirrored)
+    return h, (cache_is, z, c, h, w_ss, h_left, c_left, steps, mirrored)
 
 
 def backward(dh, cache, /):
-    """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0.   Where forward was mirrored, so is dh; dx is not."""
-    cache_is, gates, c, h, w_ss, h_left, c_left, margin, mirrored = cache
+    """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0.
+
+    Where forward was mirrored, dh must be mirrored, too. dx is never mirrored.
+    """
+    cache_is, gates, c, h, w_ss, h_left, c_left, steps, mirrored = cache
     dh, dz = plain(dh, h.shape), np.empty_like(gates)
     w_back = np.ascontiguousarray(w_ss.transpose(0, 2, 1))
 
@@ -91,18 +120,24 @@ def backward(dh, cache, /):
     dw_ss, dh_left, dc_left = blas.images_in_lanes(work, dh, gates, c, h, dz,
                                                    sums=(w_ss, h_left, c_left))
     dx, dw_is, db = conv2d.backward(dz, cache_is)
-    db_more, dw_ss_more, dh0, dc0 = _left_of_the_image_backward(dh_left, dc_left, w_ss, margin)
+    db_more, dw_ss_more, dh0, dc0 = _left_of_the_image_backward(dh_left, dc_left, w_ss, steps)
     return dx, dw_is, db + db_more, dw_ss + dw_ss_more, dh0, dc0
 
 
 def _mirror(z):
-    """Columns from right to left, in place, image by image: so much stays in the cache."""
+    """Turn the columns of z (N, H, W, 4D) round, in place.
+
+    It goes image by image, since one image stays in the cache.
+    """
     for image in z:
         image[...] = image[:, ::-1].copy()
 
 
 class State(NamedTuple):
-    """States and cells so far. In both, pixel (r, c) lies at (r + 1, c + 1): row 0 is above the image, column 0 left of it."""
+    """States and cells so far; in both, pixel (r, c) lies at (r + 1, c + 1).
+
+    Row 0 is above the image, and column 0 left of it.
+    """
     i_s: conv2d.State
     h: np.ndarray                                      # (N, 1 + H, 1 + W, D)
     c: np.ndarray                                      # (N, 1 + H, 1 + W, D)
@@ -110,7 +145,7 @@ class State(NamedTuple):
 
 
 def start(shape, w_is, b, w_ss, h0, c0, /, *, taps, padding="start"):
-    """Memory for stepping through images of this shape."""
+    """Memory for stepping through images of this shape, (N, H, W, C)."""
     check(w_is, w_ss, h0, c0, padding)
     N, H, W, _ = shape
     h, c = (np.zeros((N, 1 + H, 1 + W, len(h0)), w_is.dtype) for _ in range(2))
@@ -119,7 +154,10 @@ def start(shape, w_is, b, w_ss, h0, c0, /, *, taps, padding="start"):
 
 
 def step(x_t, state, /, *, at):
-    """forward's h (N, k, D) at the strip `at`, where x_t (N, k, C) is the input there.   Updates `state` in place."""
+    """forward's h (N, k, D) at the strip `at`, given the input x_t (N, k, C) there.
+
+    Updates `state` in place.
+    """
     row, columns = at
     z = conv2d.step(x_t, state.i_s, at=at)                                 # (N, k, 4D)
     above, h, c = state.h[:, row], state.h[:, row + 1], state.c[:, row + 1]
@@ -130,7 +168,10 @@ def step(x_t, state, /, *, at):
 
 
 def reach(seen, /, *, shape, taps, padding="start"):
-    """Which inputs (H, W, C) the states in `seen` (H, W, D) can depend on: everything above and to the left, in every colour; at the place itself K_is."""
+    """Which inputs (H, W, C) the states in `seen` (H, W, D) can depend on.
+
+    These are all places above and to the left in every colour, and what K_is sees at each.
+    """
     return conv2d.reach(np.tile(masks.above_and_left(seen), 4), shape=shape, taps=taps)
 
 
@@ -146,54 +187,61 @@ def check(w_is, w_ss, h0, c0, padding):
     if c0.shape != h0.shape:
         raise ValueError(f"c0 must be {h0.shape}, has shape {c0.shape}")
     if not w_is.dtype == w_ss.dtype == h0.dtype == c0.dtype:
-        raise ValueError(f"weights must have one dtype, have {w_is.dtype}, {w_ss.dtype}, {h0.dtype}, {c0.dtype}")
+        dtypes = ", ".join(str(array.dtype) for array in (w_is, w_ss, h0, c0))
+        raise ValueError(f"weights must have one dtype, have {dtypes}")
 
 
 def _left_of_the_image(H, b, w_ss, h0, c0, padding):
-    """States and cells (H, D) each in the column left of the image, and what their backward needs (None for "start").
+    """((h, c), steps): states and cells (H, D) each in the column left of the image.
 
-    "evolve": padding cell (r, c), -r <= c < 0, is computed at time t = r + c; at t = -1 every row holds h0 and c0. No pixel has a part in it,
-    so it is done once for all images. Row r is padding at the times t = 0, ..., r - 1.
+    Where padding is "evolve", padding cell (r, c), -r <= c < 0, is computed at time t = r + c. At
+    t = -1 every row holds h0 and c0. Row r is padding at the times t = 0, ..., r - 1. No pixel has
+    a part in it, so it is done once for all images.
+
+    steps   what the way back needs, a tuple for each time
     """
     h, c = (np.tile(start, (H, 1)) for start in (h0, c0))                  # (H, D) each
-    if padding == "start":
-        return (h, c), None
     steps = []
-    for t in range(H - 1):                                                 # rows t + 1, ..., H - 1 are still left of the image
+    for t in range(H - 1 if padding == "evolve" else 0):
+        # rows t + 1, ..., H - 1 are still left of the image
         above, left, c_prev = h[t:H - 1].copy(), h[t + 1:].copy(), c[t + 1:].copy()
         gates = b + above @ w_ss[0] + left @ w_ss[1]
         cell(gates, c_prev, c[t + 1:], h[t + 1:])
         steps.append((gates, above, left, c_prev, c[t + 1:].copy()))
-    return (h, c), (steps,)
+    return (h, c), steps
 
 
-def _left_of_the_image_backward(dh, dc, w_ss, margin):
-    """(H, D) gradients of the column left of the image -> db, dw_ss, dh0, dc0."""
+def _left_of_the_image_backward(dh, dc, w_ss, steps):
+    """db, dw_ss, dh0, dc0 from the gradients (H, D) of the column left of the image."""
     db, dw_ss = np.zeros(w_ss.shape[2], w_ss.dtype), np.zeros_like(w_ss)
-    if margin is not None:
-        H, (steps,) = len(dh), margin
-        for t in reversed(range(H - 1)):
-            gates, above, left, c_prev, c = steps[t]
-            dz, dc_t = np.empty_like(gates), np.ascontiguousarray(dc[t + 1:])
-            cell_backward(gates, c_prev, c, np.ascontiguousarray(dh[t + 1:]), dc_t, dz)
-            # gates = b + above w_ss[0] + left w_ss[1]
-            db += dz.sum(axis=0)
-            dw_ss[0] += above.T @ dz
-            dw_ss[1] += left.T @ dz
-            dc[t + 1:] = dc_t
-            dh[t + 1:] = dz @ w_ss[1].T
-            dh[t:H - 1] += dz @ w_ss[0].T
+    for t, (gates, above, left, c_prev, c) in reversed(list(enumerate(steps))):
+        dz, dc_t = np.empty_like(gates), np.ascontiguousarray(dc[t + 1:])
+        cell_backward(gates, c_prev, c, np.ascontiguousarray(dh[t + 1:]), dc_t, dz)
+        # gates = b + above w_ss[0] + left w_ss[1]
+        db += dz.sum(axis=0)
+        dw_ss[0] += above.T @ dz
+        dw_ss[1] += left.T @ dz
+        dc[t + 1:] = dc_t
+        dh[t + 1:] = dz @ w_ss[1].T
+        dh[t:-1] += dz @ w_ss[0].T
     return db, dw_ss, dh.sum(axis=0), dc.sum(axis=0)
 
 
 def _scan_numpy(w_ss, h_left, c_left, z, c, h):
-    """The recurrence: z (N, H, W, 4D) holds K_is x + b and becomes the gates; c, h are filled in."""
+    """The recurrence: z holds K_is x + b and becomes the gates; c and h are filled in.
+
+    z        (N, H, W, 4D)
+    c        (N, H, W, D)
+    h        (N, H, W, D)
+    h_left   (H, D)   what stands left of each row
+    c_left   (H, D)
+    """
     N, H, W, D = h.shape
     for row in range(H):
-        h_prev, c_prev = (np.tile(start[row], (N, 1)) for start in (h_left, c_left))          # (N, D)
+        h_prev, c_prev = np.tile(h_left[row], (N, 1)), np.tile(c_left[row], (N, 1))
         for column in range(W):
             h_above = h[:, row - 1, column] if row else np.zeros_like(h_prev)
-            gates = z[:, row, column] + h_above @ w_ss[0] + h_prev @ w_ss[1]                  # (N, 4D)
+            gates = z[:, row, column] + h_above @ w_ss[0] + h_prev @ w_ss[1]               # (N, 4D)
             h_here, c_here = h[:, row, column], c[:, row, column]
             cell(gates, c_prev, c_here, h_here)
             z[:, row, column], h_prev, c_prev = gates, h_here, c_here
@@ -206,33 +254,33 @@ def _scan_numpy(w_ss, h_left, c_left, z, c, h):
 @kernel(defined_by=_scan_numpy)
 def _scan(w_ss, h_left, c_left, z, c, h):
     N, H, W, D = h.shape
-    states = np.zeros((H + 1, N, D), h.dtype)          # the zero row above the image, then every row
+    states = np.zeros((H + 1, N, D), h.dtype)          # the zero row above the image; every row
     gates, cells = np.empty((H, N, 4 * D), h.dtype), np.empty((H, N, D), h.dtype)
     for t in range(H + W - 1):
-        first, last = max(0, t - W + 1), min(H, t + 1)                     # rows on this diagonal
+        first, last = skew.rows(t, H, W)
         if t < H:                                                          # row t begins
             for n in range(N):
                 for d in range(D):
                     states[t + 1, n, d] = h_left[t, d]
                 for d in range(D):
                     cells[t, n, d] = c_left[t, d]
-        skew.cut(t, z, gates)
-        size = (last - first) * N
-        z_t, c_t = gates[first:last].reshape(size, 4 * D), cells[first:last].reshape(size, D)
-        above = states[first:last].reshape(size, D)
-        left = states[first + 1:last + 1].reshape(size, D)                 # and where h is put
-        add_product(above, w_ss[0], z_t, 0, 0)
-        add_product(left, w_ss[1], z_t, 0, 0)
-        cell(z_t, c_t, c_t, left)
-        skew.paste(t, gates, z)
-        skew.paste(t, cells, c)
-        skew.paste(t, states[1:], h)
+        size, gates_t, c_t = (last - first) * N, gates[first:last], cells[first:last]
+        skew.cut(t, z, gates_t)
+        # h of this diagonal takes the place of what was on its left
+        above, left = states[first:last], states[first + 1:last + 1]
+        z_t, h_t = gates_t.reshape(size, 4 * D), left.reshape(size, D)
+        add_product(above.reshape(size, D), w_ss[0], z_t, 0, 0)
+        add_product(h_t, w_ss[1], z_t, 0, 0)
+        cell(z_t, c_t.reshape(size, D), c_t.reshape(size, D), h_t)
+        skew.paste(t, gates_t, z)
+        skew.paste(t, c_t, c)
+        skew.paste(t, left, h)
 
 
 def _scan_backward_numpy(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc_left):
     """Back through the pixels: dz is filled in; dw_ss, dh_left, dc_left are added to."""
     N, H, W, D = h.shape
-    dh = dh.copy()                                     # a pixel's neighbours add to its dh
+    dh = dh.copy()                                     # its neighbours add to the dh of a pixel
     for row in reversed(range(H)):
         dc = np.zeros((N, D), h.dtype)
         for column in reversed(range(W)):
@@ -259,17 +307,18 @@ def _scan_backward_numpy(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_le
 @kernel(defined_by=_scan_backward_numpy)
 def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc_left, w_back):
     N, H, W, D = h.shape
-    h_prev, c_prev = np.zeros((H + 1, N, D), h.dtype), np.empty((H, N, D), h.dtype)
-    dstates, dc = np.zeros((H + 1, N, D), h.dtype), np.zeros((H, N, D), h.dtype)    # from diagonal t + 1
     gates_t, dz_t = np.empty((H, N, 4 * D), h.dtype), np.empty((H, N, 4 * D), h.dtype)
-    dh_t, c_t = np.empty((H, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    c_t, dh_t = np.empty((H, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    h_prev, c_prev = np.zeros((H + 1, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    dstates, dc = np.zeros((H + 1, N, D), h.dtype), np.zeros((H, N, D), h.dtype)
     for t in range(H + W - 2, -1, -1):
-        first, last = max(0, t - W + 1), min(H, t + 1)
-        skew.cut(t, gates, gates_t)
-        skew.cut(t, c, c_t)
-        skew.cut(t, dh, dh_t)
-        skew.cut(t - 1, c, c_prev)
-        skew.cut(t - 1, h, h_prev[1:])
+        first, last = skew.rows(t, H, W)
+        skew.cut(t, gates, gates_t[first:last])
+        skew.cut(t, c, c_t[first:last])
+        skew.cut(t, dh, dh_t[first:last])
+        top, end = skew.rows(t - 1, H, W)
+        skew.cut(t - 1, c, c_prev[top:end])
+        skew.cut(t - 1, h, h_prev[top + 1:end + 1])
         if t < H:                                                          # row t begins here
             for n in range(N):
                 for d in range(D):
@@ -286,9 +335,9 @@ def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc
             gates_t[first:last].reshape(size, 4 * D), c_prev[first:last].reshape(size, D),
             c_t[first:last].reshape(size, D), dh_t[first:last].reshape(size, D),
             dc[first:last].reshape(size, D), dz_here)
-        skew.paste(t, dz_t, dz)
-        dstates[...] = 0
-        for k in range(2):                                                 # above, then left
+        skew.paste(t, dz_t[first:last], dz)
+        dstates[...] = 0                                                   # now of diagonal t - 1
+        for k in range(2):
             # z = K_is x + b + above w_ss[0] + left w_ss[1]
             here = slice(first + k, last + k)
             add_product(dz_here, w_back[k], dstates[here].reshape(size, D), 0, 0)

@@ -2,9 +2,18 @@
 
     y[n, r, r + c] = x[n, r, c]          y is W + H - 1 wide, zero elsewhere
 
-van den Oord et al. 2016, section 3.2 (2n - 1 wide for n x n images; any H and W here). Places with r + c = t can be computed at
-once by a recurrence that reads left and up. `backward` is the way back, and `unskew` does it for maps.
-Read next: diagonal_lstm.py.
+van den Oord et al. 2016, section 3.2 (2n - 1 wide for n x n images; here H and W may differ). The
+places with r + c = t form column t of y. A recurrence that reads left and up can compute them all
+at once, column after column. `backward` is the way back, and `unskew` does it for maps.
+
+Compiled loops need no skewed map: `rows` says which rows meet diagonal t, `cut` takes its pixels
+out of the image, and `paste` puts them back.
+
+    >>> x = np.arange(6).reshape(1, 2, 3, 1)
+    >>> forward(x)[0][0, :, :, 0].tolist()
+    [[0, 1, 2, 0], [0, 3, 4, 5]]
+
+Read first: nothing.  Read next: layers/diagonal_lstm.py.
 """
 
 import numpy as np
@@ -31,37 +40,50 @@ def unskew(y, W):
     return np.stack([y[:, r, r:r + W] for r in range(y.shape[1])], axis=1)
 
 
+def _rows_numpy(t, H, W):
+    """(first, last): the rows first, ..., last - 1 have a pixel on the diagonal r + c = t."""
+    meets = [r for r in range(H) if 0 <= t - r < W]
+    return (meets[0], meets[-1] + 1) if meets else (0, 0)
+
+
+@kernel(defined_by=_rows_numpy)
+def rows(t, H, W):
+    return max(0, t - W + 1), min(H, t + 1)
+
+
 def _cut_numpy(t, x, column):
-    """Column t of the skewed map, without making the map: column[r, n] = x[n, r, t - r].
+    """The pixels of diagonal t, from the top down: column[r - first, n] = x[n, r, t - r].
 
     x        (N, H, W, C)
-    column   (H, N, C)   filled in, but for the rows that the diagonal r + c = t does not meet
+    column   (last - first, N, C)   filled in, for the rows first, ..., last - 1 on the diagonal
     """
-    _, H, W, _ = x.shape
-    for r in range(max(0, t - W + 1), min(H, t + 1)):
-        column[r] = x[:, r, t - r]
+    first, last = rows(t, *x.shape[1:3])
+    for r in range(first, last):
+        column[r - first] = x[:, r, t - r]
 
 
 @kernel(defined_by=_cut_numpy)
 def cut(t, x, column):
     N, H, W, C = x.shape
-    for r in range(max(0, t - W + 1), min(H, t + 1)):
+    first, last = rows(t, H, W)
+    for r in range(first, last):
         for n in range(N):
             for k in range(C):
-                column[r, n, k] = x[n, r, t - r, k]
+                column[r - first, n, k] = x[n, r, t - r, k]
 
 
 def _paste_numpy(t, column, x):
-    """The way back: x[n, r, t - r] = column[r, n], for the pixels of the diagonal r + c = t."""
-    _, H, W, _ = x.shape
-    for r in range(max(0, t - W + 1), min(H, t + 1)):
-        x[:, r, t - r] = column[r]
+    """The way back: x[n, r, t - r] = column[r - first, n] on diagonal t; other pixels stay."""
+    first, last = rows(t, *x.shape[1:3])
+    for r in range(first, last):
+        x[:, r, t - r] = column[r - first]
 
 
 @kernel(defined_by=_paste_numpy)
 def paste(t, column, x):
     N, H, W, C = x.shape
-    for r in range(max(0, t - W + 1), min(H, t + 1)):
+    first, last = rows(t, H, W)
+    for r in range(first, last):
         for n in range(N):
             for k in range(C):
-                x[n, r, t - r, k] = column[r, n, k]
+                x[n, r, t - r, k] = column[r - first, n, k]
