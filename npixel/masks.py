@@ -1,26 +1,33 @@
-"""Which pixel, and which colour, may see which: the lists of taps behind every convolution of this package.
+"""Which pixel, and which colour, may see which: the taps of every convolution of this package.
 
-The image is generated row by row, in a row from left to right, in a pixel from the first colour to the last. A tap (dr, dc) looks
-dr rows below and dc columns to the right, so a causal one has dr < 0, or dr = 0 and dc <= 0. At dr = dc = 0 it depends on colours:
+An image is generated row by row, each row from left to right, each pixel from the first colour to
+the last. A tap (dr, dc) looks dr rows below and dc columns to the right. It looks into the past if
+dr < 0, or dr = 0 and dc < 0. At the pixel itself, dr = dc = 0, it depends on the colours:
 
-    mask A    a feature of colour g sees the colours before g         (first layer: the pixel itself is what we predict)
-    mask B    ... and g itself                                         (later layers: a feature of g holds only colours before g)
+    mask A    a feature of colour g sees the colours before g
+              (first layer: the pixel itself is what we predict)
+    mask B    it sees g too
+              (later layers: a feature of colour g holds only colours before g)
 
-van den Oord et al. 2016, section 3.4. With C colours the h features of every layer are split into C groups, in order: feature k belongs
-to colour floor(C k / h), also where h is not divisible by C. A layer with several gates computes its features side by side,
-[gate][feature], and every gate has all the groups: `groups(D, C, gates)`. Groups over the contiguous 4h instead would
-mislabel half of the gates. The logits' groups are the same function, so L logits per colour reshape to (C, L).
+van den Oord et al. 2016, section 3.4. With C colours the h features of every layer are split into
+C groups, in order: feature k belongs to colour floor(C k / h), also where C does not divide h. A
+layer with several gates computes their features side by side, [gate][feature], and every gate has
+all the groups: `groups(D, C, gates)`. One split of all 4h features would mislabel half of the
+gates. The logits are split by the same function, so L logits for each colour reshape to (C, L).
 
-Taps     a list of offsets with a mask over channels, which conv2d sums over:
-  square(K)               all K² taps around the pixel
-  mask_a(K, ...), mask_b  the same list, with the future masked away; dead taps keep their place, so weights have K² matrices
-  causal_row(K, ...)      1 x K along the row being generated, mask A or B
-  row(K)                  1 x K along a finished row, nothing masked
-  above(K)                the K x K window without the current row and below (`shift` rows further up)
-  vertical(K)             rows up to and including this one, nothing masked: a stack whose output is shifted down before use
-  down_shifted(KH, KW), down_right_shifted(KH, KW)       windows that end in this row, centred; or at this pixel (PixelCNN++)
+Taps are a list of offsets, with a mask over channels. These functions make them:
 
-Read next: layers/conv2d.py, models/pixelcnn.py.
+    square(K)               all K² offsets around the pixel
+    mask_a(K, ...)          these, with the future masked away, mask A; weights keep K² matrices
+    mask_b(K, ...)          the same with mask B
+    causal_row(K, ...)      1 x K along the row being generated, mask A or B
+    row(K)                  1 x K along a finished row, nothing masked
+    above(K)                the rows of the K x K window above the pixel's own
+    vertical(K)             these and the pixel's own: for a stack whose output is shifted down
+    down_shifted(KH, KW)    a window that ends in this row, centred (PixelCNN++)
+    down_right_shifted(KH, KW)      a window that ends at this pixel (PixelCNN++)
+
+Read first: nothing.  Read next: layers/live_taps.py, layers/conv2d.py, models/pixelcnn.py.
 """
 
 from typing import NamedTuple
@@ -30,12 +37,15 @@ import numpy as np
 
 class Taps(NamedTuple):
     """Offsets into the input, and which input channel each may use for which output channel."""
-    offsets: tuple                                     # T pairs (dr, dc)
-    mask: np.ndarray | None = None                     # (T, C, D) bool; None: everything may be used
+    offsets: tuple                                     # U pairs (dr, dc)
+    mask: np.ndarray | None = None                     # (U, C, D) bool; None: all may be used
 
 
 def as_taps(taps, C, D):
-    """Taps, or a plain list of (dr, dc) pairs, as a list of T pairs and a bool mask (T, C, D); ValueError if they disagree."""
+    """Taps, or a plain list of pairs (dr, dc), as a list of U pairs and a bool mask (U, C, D).
+
+    ValueError if the mask has another shape.
+    """
     offsets, mask = taps if isinstance(taps, Taps) else (taps, None)
     offsets = [(int(dr), int(dc)) for dr, dc in offsets]
     if mask is None:
@@ -45,25 +55,40 @@ def as_taps(taps, C, D):
     return offsets, mask
 
 
+def margins(offsets):
+    """How far offsets (U, 2) look: rows above, columns left, rows below, columns right.
+
+    >>> margins(np.array([(-1, 0), (-1, 2)]))
+    (1, 0, 0, 2)
+    """
+    above, left = np.maximum(-offsets.min(axis=0, initial=0), 0).tolist()
+    below, right = np.maximum(offsets.max(axis=0, initial=0), 0).tolist()
+    return above, left, below, right
+
+
 def groups(features, colours, gates=1):
-    """(features,) int: the colour each feature belongs to; with gates, the features of every gate are split alike.
+    """The colour of each feature, (features,) int. The features of every gate are split alike.
 
     >>> groups(7, 3).tolist()
     [0, 0, 0, 1, 1, 2, 2]
     >>> groups(6, 3, gates=2).tolist()
     [0, 1, 2, 0, 1, 2]
 
-    ValueError if a gate has fewer features than there are colours: then some colour could say nothing.
+    ValueError if a gate has fewer features than colours: then some colour could say nothing.
     """
     if features % gates:
         raise ValueError(f"{features} features cannot be split into {gates} gates")
     if features // gates < colours:
-        raise ValueError(f"{features // gates} features cannot be split into {colours} colour groups: at least {colours} are needed")
+        raise ValueError(f"{features // gates} features cannot be split into {colours} colour "
+                         f"groups: at least {colours} are needed")
     return np.tile(colours * np.arange(features // gates) // (features // gates), gates)
 
 
 def square(K):
-    """All K x K offsets around the pixel, row by row.   ValueError if K is even: such a window has no centre"""
+    """All K x K offsets around the pixel, row by row.
+
+    ValueError if K is even: such a window has no centre.
+    """
     if K < 1 or K % 2 == 0:
         raise ValueError(f"a centred kernel must have an odd size of at least 1, not {K}")
     reach = range(-(K // 2), K // 2 + 1)
@@ -71,7 +96,11 @@ def square(K):
 
 
 def mask_a(K, inputs, outputs):
-    """K x K taps with mask A.   inputs (C,), outputs (D,): the colour of every channel, from `groups`"""
+    """K x K taps with mask A.
+
+    inputs    (C,) the colour of every input channel, from `groups`
+    outputs   (D,) the colour of every output channel
+    """
     return _causal(square(K), np.less.outer(inputs, outputs))
 
 
@@ -97,7 +126,10 @@ def above(K, shift=0):
 
 
 def vertical(K):
-    """The rows of a K x K window down to the pixel's own, every channel: for a stack whose output is shifted down one row."""
+    """The rows of a K x K window down to the pixel's own, every channel.
+
+    For a stack whose output is shifted down by one row.
+    """
     return Taps(tuple((dr, dc) for dr, dc in square(K) if dr <= 0))
 
 
@@ -112,12 +144,16 @@ def down_right_shifted(KH, KW):
 
 
 def above_and_left(seen):
-    """What states reach that are handed on downwards and to the right: seen (H, W, D) bool, and wherever such a state may come from, in every colour.
+    """Where the states in `seen` come from, if states are handed on downwards and to the right.
+
+    seen      (H, W, D) bool
+    returns   (H, W, D) bool: `seen`, and all features of every place above and to the left of it
 
     >>> above_and_left(np.array([[[0, 0], [0, 0]], [[0, 0], [0, 1]]], bool)).astype(int).tolist()
     [[[1, 1], [1, 1]], [[1, 1], [0, 1]]]
     """
-    reached = np.maximum.accumulate(np.maximum.accumulate(seen.any(axis=2)[::-1, ::-1], axis=0), axis=1)[::-1, ::-1]            # (H, W), the places of `seen` too
+    places = seen.any(axis=2)[::-1, ::-1]                                  # (H, W), from the end
+    reached = np.maximum.accumulate(np.maximum.accumulate(places, axis=0), axis=1)[::-1, ::-1]
     before = np.zeros_like(reached)
     before[:-1] |= reached[1:]
     before[:, :-1] |= reached[:, 1:]
@@ -127,9 +163,9 @@ def above_and_left(seen):
 def _causal(offsets, centre):
     """Past taps see everything, the centre what `centre` (C, D) says, the future nothing."""
     mask = np.zeros((len(offsets), *centre.shape), bool)
-    for t, (dr, dc) in enumerate(offsets):
+    for u, (dr, dc) in enumerate(offsets):
         if dr < 0 or (dr == 0 and dc < 0):
-            mask[t] = True
+            mask[u] = True
         elif dr == dc == 0:
-            mask[t] = centre
+            mask[u] = centre
     return Taps(tuple(offsets), mask)

@@ -1,9 +1,12 @@
-"""Concatenated elu:  y = (elu(x), elu(-x)), side by side: twice the features, and whichever sign a number has, one of its two is linear in it.
+"""Concatenated elu:  y = (elu(x), elu(-x)), side by side.
 
-As in Shang, Sohn, Almeida, Lee, "Understanding and Improving Convolutional Neural Networks via Concatenated Rectified Linear Units", 2016, with elu for
-relu: PixelCNN++ (Salimans et al. 2017, the authors' nn.py).
+There are twice as many features. Whichever sign a number has, one of its two is linear in it.
 
-Read first: elu.py.  Read next: models/pixelcnn_pp.py.
+Shang, Sohn, Almeida, Lee, "Understanding and Improving Convolutional Neural Networks via
+Concatenated Rectified Linear Units", 2016, do this with relu. PixelCNN++ does it with elu (Salimans
+et al. 2017, the authors' nn.py).
+
+Read first: layers/elu.py.  Read next: layers/gated_linear.py, models/pixelcnn_pp.py.
 """
 
 import numpy as np
@@ -30,12 +33,13 @@ def backward(dy, cache, /):
 def _both_numpy(x, y):
     """x (n, D): y (n, 2 D) is filled in."""
     D = x.shape[1]
-    e = np.exp(-np.abs(x)) - 1                                             # of whichever half is not positive
+    e = np.exp(-np.abs(x)) - 1                         # elu of that of x and -x that is <= 0
     y[:, :D] = np.where(x > 0, x, e)
     y[:, D:] = np.where(x > 0, e, -x)
 
 
-# One row and one array to a loop, halves as an axis of their own: such loops become vector instructions (see lstm_cell.py).
+# Each inner loop fills one row of one array, and the two halves are an axis of their own: such
+# loops become vector instructions (lstm_cell.py).
 
 @kernel(defined_by=_both_numpy)
 def _both(x, y):
@@ -43,14 +47,18 @@ def _both(x, y):
     nothing, one = x.dtype.type(0), x.dtype.type(1)
     halves = y.reshape(n, 2, D)
     for i in range(n):
-        for d in range(D):                                                 # elu(z) = max(z, 0) + exp(min(z, 0)) - 1: nothing to choose
+        # elu(z) = max(z, 0) + exp(min(z, 0)) - 1, without a branch
+        for d in range(D):
             halves[i, 0, d] = max(x[i, d], nothing) + (exp(min(x[i, d], nothing)) - one)
         for d in range(D):
             halves[i, 1, d] = max(-x[i, d], nothing) + (exp(min(-x[i, d], nothing)) - one)
 
 
 def _both_backward_numpy(dy, y, dx):
-    """dy, y (n, 2 D): dx (n, D) is filled in.   elu'(z) = 1 where z > 0, else exp(z) = elu(z) + 1"""
+    """dy (n, 2 D), y (n, 2 D): dx (n, D) is filled in.
+
+    elu'(z) = 1 where z > 0, else exp(z) = elu(z) + 1
+    """
     D = dx.shape[1]
     slopes = dy * (np.minimum(y, 0) + 1)
     dx[...] = slopes[:, :D] - slopes[:, D:]
@@ -63,4 +71,6 @@ def _both_backward(dy, y, dx):
     halves, dhalves = y.reshape(n, 2, D), dy.reshape(n, 2, D)
     for i in range(n):
         for d in range(D):
-            dx[i, d] = dhalves[i, 0, d] * (min(halves[i, 0, d], nothing) + one) - dhalves[i, 1, d] * (min(halves[i, 1, d], nothing) + one)
+            up = dhalves[i, 0, d] * (min(halves[i, 0, d], nothing) + one)
+            down = dhalves[i, 1, d] * (min(halves[i, 1, d], nothing) + one)
+            dx[i, d] = up - down

@@ -1,12 +1,15 @@
-"""Conditional bias: what an image is to show enters a pre-activation.
+"""Conditional bias: what an image is to show is added to a pre-activation.
 
-    y[n, r, c] = z[n, r, c] + s[n] V                   s: a vector, the same at every place; one-hot for a class, whose row of V it picks
-    y[n, r, c] = z[n, r, c] + s[n, r, c] V             s: a map, whose vector at (r, c) counts at (r, c): a 1 x 1 convolution
+    y[n, r, c] = z[n, r, c] + s[n] v                   s: a vector, the same at every place
+    y[n, r, c] = z[n, r, c] + s[n, r, c] v             s: a map, with a vector for every place
 
-van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 4 and 5, where V_f and V_g, the parts for the two halves of a gate,
-stand side by side in V. The condition is known before the first pixel, so nothing here is masked: every colour may see all of it.
+van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 4 and 5. A
+class is a vector, too: its one-hot code, which picks a row of v. The paper's V_f and V_g, for the
+two halves of a gate, stand side by side in v.
 
-Read first: conv2d.py, gated_activation.py.  Read next: models/gated_pixelcnn.py.
+The condition is known before the first pixel. So nothing is masked: every colour may see all of it.
+
+Read first: layers/conv2d.py, layers/gated_activation.py.  Read next: models/gated_pixelcnn.py.
 """
 
 from typing import NamedTuple
@@ -19,7 +22,7 @@ HERE = [(0, 0)]
 
 
 class Weights(NamedTuple):
-    v: np.ndarray                                      # (V, D)  the convolution in front has the bias
+    v: np.ndarray                                      # (V, D); the layer in front has a bias
 
 
 def shapes(V, D):
@@ -27,7 +30,10 @@ def shapes(V, D):
 
 
 def init(rng, V, D, /, *, live, dtype, gain=1.0):
-    """Mean 0, variance gain² / live.   live: numbers of the code that count at once, 1 for a one-hot code, else V"""
+    """Mean 0, variance gain² / live.
+
+    live   how many numbers of the code count at once: 1 if it is one-hot, else V
+    """
     return Weights((gain / np.sqrt(live) * rng.standard_normal((V, D))).astype(dtype))
 
 
@@ -48,21 +54,28 @@ def encode(condition, classes, dtype):
         condition = np.asarray(condition)
         if condition.dtype.kind not in "ui" or condition.size and not (
                 0 <= condition.min() <= condition.max() < classes):
-            raise ValueError(f"condition must hold integers in [0, {classes}), is {condition.dtype}, "
-                             f"from {condition.min()} to {condition.max()}")
+            raise ValueError(f"condition must hold integers in [0, {classes}), is "
+                             f"{condition.dtype}, from {condition.min()} to {condition.max()}")
         s = np.eye(classes, dtype=dtype)[condition]
     return s if s.ndim == 4 else s[:, None, None]
 
 
 def forward(z, s, v, /):
-    """z (N, H, W, D), s (N, 1, 1, V) or (N, H, W, V), v (V, D) -> z + s v (N, H, W, D), and the cache.
+    """y = z + s v, and the cache.
+
+    z         (N, H, W, D)   float32 or float64
+    s         (N, 1, 1, V), one vector for the image, or (N, H, W, V)
+    v         (V, D)
+    returns   y (N, H, W, D), and the cache
 
     ValueError if shapes or dtypes disagree.
     """
     if s.ndim != 4 or z.ndim != 4 or len(s) != len(z) or s.shape[1:3] not in ((1, 1), z.shape[1:3]):
-        raise ValueError(f"s must be (N, 1, 1, V) or (N, H, W, V) where z is (N, H, W, D); they are {s.shape} and {z.shape}")
+        raise ValueError("s must be (N, 1, 1, V) or (N, H, W, V) where z is (N, H, W, D); "
+                         f"they are {s.shape} and {z.shape}")
     if v.ndim != 2 or z.shape[-1] != v.shape[1] or z.dtype != s.dtype:
-        raise ValueError(f"z must have the {v.shape[-1]} features and the dtype of s v, is {z.dtype} {z.shape}")
+        raise ValueError(f"z must have the {v.shape[-1]} features and the dtype of s v, "
+                         f"is {z.dtype} {z.shape}")
     bias, cache = conv2d.forward(s, v[None], np.zeros(v.shape[1], v.dtype), taps=HERE)
     return z + bias, (cache, s.shape)
 
@@ -77,11 +90,12 @@ def backward(dy, cache, /):
 
 
 class State(NamedTuple):
+    """s v, computed once: the condition is known from the beginning."""
     bias: np.ndarray                                   # (N, 1, 1, D) or (N, H, W, D)
 
 
 def start(shape, s, v, /):
-    """The bias of every place, once: the condition is known from the beginning.   shape (N, H, W, D) of z"""
+    """Memory for stepping.   shape (N, H, W, D) of z"""
     return State(conv2d.forward(s, v[None], np.zeros(v.shape[1], v.dtype), taps=HERE)[0])
 
 

@@ -1,10 +1,15 @@
-"""Dropout: every number by itself is left out with probability p, the others are 1 / (1 - p) times as large.
+"""Dropout: each number by itself is set to zero with probability p; the others are made larger.
 
-    y = x · mask                           mask: 0 with probability p, else 1 / (1 - p); its mean is 1
+    y = x · mask             mask: 0 with probability p, else 1 / (1 - p); its mean is 1
 
-Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014. The mask comes in, `draw` makes one: a model's forward has the generator.
-To leave out whole maps at once (Dropout2d) is another thing: it trains, and it is not PixelCNN++.
-Read next: models/pixelcnn_pp.py.
+Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+
+The mask is an argument. `draw` makes one; only a model's forward has a random generator.
+
+Setting whole maps to zero at once (Dropout2d) is another layer. It trains too, but PixelCNN++ does
+not have it.
+
+Read first: nothing.  Read next: models/pixelcnn_pp.py.
 """
 
 import numpy as np

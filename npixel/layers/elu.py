@@ -1,7 +1,9 @@
 """Exponential linear unit:  y = x where x > 0, else exp(x) - 1, applied to every number by itself.
 
-Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2016. Its slope has no step: 1 at 0.
-Read next: concat_elu.py.
+Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by Exponential Linear
+Units", 2016. Its slope has no step: it is 1 at 0.
+
+Read first: layers/relu.py.  Read next: layers/concat_elu.py.
 """
 
 import numpy as np

@@ -3,12 +3,16 @@
     f, g = the two halves of x
     y = tanh(f) · σ(g)
 
-van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 2: in place of the relu, since the gates of an LSTM are one thing that
-PixelRNN has and PixelCNN has not. The features lie [gate][feature], so `masks.groups(2 p, C, gates=2)` deals each half out to the colours;
-p features come out, with the groups of either half.
+van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 2. It replaces
+the relu, since gates are one thing that PixelRNN has and PixelCNN has not.
 
-A sigmoid in both halves is causal and trains, and only a comparison of numbers finds it.
-Read first: elementary.py.  Read next: conditional_bias.py, models/gated_pixelcnn.py.
+Features are in the order [gate][feature], so `masks.groups(2 * D, C, gates=2)` splits each half
+among the colours. The D features that come out have the groups of either half.
+
+A common fault is a sigmoid in both halves. It is causal and it trains; only a comparison of numbers
+finds it.
+
+Read first: masks.py.  Read next: layers/conditional_bias.py, models/gated_pixelcnn.py.
 """
 
 import numpy as np
@@ -19,7 +23,7 @@ from ..runtime.kernels import kernel
 
 
 def forward(x, /):
-    """x (..., 2p) -> y (..., p), and the cache: tanh(f) and σ(g) side by side.   float32 or float64
+    """x (..., 2 D) -> y (..., D), and the cache: tanh(f) and σ(g).   float32 or float64
 
     ValueError if the last axis cannot be halved.
     """
@@ -32,7 +36,7 @@ def forward(x, /):
 
 
 def backward(dy, cache, /):
-    """dy (..., p) -> dx (..., 2p)."""
+    """dy (..., D) -> dx (..., 2 D)."""
     gates = cache
     dx = np.empty_like(gates)
     blas.rows_in_lanes(_gate_backward, dy, gates, dx)
@@ -40,43 +44,46 @@ def backward(dy, cache, /):
 
 
 def _gate_numpy(x, gates, y):
-    """x (n, 2p): gates (n, 2p) and y (n, p) are filled in."""
-    p = y.shape[1]
-    gates[:, :p], gates[:, p:] = np.tanh(x[:, :p]), elementary.sigmoid(x[:, p:])
-    y[...] = gates[:, :p] * gates[:, p:]
+    """x (n, 2 D): gates (n, 2 D) and y (n, D) are filled in."""
+    D = y.shape[1]
+    gates[:, :D], gates[:, D:] = np.tanh(x[:, :D]), elementary.sigmoid(x[:, D:])
+    y[...] = gates[:, :D] * gates[:, D:]
 
 
-# One row and one array to a loop, halves as an axis of their own: such loops become vector instructions (see lstm_cell.py).
+# Each inner loop fills one row of one array, and the two halves are an axis of their own: such
+# loops become vector instructions (lstm_cell.py).
 
 @kernel(defined_by=_gate_numpy)
 def _gate(x, gates, y):
-    n, p = y.shape
-    halves, both = x.reshape(n, 2, p), gates.reshape(n, 2, p)
+    n, D = y.shape
+    halves, both = x.reshape(n, 2, D), gates.reshape(n, 2, D)
     for i in range(n):
-        for d in range(p):
+        for d in range(D):
             both[i, 0, d] = tanh(halves[i, 0, d])
-        for d in range(p):
+        for d in range(D):
             both[i, 1, d] = sigmoid(halves[i, 1, d])
-        for d in range(p):
+        for d in range(D):
             y[i, d] = both[i, 0, d] * both[i, 1, d]
 
 
 def _gate_backward_numpy(dy, gates, dx):
-    """dy (n, p), gates (n, 2p): dx (n, 2p) is filled in."""
-    p = dy.shape[1]
-    t, s = gates[:, :p], gates[:, p:]
+    """dy (n, D), gates (n, 2 D): dx (n, 2 D) is filled in."""
+    D = dy.shape[1]
+    t, s = gates[:, :D], gates[:, D:]
     # y = t s,   t = tanh(f),   s = σ(g)
-    dx[:, :p] = dy * s * (1 - t * t)
-    dx[:, p:] = dy * t * s * (1 - s)
+    dx[:, :D] = dy * s * (1 - t * t)
+    dx[:, D:] = dy * t * s * (1 - s)
 
 
 @kernel(defined_by=_gate_backward_numpy)
 def _gate_backward(dy, gates, dx):
-    n, p = dy.shape
+    n, D = dy.shape
     one = dy.dtype.type(1)
-    both, halves = gates.reshape(n, 2, p), dx.reshape(n, 2, p)
+    both, halves = gates.reshape(n, 2, D), dx.reshape(n, 2, D)
     for i in range(n):
-        for d in range(p):
-            halves[i, 0, d] = dy[i, d] * both[i, 1, d] * (one - both[i, 0, d] * both[i, 0, d])
-        for d in range(p):
-            halves[i, 1, d] = dy[i, d] * both[i, 0, d] * both[i, 1, d] * (one - both[i, 1, d])
+        for d in range(D):
+            t, s = both[i, 0, d], both[i, 1, d]
+            halves[i, 0, d] = dy[i, d] * s * (one - t * t)
+        for d in range(D):
+            t, s = both[i, 0, d], both[i, 1, d]
+            halves[i, 1, d] = dy[i, d] * t * s * (one - s)

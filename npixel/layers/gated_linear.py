@@ -3,8 +3,10 @@
     a, g = the two halves of x
     y = a · σ(g)
 
-PixelCNN++ (Salimans et al. 2017, the authors' nn.py, gated_resnet). The Gated PixelCNN has tanh(a) · σ(g): gated_activation.py.
-Read first: elementary.py.  Read next: models/pixelcnn_pp.py.
+PixelCNN++ (Salimans et al. 2017, the authors' nn.py, gated_resnet). The Gated PixelCNN has
+tanh(a) · σ(g) in its place: gated_activation.py.
+
+Read first: layers/gated_activation.py.  Read next: layers/shift.py, models/pixelcnn_pp.py.
 """
 
 import numpy as np

@@ -1,9 +1,11 @@
-"""A map moved down and to the right:  y[r, c] = x[r - rows, c - columns], and zeros come in from above and from the left.
+"""A map moved down and to the right:  y[r, c] = x[r - rows, c - columns], zero outside x.
 
-PixelCNN++'s down_shift is rows=1 and its right_shift columns=1: what a convolution says of a pixel and those before it may be used one place further on only.
-The zeros are not what the convolution would say of an empty image: it has a bias.
+PixelCNN++'s down_shift is rows=1, its right_shift is columns=1. Where a convolution sees the pixel
+itself, its output may be used only one place further on.
 
-Read next: models/pixelcnn_pp.py.
+The zeros that come in are not what the convolution gives for an empty image: it has a bias.
+
+Read first: layers/conv2d.py.  Read next: layers/deconv2d.py, models/pixelcnn_pp.py.
 """
 
 import numpy as np

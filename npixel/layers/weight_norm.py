@@ -1,20 +1,25 @@
 """Weight normalisation: the length of each output channel's weights is a parameter of its own.
 
-    w[t, c, d] = g[d] v[t, c, d] / |v[:, :, d]|                            |v| over all taps and input channels
+    w[u, c, d] = g[d] v[u, c, d] / |v[:, :, d]|        |v|: length over all taps and input channels
 
-Salimans and Kingma, "Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural Networks", 2016, eq. 2 and 3. The norm is per *output* channel also
-in a transposed convolution, whose kernels other programs store the other way round: normalised over their first axis it would be per input channel, another model.
-|v| is at least 1e-6, as in the authors' code (l2_normalize): weights that are all zero stay zero.
+Salimans and Kingma, "Weight Normalization: A Simple Reparameterization to Accelerate Training of
+Deep Neural Networks", 2016, eq. 2 and 3. |v| is at least 1e-6, as in the authors' code
+(l2_normalize): weights that are all zero stay zero.
 
-Data-dependent initialisation (section 3): with w at g = 1, a layer computes t from a batch; g = s / σ_t and b = -g μ_t give its outputs mean 0 and
-standard deviation s in every channel. `from_data` does this. 1e-10 is added to the variance, as the authors do.
+The length is that of an *output* channel also in a transposed convolution. Other programs store its
+kernels the other way round. The length over their first axis would be that of an input channel,
+which is another model.
 
-Where a batch says nothing about a channel, the authors' g is s / sqrt(1e-10), and layer after layer
-multiplies by it: in images of one row, stream u of PixelCNN++ is constant. Here such a channel is
-left alone. Inputs have a size of about 1 and w has length 1, so t deviates by about 1 too (by 0.1
-at least on digits and dead leaves). What deviates by less than 0.01 counts as constant.
+Data-dependent initialisation (section 3): with g = 1 and b = 0, a layer computes outputs t from a
+batch. With g = s / σ_t and b = -g μ_t its outputs have mean 0 and standard deviation s in every
+channel. `from_data` does this. 1e-10 is added to the variance, as the authors do.
 
-Read first: conv2d.py.  Read next: models/pixelcnn_pp.py.
+A channel may be constant in a batch: stream u of PixelCNN++ is, in images of one row. The authors'
+g is then s / sqrt(1e-10), and layer after layer multiplies by it. Here such a channel keeps its g.
+Inputs have a size of about 1 and w has length 1, so t deviates by about 1 too (by 0.1 at least on
+digits and dead leaves). What deviates by less than 0.01 counts as constant.
+
+Read first: layers/conv2d.py.  Read next: models/pixelcnn_pp.py.
 """
 
 from typing import NamedTuple
@@ -27,23 +32,25 @@ LEAST_DEVIATION = 0.01                                 # of a channel that `from
 
 class Weights(NamedTuple):
     """A convolution's weights in this form."""
-    v: np.ndarray                                      # (T, C, D)
+    v: np.ndarray                                      # (U, C, D)
     g: np.ndarray                                      # (D,)
     b: np.ndarray                                      # (D,)
 
 
-def shapes(T, C, D):
-    return Weights((T, C, D), (D,), (D,))
+def shapes(U, C, D):
+    return Weights((U, C, D), (D,), (D,))
 
 
-def init(rng, T, C, D, /, *, dtype):
+def init(rng, U, C, D, /, *, dtype):
     """v of standard deviation 0.05, g = 1, b = 0: what `from_data` starts from."""
-    return Weights((0.05 * rng.standard_normal((T, C, D))).astype(dtype), np.ones(D, dtype), np.zeros(D, dtype))
+    v = 0.05 * rng.standard_normal((U, C, D))
+    return Weights(v.astype(dtype), np.ones(D, dtype), np.zeros(D, dtype))
 
 
 def from_data(weights, t, /, *, scale):
-    """Weights whose outputs have mean 0 and standard deviation `scale` in every channel, where with
-    g = 1 and b = 0 they are t (..., D).
+    """Weights whose outputs have mean 0 and standard deviation `scale` in every channel.
+
+    t    (..., D), the outputs with g = 1 and b = 0
 
     A channel of t that deviates by less than 0.01 keeps its g and b.
 
@@ -57,10 +64,8 @@ def from_data(weights, t, /, *, scale):
     varies = deviation >= LEAST_DEVIATION
     g = scale / np.sqrt(np.where(varies, deviation, 1)**2 + 1e-10)
     b = -g * places.mean(axis=0)
-    return weights._replace(
-        g=np.where(varies, g, weights.g).astype(t.dtype),
-        b=np.where(varies, b, weights.b).astype(t.dtype),
-    )
+    return weights._replace(g=np.where(varies, g, weights.g).astype(t.dtype),
+                            b=np.where(varies, b, weights.b).astype(t.dtype))
 
 
 def forward(v, g, /):
@@ -72,10 +77,10 @@ def forward(v, g, /):
 
 
 def backward(dw, cache, /):
-    """dw (..., D) -> dv (..., D), which is orthogonal to v channel by channel, and dg (D,)."""
+    """dw (..., D) -> dv (..., D), dg (D,).   Each channel of dv is orthogonal to that of v."""
     v, g, inverse, free = cache
-    along = (dw * v).sum(axis=tuple(range(v.ndim - 1))) * inverse          # (D,)  dw along the direction of v
-    # w = g u,   u = v / |v|;   where |v| stands at its least, it is a constant
+    along = (dw * v).sum(axis=tuple(range(v.ndim - 1))) * inverse          # (D,) dw along v
+    # w = g v / |v|;   where |v| is at its least, it is a constant
     dg = along
     dv = dw * (g * inverse) - v * (g * along * inverse * inverse * free)
     return dv, dg
