@@ -286,8 +286,8 @@ def _read_pixel(n, K, D):
 OFF = {"NPIXEL_KERNELS": "off"}
 
 ROWS = (
-    _alone("npixel.layers.conv2d._draw_canvas", "draw canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
-    _alone("npixel.layers.conv2d._read_canvas", "read canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
+    _alone("npixel.layers.canvas._draw_canvas", "draw canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
+    _alone("npixel.layers.canvas._read_canvas", "read canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
     _read_pixel(1, 3, 32),
     _read_pixel(16, 3, 32),
     _alone("npixel.layers.gated_activation._gate", "gate", f"{H * W} x 2 {D}", tolerance=1e-5),

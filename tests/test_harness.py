@@ -141,8 +141,8 @@ def step_one_row_late(x_t, state, /, *, at):
 def step_that_adds_up(x_t, state, /, *, at):
     """Not idempotent: told twice, it remembers the sum."""
     row, columns = at
-    first = state.origin + row * state.pitch
-    state.canvas[:, first + columns.start:first + columns.stop] += x_t
+    top, left = state.corner
+    state.image[:, top + row, left + columns.start:left + columns.stop] += x_t
     return conv2d.read(state, at=at)
 
 

@@ -22,7 +22,7 @@ import npixel
 import walking
 from npixel import masks
 from npixel.runtime import blas, kernels
-from npixel.layers import conv2d, skew
+from npixel.layers import canvas, conv2d, skew
 
 walking.modules()                                      # so that every kernel of both packages is registered
 PAIRS = {pair.name: pair for pair in kernels.PAIRS}
@@ -81,50 +81,88 @@ def _(draw, rng, dtype):
 
 
 def convolution(draw, rng, dtype):
-    """Everything that the two big kernels share."""
-    N, H, W, C, D, stride = *(draw(st.integers(1, 6)) for _ in range(5)), draw(st.integers(1, 3))
-    taps = np.array(draw(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=6, unique=True)), np.int64)
-    rows, columns = -(-H // stride), -(-W // stride)
-    near = (taps[:, 0] >= -((rows - 1) * stride)) & (taps[:, 0] < H) & (taps[:, 1] >= -((columns - 1) * stride)) & (taps[:, 1] < W)
-    taps = np.ascontiguousarray(taps[near])                                # a kernel is never given taps that no output can read
-    lanes = draw(st.integers(1, 3))
-    plan = conv2d._plan(taps, stride, rows, columns)
-    head = Workspace(eighths(rng, dtype, conv2d._space(plan, stride, rows, C, D, 2))), plan
-    return (N, H, W, C, D, rows, columns), taps, stride, draw(st.integers(0, lanes - 1)), lanes, head
+    """x, w, b, the offsets and the stride of a convolution, and the shape (R, Q) of its output.
+
+    Offsets are in any order, and some output reads each of them.
+    """
+    N, H, W, D = draw(st.integers(1, 12)), *(draw(st.integers(1, 6)) for _ in range(3))
+    C, stride = draw(st.sampled_from([1, 2, 5, 8, 11])), draw(st.integers(1, 3))
+    shifts = st.tuples(st.integers(-3, 3), st.integers(-3, 3))
+    offsets = np.array(draw(st.lists(shifts, min_size=1, max_size=6, unique=True)), np.int64)
+    size = np.array([H, W])
+    last = (size - 1) // stride * stride
+    offsets = offsets[((offsets >= -last) & (offsets < size)).all(axis=1)]
+    x, w, b = (eighths(rng, dtype, *shape) for shape in ((N, H, W, C), (len(offsets), C, D), (D,)))
+    return (x, w, b, offsets, stride), (-(-H // stride), -(-W // stride))
+
+
+@case("npixel.layers.conv2d.correlate")
+@case("npixel.layers.relu_conv2d._correlate")
+def _(draw, rng, dtype):
+    arguments, _ = convolution(draw, rng, dtype)
+    return arguments
+
+
+@case("npixel.layers.conv2d.correlate_backward")
+@case("npixel.layers.relu_conv2d._correlate_backward")
+def _(draw, rng, dtype):
+    (x, w, b, offsets, stride), out = convolution(draw, rng, dtype)
+    return eighths(rng, dtype, len(x), *out, len(b)), x, w, offsets, stride
 
 
 class Workspace(np.ndarray):
-    """Memory for a kernel to work in, with noise in it: what it holds afterwards is nobody's business."""
+    """Memory for a kernel to work in, with noise in it. What it holds afterwards is not compared."""
 
     def __new__(cls, array):
         return array.view(cls)
 
 
-@case("npixel.layers.conv2d._correlate")
-def _(draw, rng, dtype):
-    (N, H, W, C, D, rows, columns), taps, stride, lane, lanes, head = convolution(draw, rng, dtype)
-    return (*head, eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, len(taps), C, D),
-            eighths(rng, dtype, D), taps, stride, draw(st.booleans()), lane, lanes, eighths(rng, dtype, N, rows, columns, D))
+def on_canvas(draw, rng, dtype, inputs):
+    """A convolution's arguments, its plan, the outputs' shape, and the memory: tile and space."""
+    (x, w, b, offsets, stride), out = convolution(draw, rng, dtype)
+    plan = canvas._plan(offsets, stride, *out)
+    space = Workspace(eighths(rng, dtype, canvas._space(plan, w, out[0], inputs)))
+    return (x, w, b), plan, (len(x), *out, len(b)), (draw(st.integers(1, 40)), space)
 
 
-@case("npixel.layers.conv2d._correlate_backward")
+@case("npixel.layers.canvas._correlate")
 def _(draw, rng, dtype):
-    (N, H, W, C, D, rows, columns), taps, stride, lane, lanes, head = convolution(draw, rng, dtype)
-    groups = draw(st.integers(1, 4))
-    return (*head, eighths(rng, dtype, N, rows, columns, D), eighths(rng, dtype, N, H, W, C),
-            eighths(rng, dtype, len(taps), C, D), taps, stride, draw(st.booleans()), lane, lanes,
-            eighths(rng, dtype, N, H, W, C), eighths(rng, dtype, groups, len(taps), C, D), eighths(rng, dtype, groups, D))
+    (x, w, b), plan, out, memory = on_canvas(draw, rng, dtype, 1)
+    return x, w, b, plan, draw(st.booleans()), eighths(rng, dtype, *out), *memory
+
+
+@case("npixel.layers.canvas._correlate_backward")
+def _(draw, rng, dtype):
+    (x, w, b), plan, out, memory = on_canvas(draw, rng, dtype, 2)
+    wt = np.ascontiguousarray(w.transpose(0, 2, 1))
+    sums = eighths(rng, dtype, *w.shape), eighths(rng, dtype, *b.shape)
+    dy, dx = eighths(rng, dtype, *out), eighths(rng, dtype, *x.shape)
+    return dy, x, wt, plan, draw(st.booleans()), dx, *sums, *memory
+
+
+def units(draw, rng, dtype):
+    """x, w and b of fully visible units; a block has 64 of them."""
+    N, C, D = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    I = draw(st.one_of(st.integers(1, 6), st.integers(60, 70)))
+    pairs = I * (I - 1) // 2
+    return [eighths(rng, dtype, *shape) for shape in ((N, I, C), (pairs, C, D), (I, D))]
+
+
+@case("npixel.layers.fully_visible._sum")
+def _(draw, rng, dtype):
+    return units(draw, rng, dtype)
+
+
+@case("npixel.layers.fully_visible._sum_backward")
+def _(draw, rng, dtype):
+    x, w, b = units(draw, rng, dtype)
+    return eighths(rng, dtype, len(x), *b.shape), x, w
 
 
 @case("npixel.layers.relu._pass")
 def _(draw, rng, dtype):
     size = draw(st.integers(0, 20))
     return eighths(rng, dtype, size), eighths(rng, dtype, size), eighths(rng, dtype, size)
-
-
-@case("npixel.layers.conv2d._tile")
-def _(draw, rng, dtype):
-    return draw(st.integers(1, 300)), draw(st.integers(1, 300))
 
 
 case("mdp.bellman._backup")(cases_mdp.backup)
@@ -186,33 +224,36 @@ def _(draw, rng, dtype):
     return M, rng.permutation(len(M)), rng.integers(0, p, len(M)), p
 
 
-def canvas(draw, rng, dtype):
+def drawn_canvas(draw, rng, dtype):
+    """A canvas X, an image and another of its shape, and where they stand."""
     H, W, C, stride = *(draw(st.integers(1, 6)) for _ in range(3)), draw(st.integers(1, 3))
     left, top, more = (draw(st.integers(0, 3)) for _ in range(3))
     pitch, height = left + -(-W // stride) + more, top + -(-H // stride) + 1
     images = eighths(rng, dtype, H, W, C), eighths(rng, dtype, H, W, C)
-    return eighths(rng, dtype, stride * stride * height * pitch, C), images, (left, pitch, top, height, stride, draw(st.booleans()))
+    X = eighths(rng, dtype, stride * stride * height * pitch, C)
+    return X, images, (left, pitch, top, height, stride, draw(st.booleans()))
 
 
-@case("npixel.layers.conv2d._draw_canvas")
+@case("npixel.layers.canvas._draw_canvas")
 def _(draw, rng, dtype):
-    X, (x, _), geometry = canvas(draw, rng, dtype)
+    X, (x, _), geometry = drawn_canvas(draw, rng, dtype)
     return X, x, *geometry
 
 
-@case("npixel.layers.conv2d._read_canvas")
+@case("npixel.layers.canvas._read_canvas")
 def _(draw, rng, dtype):
-    X, images, geometry = canvas(draw, rng, dtype)
+    X, images, geometry = drawn_canvas(draw, rng, dtype)
     return X, *images, *geometry
 
 
 @case("npixel.layers.conv2d._read")
 def _(draw, rng, dtype):
-    N, K, C, D, T, stride = *(draw(st.integers(1, 4)) for _ in range(5)), draw(st.integers(1, 2))
-    K -= draw(st.integers(0, 1))                                           # a strip may be empty
-    cells = 20
-    offsets = rng.integers(-5, 5, T)
-    return (eighths(rng, dtype, N, cells, C), 5, stride, offsets, eighths(rng, dtype, T, C, D), eighths(rng, dtype, D), eighths(rng, dtype, N, K, D))
+    N, width, C, D, U = (draw(st.integers(1, 4)) for _ in range(5))
+    stride = draw(st.integers(1, 2))
+    width -= draw(st.integers(0, 1))                   # a strip may be empty
+    image, offsets = eighths(rng, dtype, N, 6, 12, C), rng.integers(-2, 3, (U, 2))
+    return (image, 3, 2, stride, offsets, eighths(rng, dtype, U, C, D), eighths(rng, dtype, D),
+            eighths(rng, dtype, N, width, D))
 
 
 def recurrent_case(name):
@@ -446,7 +487,8 @@ ONES = """
 import numpy as np
 from npixel.layers import conv2d
 y, _ = conv2d.forward(np.ones((1, 2, 2, 8)), np.ones((1, 8, 1)), np.zeros(1), taps=[(0, 0)])
-stats = conv2d._correlate.stats
+from npixel.layers import canvas
+stats = canvas._correlate.stats
 print(y.sum(), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
@@ -529,7 +571,8 @@ def test_stamps_are_the_same_in_every_process():
     code = """
 import walking; walking.modules()
 from npixel.runtime import kernels
-print(*[kernels._stamp(pair.compiled.py_func).hex() for pair in kernels.PAIRS])
+print(*[kernels._stamp(pair.compiled.py_func).hex() for pair in kernels.PAIRS
+        if hasattr(pair.compiled, "py_func")])
 """
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     found = {run(code, PYTHONHASHSEED=seed, PYTHONPATH=path) for seed in ("1", "2")}

@@ -1,6 +1,8 @@
 """Rectified linear unit:  y = max(x, 0), applied to every number by itself.
 
-The slope at 0 is 0, as in PyTorch.  Read next: models/pixelcnn.py.
+The slope at 0 is 0, as in PyTorch.
+
+Read first: nothing.  Read next: layers/relu_conv2d.py, layers/elu.py.
 """
 
 import numpy as np
@@ -19,9 +21,7 @@ def backward(dy, cache, /):
     """dy -> dx:  dy where x > 0, else 0."""
     dy, y = plain(dy, cache.shape), plain(cache)
     dx = np.empty_like(dy)
-    parts = [array.reshape(-1) for array in (dy, y, dx)]
-    size = max(1, -(-dy.size // blas.LANES))
-    blas.parallel(lambda lane: _pass(*(part[lane * size:(lane + 1) * size] for part in parts)), -(-dy.size // size))
+    blas.images_in_lanes(_pass, dy.reshape(-1), y.reshape(-1), dx.reshape(-1))
     return (dx,)
 
 

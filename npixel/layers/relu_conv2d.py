@@ -1,25 +1,53 @@
-"""Convolution of a rectified map:  y = conv2d(max(x, 0)), and max(x, 0) is never stored.
+"""Convolution of a rectified map:  y = conv2d(max(x, 0)).
 
-Networks with the relu in front of each convolution (PixelCNN's blocks, the readout) consist of these. The same as relu.py followed by
-conv2d.py, which defines it; the canvas is rectified as it is drawn, and the gradient as it is read back, so two passes over memory and
-one stored map fall away.
+It is relu.py followed by conv2d.py. PixelCNN's blocks and the readout have a relu in front of each
+convolution, so they consist of this layer. canvas.py computes it without ever storing max(x, 0):
+that saves two passes over memory, and one map in the cache.
 
-Read first: relu.py, conv2d.py.  Read next: models/pixelcnn.py.
+Read first: layers/relu.py, layers/conv2d.py.  Read next: models/readout.py, models/pixelcnn.py.
 """
 
 import numpy as np
 
-from . import conv2d
-from .conv2d import State, Weights, backward, init, reach, read, shapes, start                 # noqa: F401  what a relu does not change
+from ..runtime.kernels import computed_by
+from . import canvas, conv2d
+from .conv2d import State, Weights, init, reach, read, shapes, start       # noqa: F401  as they are
+from .live_taps import check_gradient, pick, put_back
 
 
 def forward(x, w, b, /, *, taps, stride=1, dilation=1):
-    """conv2d.forward(max(x, 0), w, b): shapes, options and errors are those of conv2d.forward; the cache is for conv2d.backward."""
-    return conv2d.correlate(x, w, b, taps, stride, dilation, rectify=True)
+    """y = conv2d(max(x, 0)): shapes, options and errors are those of conv2d.forward.
+
+    >>> x, w, b = np.array([[[[-1.0], [2.0]]]]), np.full((1, 1, 1), 10.0), np.zeros(1)
+    >>> forward(x, w, b, taps=[(0, 0)])[0].ravel().tolist()
+    [0.0, 20.0]
+    """
+    wm, offsets, live = pick(x.shape, x.dtype, w, b, taps, stride, dilation)
+    y = _correlate(x, wm, b, offsets, stride)
+    return y, (x, wm, offsets, stride, live)
+
+
+def backward(dy, cache, /):
+    """dy (N, ceil(H/s), ceil(W/s), D) -> dx (N, H, W, C), which is 0 where x <= 0; dw; db (D,)."""
+    x, wm, offsets, stride, live = cache
+    check_gradient(dy, x, wm, stride)
+    dx, dwm, db = _correlate_backward(dy, x, wm, offsets, stride)
+    return dx, put_back(dwm, live), db
+
+
+@computed_by(canvas.correlate_rectified)
+def _correlate(x, w, b, offsets, stride):
+    return conv2d.correlate(np.maximum(x, 0), w, b, offsets, stride)
+
+
+@computed_by(canvas.correlate_rectified_backward)
+def _correlate_backward(dy, x, w, offsets, stride):
+    dh, dw, db = conv2d.correlate_backward(dy, np.maximum(x, 0), w, offsets, stride)
+    return np.where(x > 0, dh, 0), dw, db
 
 
 def write(x_t, state, /, *, at):
-    """Pixels `at` = (row, columns) of the input are known now: x_t (N, k, C).   Updates `state` in place."""
+    """x_t (N, k, C) is x at the strip `at` = (row, columns).   Updates `state` in place."""
     conv2d.write(np.maximum(x_t, 0), state, at=at)
 
 
