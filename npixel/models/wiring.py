@@ -174,43 +174,58 @@ def _add_to(grads, name, gradient):
 class State(NamedTuple):
     """The memory of a network: what each layer remembers of the image so far."""
     memories: dict                                     # name -> State of the layer, or its weights
+    held: dict                                         # name -> (what `steps` calls, the memory)
     table: dict                                        # name -> Layer
     config: object
     condition: np.ndarray | None = None                # (N, H, W, M) maps, if the text reads them
 
 
-def started(table, params, shape, config, *, condition=None, code=None):
+def started(table, params, shape, config, *, image=(), condition=None, code=None):
     """The State before the first pixel.
 
     shape       (N, H, W, C) of the images
+    image       names of the layers that look at the image itself: they are told of it by `see`
     condition   maps that the text itself reads, at every strip
     code        the condition as the layers that are `conditional` take it
     """
     N, *grid, _ = shape
     memories = {}
     for name, layer in table.items():
-        weights = params.get(layer.shares or name, ())
+        memories[name] = params.get(layer.shares or name, ())
         if hasattr(layer.module, "start"):
             given = (code,) if layer.conditional else ()
-            weights = layer.module.start((N, *(layer.size or grid), layer.C), *given, *weights,
-                                         **layer.told())
-        memories[name] = weights
-    return State(memories, table, config, condition)
+            memories[name] = layer.module.start((N, *(layer.size or grid), layer.C), *given,
+                                                *memories[name], **layer.told())
+    held = {name: (_move(table[name], name in image), memory) for name, memory in memories.items()}
+    return State(memories, held, table, config, condition)
+
+
+def _move(layer, reads):
+    """What `steps` calls: move(*inputs, memory, at=at).   reads: its input is there already"""
+    module, told = layer.module, layer.told()
+    if not hasattr(module, "start"):                   # its forward pass at the strip
+        return lambda *inputs, at: module.forward(*inputs[:-1], *inputs[-1], **told)[0]
+    if reads:
+        return lambda image, memory, *, at: module.read(memory, at=at)
+    if layer.conditional:                              # known from the start, and not told again
+        return lambda x, code, memory, *, at: module.step(x, memory, at=at)
+    return module.step
 
 
 def steps(state, at):
-    """f(name, *inputs) -> the output of a layer at the strip `at`, from what it remembers.
+    """f(name, x) -> the output of a layer at the strip `at`, from what it remembers.
 
-    A layer without memory computes its forward pass there. An input of None is the image, of which
-    the layer was told before. A condition is known from the beginning and is not told again.
+    f(name, x, second)    of a layer of two inputs
+
+    A layer without memory computes its forward pass there.
     """
-    def f(name, *inputs):
-        layer, memory = state.table[name], state.memories[name]
-        if not hasattr(layer.module, "start"):
-            return layer.module.forward(*inputs, *memory, **layer.told())[0]
-        if inputs[0] is None:
-            return layer.module.read(memory, at=at)
-        return layer.module.step(*inputs[:1 if layer.conditional else None], memory, at=at)
+    held = state.held
+
+    def f(name, x, second=None):
+        move, memory = held[name]
+        if second is None:
+            return move(x, memory, at=at)
+        return move(x, second, memory, at=at)
     return f
 
 
@@ -264,7 +279,8 @@ def _parameters(function):
 
 def add(h, z):
     """h + z, written over z, which saves an array. Only for a z that nothing else holds."""
-    return np.add(h, z, out=z)
+    z += h
+    return z
 
 
 class _Forget(dict):
@@ -343,7 +359,8 @@ class Wiring:
 
     def start(self, params, shape, config, *, condition=None):
         """Memory for going through images of this shape (N, H, W, C), strip by strip."""
-        return started(dict(self.layers(config)), params, shape, config, condition=condition)
+        return started(dict(self.layers(config)), params, shape, config, image=self.image,
+                       condition=condition)
 
     def see(self, x_t, state, /, *, at):
         """The pixels x_t (N, k, C) at the strip `at` are known now.   Updates `state` in place."""
@@ -352,8 +369,10 @@ class Wiring:
 
     def step(self, state, /, *, at):
         """forward's outputs at the strip `at`, from the pixels seen so far."""
-        maps = None if state.condition is None else state.condition[:, *at]
-        return ask(self.network, steps(state, at), None, state.config, condition=maps)
+        f = steps(state, at)
+        if state.condition is None:
+            return self.network(f, None, state.config)
+        return self.network(f, None, state.config, condition=state.condition[:, *at])
 
     def reach(self, seen, config):
         """Which sub-pixels (H, W, C) the predictions of those in `seen` (H, W, C) can depend on."""
