@@ -3,12 +3,15 @@
     two levels     p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} W_ij x_j)
     L levels       p(x_i | x_<i) = softmax(b_i + Σ_{j<i} W_ij onehot(x_j)),   W_ij an L x L matrix
 
-Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. The simplest model that sees its whole past, and
-a convex one. It shares nothing between places, so it has D (D - 1) / 2 + D parameters for D binary sub-pixels (307,720 for 28 x 28), and
+Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. The simplest
+model that sees its whole past, and a convex one. It shares nothing between places. So it has
+D (D - 1) / 2 + D parameters for D binary sub-pixels (307,720 for 28 x 28), and
 D (D - 1) / 2 L² + D L for L levels: for small images only.
 
-A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the input is zero.
-Read first: layers/fully_visible.py.  Read next: pixelcnn.py.
+A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the
+input is zero.
+
+Read first: layers/fully_visible.py, models/wiring.py.  Read next: models/pixelcnn.py.
 """
 
 from dataclasses import dataclass
@@ -16,9 +19,10 @@ from math import prod
 
 import numpy as np
 
-from .. import losses
 from ..layers import fully_visible
-from . import new_caches
+from . import wiring
+from .discrete import draws, loss                      # noqa: F401  the model contract
+from .wiring import Layer, Wiring
 
 # most parameters, 1 GB in float32, and training holds four times that; and most numbers of one
 # block of units, which are more where few units have many levels
@@ -43,20 +47,34 @@ class Config:
                 )
 
 
-def loss(config):
-    return losses.by_levels(config.levels)
+def layers(config):
+    """The table: one layer, whose units lie in one row."""
+    D, K, L = _sizes(config)
+    yield "units", Layer(fully_visible, C=K, sizes={"D": D, "K": K, "L": L}, size=(D,))
 
 
-def shapes(config):
-    yield "units", fully_visible.shapes(*_sizes(config))
+def network(f, x, config):
+    """The forward pass: x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L)."""
+    return _as_outputs(f("units", _encode(x, config)), x.shape, config)
 
 
-def init(rng, config):
-    return {"units": fully_visible.init(rng, *_sizes(config), dtype=np.float64)}
+def network_backward(b, doutputs, config):
+    """The backward pass: doutputs -> dx (N, H, W, C)."""
+    N, D = len(doutputs), prod(config.image_shape)
+    dcodes = b("units", doutputs.reshape(N, D, -1))
+    shape = (N, *config.image_shape)
+    return dcodes.reshape(shape) if config.levels == 2 else np.zeros(shape, doutputs.dtype)
+
+
+made = Wiring(layers, network, network_backward, image=("units",))
+shapes, init, forward, backward, start, *_ = made.functions()
 
 
 def init_from_data(params, x, config, *, rng):
-    """Start from independent sub-pixels: w = 0 and b the logits of each sub-pixel's own frequencies in x, add-one smoothed."""
+    """Start from independent sub-pixels: w = 0, and b the logits of each sub-pixel's frequencies.
+
+    Frequencies are counted in x and smoothed by adding one.
+    """
     codes = _encode(x, config)                                             # (N, D, K)
     counts = codes.sum(axis=0, dtype=np.float64) + 1                       # (D, K)
     total = len(x) + (2 if config.levels == 2 else config.levels)
@@ -65,43 +83,17 @@ def init_from_data(params, x, config, *, rng):
     return {"units": fully_visible.Weights(np.zeros_like(w), b.astype(old.dtype))}
 
 
-def forward(params, x, config, *, condition=None, rng=None, keep=True):
-    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), and the caches."""
-    caches = new_caches(keep)
-    y, caches["units"] = fully_visible.forward(_encode(x, config), *params["units"])
-    caches["config"] = config
-    return _as_outputs(y, x.shape, config), caches
-
-
-def backward(doutputs, caches):
-    config, grads = caches["config"], {}
-    N, D = len(doutputs), prod(config.image_shape)
-    dcodes, *dw = fully_visible.backward(doutputs.reshape(N, D, -1), caches["units"])
-    grads["units"] = fully_visible.Weights(*dw)
-    shape = (N, *config.image_shape)
-    dx = dcodes.reshape(shape) if config.levels == 2 else np.zeros(shape, doutputs.dtype)
-    return dx, None, grads
-
-
-def start(params, shape, config):
-    D, K, _ = _sizes(config)
-    return config, fully_visible.start((shape[0], D, K), *params["units"])
-
-
 def see(x_t, state, /, *, at):
-    config, units = state
-    fully_visible.write(_encode(x_t, config), units, at=_units(at, config))
+    """The pixels x_t (N, k, C) at the strip `at` are known now.   Updates `state` in place."""
+    made.see(_encode(x_t, state.config), state, at=_units(at, state.config))
 
 
 def step(state, /, *, at):
-    config, units = state
-    y = fully_visible.read(units, at=_units(at, config))                   # (N, k C, L)
-    row, columns = at
-    return _as_outputs(y, (len(y), columns.stop - columns.start, config.image_shape[2]), config)
-
-
-def draws(C):
-    return [slice(c, c + 1) for c in range(C)]
+    """forward's outputs at the strip `at`, from the pixels seen so far."""
+    config, (_, columns) = state.config, at
+    y = wiring.steps(state, _units(at, config))("units", None)             # (N, k C, 1 or L)
+    shape = len(y), columns.stop - columns.start, config.image_shape[2]
+    return _as_outputs(y, shape, config)
 
 
 def reach(seen, config):
@@ -112,12 +104,14 @@ def reach(seen, config):
 
 
 def width(config):
+    """Numbers alive at once per pixel of a forward pass without caches."""
     return config.image_shape[2] * (2 if config.levels == 2 else 4 * config.levels)
 
 
 def _sizes(config):
     """Units D, numbers into each K, numbers out of each L."""
-    return prod(config.image_shape), *((1, 1) if config.levels == 2 else (config.levels, config.levels))
+    numbers = 1 if config.levels == 2 else config.levels
+    return prod(config.image_shape), numbers, numbers
 
 
 def _units(at, config):
@@ -128,7 +122,7 @@ def _units(at, config):
 
 
 def _encode(x, config):
-    """Encoded pixels (N, ..., C) as the units' inputs (N, D, K): the bit itself, or a one-hot code of the level."""
+    """Encoded pixels (N, ..., C) as the units' inputs (N, D, K): the bit, or the level one-hot."""
     if config.levels == 2:
         return x.reshape(len(x), -1, 1)
     levels = np.rint((x.reshape(len(x), -1, 1) + 1) / 2 * (config.levels - 1))

@@ -1,16 +1,21 @@
-"""Raster LSTM: the plain LSTM over an image read as one long line of sub-pixels, the first thing one would try.
+"""Raster LSTM: the plain LSTM over an image read as one long line of sub-pixels.
 
-    s[t] = [x[t-1], one-hot of the colour of t]        x[-1] = 0; the colour only where there are several
-    h = lstm(s)                                        `layers` times, each over the whole line: layers/lstm.py
-    logits[t] = w h[t] + b                             one, or L of them; the same for every place and colour
+    s[t] = [x[t-1], one-hot of the colour of t]        x[-1] = 0; the colour where there are several
+    h = lstm(s)                                        `layers` times, each over the whole line
+    logits[t] = w h[t] + b                             one, or L; the same for every place
 
-Graves, "Generating sequences with recurrent neural networks", 2013, is the model of text that this is for pixels; no paper fixes its sizes.
-There is no cut anywhere: the gradient goes through all H W C steps, and the start token is x = 0 with learned h0 and c0, in training and sampling alike.
+This is the first thing one would try. Graves, "Generating sequences with recurrent neural
+networks", 2013, is the model of text that this is for pixels; no paper fixes its sizes. There is no
+cut anywhere: the gradient goes through all H W C places. The start token is x = 0 with learned h0
+and c0, in training and sampling alike.
 
-It sees its whole past, in principle. What it loses is the second dimension: the pixel above is W C steps ago, and everything on the way must be carried
-through one state of `hidden` numbers. Nothing is masked: the order of the line is all there is.
+It sees its whole past, in principle. What it loses is the second dimension: the pixel above is W C
+places ago, and everything on the way must be carried through one state of `hidden` numbers. Nothing
+is masked: the order of the line is all there is.
 
-Read first: layers/lstm.py.  Read next: pixelrnn.py.
+In the table, a place of the line stands where a column of an image would: the line has one row.
+
+Read first: layers/lstm.py, models/wiring.py.  Read next: models/spatial_lstm.py.
 """
 
 from dataclasses import dataclass
@@ -19,9 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import losses
 from ..layers import conv2d, lstm
-from . import new_caches
+from . import discrete, wiring
+from .discrete import draws, loss                      # noqa: F401  the model contract
+from .wiring import Layer, Wiring
 
 
 @dataclass(frozen=True)
@@ -32,85 +38,73 @@ class Config:
     layers: int = 1
 
 
-def loss(config):
-    return losses.by_levels(config.levels)
-
-
-def shapes(config):
-    C, h = config.image_shape[2], config.hidden
+def layers(config):
+    """The table. The line has H W C places."""
+    inputs, h, line = _inputs(config), config.hidden, prod(config.image_shape)
     for n in range(config.layers):
-        yield f"lstm{n}", lstm.shapes(h if n else inputs(C), h)
-    yield "logits", conv2d.shapes(1, h if config.layers else inputs(C), outputs(config))
+        yield f"lstm{n}", Layer(lstm, h if n else inputs, h, size=(line,))
+    features = h if config.layers else inputs
+    yield "logits", Layer(conv2d, features, discrete.logits(config), lstm.HERE, size=(1, line))
 
 
-def init(rng, config):
-    params, C = {}, config.image_shape[2]
+def network(f, x, config):
+    """The forward pass: x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L)."""
+    line = x.reshape(len(x), -1)                                           # (N, places)
+    start = np.zeros((len(x), 1), x.dtype)
+    s = as_inputs(np.concatenate([start, line[:, :-1]], axis=1), 0, config)
+    y = f("logits", states(f, s, config)[:, None])                         # (N, 1, places, 1 or L)
+    return y.reshape(x.shape if config.levels == 2 else (*x.shape, config.levels))
+
+
+def states(f, s, config):
+    """The LSTMs on top of one another: s (N, places, inputs) -> h (N, places, hidden)."""
+    h = s
     for n in range(config.layers):
-        params[f"lstm{n}"] = lstm.init(rng, config.hidden if n else inputs(C), config.hidden, dtype=np.float64)
-    features = config.hidden if config.layers else inputs(C)
-    params["logits"] = conv2d.init(rng, features, outputs(config), taps=lstm.HERE, dtype=np.float64)
-    return params
+        h = f(f"lstm{n}", h)
+    return h
 
 
-def forward(params, x, config, *, condition=None, rng=None, keep=True):
-    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), and the caches."""
-    caches = new_caches(keep)
-    N, C = len(x), config.image_shape[2]
-    line = x.reshape(N, -1)
-    h = as_inputs(np.concatenate([np.zeros((N, 1), x.dtype), line[:, :-1]], axis=1), 0, C)     # (N, T, inputs)
-    for n in range(config.layers):
-        h, caches[f"lstm{n}"] = lstm.forward(h, *params[f"lstm{n}"])                           # (N, T, hidden)
-    y, caches["logits"] = conv2d.forward(h[:, None], *params["logits"], taps=lstm.HERE)        # (N, 1, T, 1 or L)
-    caches["config"] = config
-    return y.reshape(*x.shape, *([] if config.levels == 2 else [config.levels])), caches
-
-
-def backward(doutputs, caches):
-    config, grads = caches["config"], {}
-    N, T = len(doutputs), prod(config.image_shape)
-    dh, *dw = conv2d.backward(doutputs.reshape(N, 1, T, -1), caches["logits"])
-    grads["logits"], dh = conv2d.Weights(*dw), dh[:, 0]
+def network_backward(b, doutputs, config):
+    """The backward pass: doutputs -> dx (N, H, W, C)."""
+    N, places = len(doutputs), prod(config.image_shape)
+    dh = b("logits", doutputs.reshape(N, 1, places, -1))[:, 0]             # (N, places, hidden)
     for n in reversed(range(config.layers)):
-        dh, *dw = lstm.backward(dh, caches[f"lstm{n}"])
-        grads[f"lstm{n}"] = lstm.Weights(*dw)
-    # place t read x[t - 1]
+        dh = b(f"lstm{n}", dh)
+    # s[t] = [x[t - 1], ...]
     dx = np.concatenate([dh[:, 1:, 0], np.zeros((N, 1), dh.dtype)], axis=1)
-    return dx.reshape(N, *config.image_shape), None, grads
+    return dx.reshape(N, *config.image_shape)
+
+
+shapes, init, forward, backward, *_ = Wiring(layers, network, network_backward).functions()
 
 
 class State(NamedTuple):
-    line: np.ndarray                                   # (N, 1 + T)   what was seen, one place late: line[t] is x[t - 1]
-    layers: list                                       # of lstm.State
-    logits: lstm.Weights
-    config: Config
+    line: np.ndarray                                   # (N, 1 + places)   line[t] is x[t - 1]
+    lstms: wiring.State
+    logits: conv2d.Weights
 
 
 def start(params, shape, config):
-    N, T, C = shape[0], prod(shape[1:]), shape[3]
-    sizes = [config.hidden if n else inputs(C) for n in range(config.layers)]
-    layers = [lstm.start((N, T, size), *params[f"lstm{n}"]) for n, size in enumerate(sizes)]
-    return State(np.zeros((N, 1 + T), params["logits"].w.dtype), layers, params["logits"], config)
+    """Memory for going through images of this shape (N, H, W, C), strip by strip."""
+    line = np.zeros((shape[0], 1 + prod(shape[1:])), params["logits"].w.dtype)
+    lstms = {name: layer for name, layer in layers(config) if name != "logits"}
+    return State(line, wiring.started(lstms, params, shape, config), params["logits"])
 
 
 def see(x_t, state, /, *, at):
-    """These pixels are known now."""
-    first, last = places(at, state.config)
+    """The pixels x_t (N, k, C) at the strip `at` are known now.   Updates `state` in place."""
+    first, last = _places(at, state.lstms.config)
     state.line[:, 1 + first:1 + last] = x_t.reshape(len(x_t), -1)
 
 
 def step(state, /, *, at):
     """forward's outputs at the strip `at`, from the pixels seen so far."""
-    config, (first, last) = state.config, places(at, state.config)
-    C = config.image_shape[2]
-    h = as_inputs(state.line[:, first:last], first, C)
-    for layer in state.layers:
-        h = lstm.step(h, layer, at=(0, slice(first, last)))
-    y = h @ state.logits.w[0] + state.logits.b                             # (N, k C, 1 or L)
-    return y.reshape(len(y), (last - first) // C, C, *([] if config.levels == 2 else [config.levels]))
-
-
-def draws(C):
-    return [slice(c, c + 1) for c in range(C)]
+    config, (first, last) = state.lstms.config, _places(at, state.lstms.config)
+    s = as_inputs(state.line[:, first:last], first, config)
+    h = states(wiring.steps(state.lstms, (0, slice(first, last))), s, config)
+    y = h @ state.logits.w[0] + state.logits.b         # one product for all images is faster here
+    shape = len(y), at[1].stop - at[1].start, config.image_shape[2]        # (N, k, C)
+    return y.reshape(shape if config.levels == 2 else (*shape, config.levels))
 
 
 def reach(seen, config):
@@ -125,27 +119,27 @@ def reach(seen, config):
 
 
 def width(config):
+    """Numbers alive at once per pixel of a forward pass without caches."""
     return config.image_shape[2] * (8 * config.hidden + 4 * config.levels)
 
 
-def inputs(C):
+def as_inputs(before, first, config):
+    """(N, k) sub-pixels, those before the places first, first + 1, ... -> s (N, k, inputs)."""
+    C = config.image_shape[2]
+    if C == 1:
+        return before[..., None]
+    colour = np.eye(C, dtype=before.dtype)[(first + np.arange(before.shape[1])) % C]  # (k, C)
+    return np.concatenate([before[..., None], np.broadcast_to(colour, (*before.shape, C))], axis=2)
+
+
+def _inputs(config):
+    """Numbers in s at each place: the sub-pixel before it, and the code of its colour."""
+    C = config.image_shape[2]
     return 1 if C == 1 else 1 + C
 
 
-def outputs(config):
-    return 1 if config.levels == 2 else config.levels
-
-
-def places(at, config):
+def _places(at, config):
     """The strip `at` = (row, columns) as places on the line, first and last."""
     row, columns = at
     _, W, C = config.image_shape
     return (row * W + columns.start) * C, (row * W + columns.stop) * C
-
-
-def as_inputs(before, first, C):
-    """(N, k) sub-pixels, each the one before places first, first + 1, ... -> (N, k, inputs): with the colour of the place."""
-    if C == 1:
-        return before[..., None]
-    colour = np.eye(C, dtype=before.dtype)[(first + np.arange(before.shape[1])) % C]           # (k, C)
-    return np.concatenate([before[..., None], np.broadcast_to(colour, (*before.shape, C))], axis=2)
