@@ -1,18 +1,22 @@
-"""Conditional whitening: a pixel and its neighbourhood become white noise, as far as a linear map can do that; with the logarithm of its Jacobian.
+"""Conditional whitening: a pixel and its neighbourhood become white noise, by a linear map.
 
-    x' = Cxx^(-1/2) (x - mx)                           inputs: the neighbourhood                            covariance 1
+    x' = Cxx^(-1/2) (x - mx)                           inputs: the neighbourhood
     base = my + P x',   P = Cyx Cxx^(-1/2)             the best linear prediction of y from x
-    y' = (Cyy - P Pᵀ)^(-1/2) (y - base)                outputs: what it leaves, white                       covariance 1, uncorrelated with x'
+    y' = (Cyy - P Pᵀ)^(-1/2) (y - base)                outputs: what the prediction leaves
 
-    log p(y | x) = log p'(y' | x') + log |det (Cyy - P Pᵀ)^(-1/2)|         a density is in the units of y only with the second term
+    log p(y | x) = log p'(y' | x') + log |det (Cyy - P Pᵀ)^(-1/2)|
 
-Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, section 3.1 (conditional whitening); the square roots are the symmetric ones.
-A standard normal p' makes this the linear-Gaussian predictor.
+x' and y' have covariance 1 and are uncorrelated. The last term is the logarithm of the map's
+Jacobian: only with it is the density in the units of y. A standard normal p' makes this the
+linear-Gaussian predictor. The square roots are the symmetric ones.
 
-The maps are numbers that data decide once (`fit`); nothing here is trained. An eigenvalue below 1e-10 of the largest is raised to it, so
-that a direction in which the data are constant is not blown up without end.
+Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, section 3.1 (conditional
+whitening).
 
-Read next: models/ride.py.
+`fit` computes the maps from data once; nothing here is trained. An eigenvalue below 1e-10 of the
+largest is raised to that, so that a direction in which the data are constant is not blown up.
+
+Read first: nothing.  Read next: models/ride.py.
 """
 
 from typing import NamedTuple
@@ -23,59 +27,76 @@ LEAST = 1e-10                                          # eigenvalues, relative t
 
 
 class Weights(NamedTuple):
-    mean_x: np.ndarray                                 # (n,)
-    w_x: np.ndarray                                    # (n, n)   Cxx^(-1/2), symmetric
+    mean_x: np.ndarray                                 # (I,)
+    w_x: np.ndarray                                    # (I, I)   Cxx^(-1/2), symmetric
     mean_y: np.ndarray                                 # (D,)
-    p: np.ndarray                                      # (n, D)   Pᵀ
+    p: np.ndarray                                      # (I, D)   Pᵀ
     w_y: np.ndarray                                    # (D, D)   (Cyy - P Pᵀ)^(-1/2), symmetric
 
 
-def shapes(n, D):
-    return Weights((n,), (n, n), (D,), (n, D), (D, D))
+def shapes(I, D):
+    return Weights((I,), (I, I), (D,), (I, D), (D, D))
 
 
-def identity(n, D, *, dtype=np.float64):
+def identity(I, D, *, dtype=np.float64):
     """The map that changes nothing."""
-    return Weights(np.zeros(n, dtype), np.eye(n, dtype=dtype), np.zeros(D, dtype), np.zeros((n, D), dtype), np.eye(D, dtype=dtype))
+    return Weights(np.zeros(I, dtype), np.eye(I, dtype=dtype), np.zeros(D, dtype),
+                   np.zeros((I, D), dtype), np.eye(D, dtype=dtype))
 
 
 def fit(x, y):
-    """Weights from samples: x (P, n), y (P, D), float64.   ValueError for fewer samples than numbers in one, or y that are constant"""
-    (P, n), D = x.shape, y.shape[1]
-    if P <= n + D:
-        raise ValueError(f"{P} samples of {n} + {D} numbers are too few to whiten: at least {n + D + 1} are needed")
+    """Weights from samples, one a row.
+
+    x   (B, I) float64
+    y   (B, D) float64
+
+    ValueError if there are no more samples than numbers in one, or if y is a linear function of x.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.standard_normal((50, 2)), rng.standard_normal((50, 1))
+    >>> weights = fit(x, 0.1 * y + x[:, :1])
+    >>> white = inputs(x, weights)
+    >>> bool(np.allclose(white.T @ white / 50, np.eye(2)))
+    True
+    """
+    (B, I), D = x.shape, y.shape[1]
+    if B <= I + D:
+        raise ValueError(f"{B} samples of {I} + {D} numbers are too few to whiten: "
+                         f"at least {I + D + 1} are needed")
     mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
     x, y = x - mean_x, y - mean_y
-    w_x = _inverse_root(x.T @ x / P)
-    p = w_x @ (x.T @ y) / P
-    rest = y.T @ y / P - p.T @ p
+    w_x = _inverse_root(x.T @ x / B)
+    p = w_x @ (x.T @ y) / B
+    rest = y.T @ y / B - p.T @ p
     if not np.linalg.eigvalsh(rest)[-1] > 1e-14 * (1 + np.abs(mean_y).max())**2:
-        raise ValueError("the pixels are a linear function of their neighbourhoods: there is no density to fit")
+        raise ValueError("the pixels are a linear function of their neighbourhoods: "
+                         "there is no density to fit")
     return Weights(mean_x, w_x, mean_y, p, _inverse_root(rest))
 
 
 def inputs(x, weights):
-    """x' (..., n)"""
+    """x (..., I) -> x' (..., I)"""
     return (x - weights.mean_x) @ weights.w_x
 
 
 def predict(white_x, weights):
-    """base (..., D), from x'."""
+    """x' (..., I) -> base (..., D)"""
     return weights.mean_y + white_x @ weights.p
 
 
 def outputs(y, base, weights):
-    """y' (..., D)"""
+    """y (..., D) -> y' (..., D)"""
     return (y - base) @ weights.w_y
 
 
 def restore(white_y, base, weights):
-    """y (..., D) from y': the way back."""
-    return base + np.linalg.solve(weights.w_y.astype(np.float64), white_y[..., None].astype(np.float64))[..., 0]
+    """y' (..., D) -> y (..., D) float64: the way back."""
+    w_y, white_y = weights.w_y.astype(np.float64), white_y[..., None].astype(np.float64)
+    return base + np.linalg.solve(w_y, white_y)[..., 0]
 
 
 def log_jacobian(weights):
-    """log |det dy' / dy|: what every log p(y') lacks."""
+    """log |det dy' / dy|, which is added to log p(y')."""
     return float(np.linalg.slogdet(weights.w_y.astype(np.float64))[1])
 
 

@@ -1,22 +1,33 @@
 """Likelihoods of observed levels under a model's outputs: one conditional distribution, one module.
 
-    forward(logits, /, *, targets) -> (log_prob, cache)        nats, float64, never summed or averaged
+    forward(logits, /, *, targets) -> (log_prob, cache)        nats, float64, not summed or averaged
     backward(dlog_prob, cache, /) -> (dlogits,)
-    log_conditionals(logits, /, *, targets) -> (..., L)        log probability of every level, float64
-    draw(logits, /, *, uniforms) -> levels                     inverts the conditional's distribution function at given uniforms
+    log_conditionals(logits, /, *, targets) -> (..., L)        log-probability of every level
+    draw(logits, /, *, uniforms) -> levels                     the inverse distribution function
 
-bernoulli (two levels), categorical (any number of levels). A model names its loss: `loss(config)`; nearly all take `by_levels`.
-discretized_logistic_mixture is joint over the colours of a pixel: its outputs are some numbers per pixel, its log_prob is (N, H, W), and it has one function more,
+bernoulli is for two levels, categorical for any number. A model names its loss in `loss(config)`;
+nearly all models take `by_levels`.
 
-    terms(outputs, /, *, targets) -> (N, H, W, C)              the same likelihood, colour by colour, by the chain rule
+discretized_logistic_mixture is joint over the colours of a pixel. Its outputs are some numbers per
+pixel, and its log_prob is (N, H, W). It has one function more:
 
-mcgsm is a density of real numbers and has weights of its own, so it is a layer as well: forward(h, *weights, /, *, targets), and its backward gives each
-weight's gradient. models/ride.py ends with it.
+    terms(outputs, /, *, targets) -> (N, H, W, C)              the same, colour by colour
+
+mcgsm is a density of real numbers and has weights of its own, so it is a layer as well. Its forward
+is forward(h, *weights, /, *, targets), and its backward gives the gradient of each weight. RIDE
+ends with it (models/ride.py).
+
+Read first: losses/bernoulli.py, losses/categorical.py.
+Read next: losses/discretized_logistic_mixture.py, masks.py.
 """
 
 from . import bernoulli, categorical
 
 
 def by_levels(levels):
-    """The loss of a discrete model: one logit per sub-pixel for two levels, else one per level."""
+    """The loss of a discrete model: one logit per sub-pixel for two levels, else one per level.
+
+    >>> by_levels(2).__name__, by_levels(256).__name__
+    ('npixel.losses.bernoulli', 'npixel.losses.categorical')
+    """
     return bernoulli if levels == 2 else categorical

@@ -1,9 +1,17 @@
-"""Categorical: a softmax over L levels for every sub-pixel (van den Oord et al. 2016, section 4: L = 256).
+"""Categorical: a softmax over L levels for every sub-pixel, whose logits are a_0, ..., a_(L-1).
 
     log p(v) = a_v - log Σ_u exp a_u
 
-Nothing in it knows that level 100 is close to 101; the model learns that from data.
-Read first: bernoulli.py.
+    >>> a = np.array([1.0, 2.0, 0.0])
+    >>> log_prob, _ = forward(a, targets=np.array(1))
+    >>> bool(np.isclose(log_prob, a[1] - np.log(np.exp(a).sum())))
+    True
+
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 4, where L
+is 256. Nothing in it knows that level 100 is close to 101; a model learns that from data.
+
+Read first: losses/bernoulli.py, losses/levels.py.
+Read next: losses/__init__.py, masks.py.
 """
 
 import numpy as np
@@ -16,12 +24,15 @@ def forward(logits, /, *, targets):
 
     logits    (N, H, W, C, L)   float32 or float64 (any number of leading axes)
     targets   (N, H, W, C)      integers in [0, L)
-    returns   log_prob (N, H, W, C) float64, in nats (bits per dimension is -mean / log 2); and the cache
+    returns   log_prob (N, H, W, C) float64, in nats, and the cache. Bits per dimension are
+              -mean(log_prob) / log 2
 
     ValueError if shapes disagree or a target is outside [0, L).
     """
-    targets = check_targets(targets, logits.shape[:-1], logits.shape[-1])[..., None].astype(np.int64)
-    a = logits - logits.max(axis=-1, keepdims=True)                        # the max cancels in the ratio; it only keeps exp from overflowing
+    targets = check_targets(targets, logits.shape[:-1], logits.shape[-1])
+    targets = targets[..., None].astype(np.int64)
+    # the max cancels in the ratio; it only keeps exp from overflowing
+    a = logits - logits.max(axis=-1, keepdims=True)
     e = np.exp(a)
     total = e.sum(axis=-1, keepdims=True, dtype=np.float64)
     log_prob = np.take_along_axis(a, targets, axis=-1) - np.log(total)     # float64
@@ -39,14 +50,24 @@ def backward(dlog_prob, cache, /):
 
 
 def log_conditionals(logits, /, *, targets=None):
-    """(..., L) float64: log p of every level.   targets are not needed: the logits hold everything"""
+    """(..., L) float64: log p of every level.
+
+    targets   not needed, since the logits hold everything
+    """
     a = logits.astype(np.float64)
     a -= a.max(axis=-1, keepdims=True)
     return a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
 
 
 def draw(logits, /, *, uniforms):
-    """Levels from uniforms in [0, 1), of shape logits.shape[:-1]: the first v with u < p(0) + ... + p(v)."""
+    """Levels from uniforms u in [0, 1): the first v with u < p(0) + ... + p(v).
+
+    logits     (..., L)
+    uniforms   (...)
+
+    >>> draw(np.zeros((3, 4)), uniforms=np.array([0.1, 0.3, 0.99])).tolist()
+    [0, 1, 3]
+    """
     distribution = np.exp(log_conditionals(check_outputs(logits))).cumsum(axis=-1)
     levels = (distribution <= uniforms[..., None]).sum(axis=-1)
-    return np.minimum(levels, logits.shape[-1] - 1)                        # the last sum may round to less than 1
+    return np.minimum(levels, logits.shape[-1] - 1)    # the last sum may round to less than 1

@@ -1,25 +1,38 @@
-"""The checks that every loss makes: of its targets, and, where it draws, of its outputs."""
+"""The checks that every loss makes of its targets, and of its outputs where it draws.
+
+Read first: nothing.  Read next: losses/bernoulli.py.
+"""
 
 import numpy as np
 
 
 def check_targets(targets, shape, levels):
-    """`targets` as an array, after shape, type and range have been checked; ValueError that carries the numbers."""
+    """`targets` as an array.
+
+    shape    what targets must have
+    levels   L: targets are integers or bools in [0, L)
+
+    ValueError, with the numbers, if shape, type or range is another.
+    """
     targets = np.asarray(targets)
     if targets.shape != tuple(shape):
-        raise ValueError(f"targets have shape {targets.shape}, logits are for {tuple(shape)}")
+        raise ValueError(f"targets must be {tuple(shape)}, have shape {targets.shape}")
     if targets.dtype.kind not in "bui":
-        raise ValueError(f"targets must be integers or bools, not {targets.dtype}")
-    if targets.size and not 0 <= int(targets.min()) <= int(targets.max()) < levels:
-        raise ValueError(f"targets must be levels in [0, {levels}), found {int(targets.min())} to {int(targets.max())}")
+        raise ValueError(f"targets must be integers or bools, are {targets.dtype}")
+    if not targets.size:
+        return targets
+    low, high = int(targets.min()), int(targets.max())
+    if not 0 <= low <= high < levels:
+        raise ValueError(f"targets must be levels in [0, {levels}), found {low} to {high}")
     return targets
 
 
 def check_outputs(outputs, what="the outputs of the network"):
-    """`outputs` themselves; ValueError if one is not finite: nan compares as if it were small."""
+    """`outputs` themselves.
+
+    ValueError if a value is not finite: a nan compares as if it were small, and would be drawn.
+    """
     if bad := outputs.size - np.count_nonzero(np.isfinite(outputs)):
-        raise ValueError(
-            f"{what} have {bad} of {outputs.size} values that are not finite: "
-            "the weights are too large"
-        )
+        raise ValueError(f"{what} have {bad} of {outputs.size} values that are not finite: "
+                         "the weights are too large")
     return outputs
