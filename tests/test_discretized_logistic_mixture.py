@@ -1,4 +1,6 @@
-"""The logistic mixture is a distribution, to rounding; it is the published formula where that is one; and what is drawn has its law.
+"""The logistic mixture is a distribution, to rounding, and what is drawn has its law.
+
+Where the published formula is a distribution, it is that formula.
 
 Each check is itself checked, by faults that are made when this loss is written.
 """
@@ -26,7 +28,8 @@ def bells():
 def totals(levels, robust=False):
     """(61, 37): the sum over all levels of p, for every bell of the grid."""
     outputs = bells()
-    log_p = mixture.log_conditionals(outputs, targets=np.zeros((*outputs.shape[:2], 1), int), levels=levels, robust=robust)
+    zeros = np.zeros((*outputs.shape[:2], 1), int)
+    log_p = mixture.log_conditionals(outputs, targets=zeros, levels=levels, robust=robust)
     return np.exp(log_p).sum(axis=-1)[..., 0]
 
 
@@ -58,12 +61,14 @@ def test_all_colours_together_sum_to_one_and_factorise_by_the_chain_rule(C, M, l
     pixels = every_image((1, 1, C), levels)[:, 0, 0]                       # (levels^C, C)
     outputs = np.broadcast_to(random_outputs(rng, M=M, C=C), (len(pixels), mixture.size(M, C)))
     log_prob, _ = mixture.forward(outputs, targets=pixels, levels=levels)
-    assert abs(math.fsum(np.exp(log_prob)) - 1) <= 1e-13                   # up to 216 terms, each right to some 1e-15
+    # up to 216 terms, each right to some 1e-15
+    assert abs(math.fsum(np.exp(log_prob)) - 1) <= 1e-13
     terms = mixture.terms(outputs, targets=pixels, levels=levels)
     np.testing.assert_allclose(terms.sum(axis=-1), log_prob, rtol=1e-13)
     conditionals = mixture.log_conditionals(outputs, targets=pixels, levels=levels)
     np.testing.assert_allclose(np.exp(conditionals).sum(axis=-1), 1, atol=1e-14)
-    np.testing.assert_allclose(np.take_along_axis(conditionals, pixels[..., None], axis=-1)[..., 0], terms, rtol=1e-13)
+    observed = np.take_along_axis(conditionals, pixels[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(observed, terms, rtol=1e-13)
 
 
 def test_a_conditional_depends_on_the_colours_before_it_and_on_nothing_later():
@@ -79,7 +84,7 @@ def test_a_conditional_depends_on_the_colours_before_it_and_on_nothing_later():
 
 
 def test_it_is_exact_far_from_the_mean_where_a_difference_of_sigmoids_is_zero():
-    """Against decimals of 2,000 digits: a bell of scale e^-7 at 0, every 17th level out to 1,092 scales."""
+    """Against decimals of 2,000 digits: a bell of scale e^-7 at 0, out to 1,092 scales."""
     levels = np.arange(0, 256, 17)
     outputs = np.broadcast_to([0.0, 0.0, -7.0], (len(levels), 3))
     log_p, _ = mixture.forward(outputs, targets=levels[:, None], levels=256)
@@ -93,7 +98,8 @@ def test_it_is_exact_far_from_the_mean_where_a_difference_of_sigmoids_is_zero():
             upper = sigmoid(inverse * (x + half)) if v < 255 else decimal.Decimal(1)
             lower = sigmoid(inverse * (x - half)) if v > 0 else decimal.Decimal(0)
             context.prec = 30
-            expected = float((upper - lower).ln()) if v not in (0, 255) else float((upper if v == 0 else 1 - lower).ln())
+            mass = 1 - lower if v == 255 else upper - lower
+            expected = float(mass.ln())
             context.prec = 2000
             assert abs(found - expected) <= 1e-13 * abs(expected)
     assert log_p.min() < -1000
@@ -103,38 +109,50 @@ def test_it_is_exact_far_from_the_mean_where_a_difference_of_sigmoids_is_zero():
 
 
 def published(outputs, targets, M):
-    """discretized_mix_logistic_loss of the authors' nn.py for three colours of 256 levels, line by line: log p, (N,)."""
+    """log p (N,) of three colours of 256 levels, by discretized_mix_logistic_loss.
+
+    That is a function of the authors' nn.py, copied line by line.
+    """
     log_sum_exp = lambda x: np.log(np.exp(x - x.max(-1, keepdims=True)).sum(-1)) + x.max(-1)
-    sigmoid, softplus = lambda z: 1 / (1 + np.exp(-z)), lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    sigmoid = lambda z: 1 / (1 + np.exp(-z))
+    softplus = lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
     x = (targets - 127.5) / 127.5
     logit_probs, rest = outputs[:, :M], outputs[:, M:].reshape(-1, 3, 3 * M)
-    means, log_scales, coeffs = rest[..., :M], np.maximum(rest[..., M:2 * M], -7), np.tanh(rest[..., 2 * M:])
+    means, log_scales = rest[..., :M], np.maximum(rest[..., M:2 * M], -7)
+    coeffs = np.tanh(rest[..., 2 * M:])
     m2 = means[:, 1] + coeffs[:, 0] * x[:, 0, None]
     m3 = means[:, 2] + coeffs[:, 1] * x[:, 0, None] + coeffs[:, 2] * x[:, 1, None]
     means = np.stack([means[:, 0], m2, m3], axis=1)
     x = x[..., None]
     centered, inv_stdv = x - means, np.exp(-log_scales)
-    plus_in, min_in, mid_in = inv_stdv * (centered + 1 / 255), inv_stdv * (centered - 1 / 255), inv_stdv * centered
+    plus_in, min_in = inv_stdv * (centered + 1 / 255), inv_stdv * (centered - 1 / 255)
+    mid_in = inv_stdv * centered
     log_cdf_plus, log_one_minus_cdf_min = plus_in - softplus(plus_in), -softplus(min_in)
     cdf_delta = sigmoid(plus_in) - sigmoid(min_in)
     log_pdf_mid = mid_in - log_scales - 2 * softplus(mid_in)
-    log_probs = np.where(x < -0.999, log_cdf_plus, np.where(x > 0.999, log_one_minus_cdf_min, np.where(
-        cdf_delta > 1e-5, np.log(np.maximum(cdf_delta, 1e-12)), log_pdf_mid - np.log(127.5))))
+    inside = np.where(cdf_delta > 1e-5, np.log(np.maximum(cdf_delta, 1e-12)),
+                      log_pdf_mid - np.log(127.5))
+    log_probs = np.where(x < -0.999, log_cdf_plus,
+                         np.where(x > 0.999, log_one_minus_cdf_min, inside))
     return log_sum_exp(log_probs.sum(axis=1) + logit_probs - log_sum_exp(logit_probs)[:, None])
 
 
 @pytest.mark.parametrize("log_scale", [-1.0, -3.0, -6.0])
 def test_the_robust_form_is_the_published_one_and_the_exact_one_is_close_to_it(log_scale):
     rng = np.random.default_rng(0)
-    outputs, targets = random_outputs(rng, 500, M=10, log_scale=log_scale), rng.integers(0, 256, (500, 3))
+    outputs = random_outputs(rng, 500, M=10, log_scale=log_scale)
+    targets = rng.integers(0, 256, (500, 3))
     targets[:50] = rng.choice([0, 255], (50, 3))
     with np.errstate(over="ignore"):
         expected = published(outputs, targets, 10)
     robust, _ = mixture.forward(outputs, targets=targets, levels=256, robust=True)
     exact, _ = mixture.forward(outputs, targets=targets, levels=256)
-    np.testing.assert_allclose(robust, expected, rtol=1e-10)               # a difference of sigmoids of about 1e-5 is right to 1e-11
-    # the density at the middle of a bin is its mean to within (h / s)² / 6: 2e-5 for each of three colours with s around e^-1, large for narrow ones
-    assert (exact != robust).any() and (log_scale < -1 or np.abs(exact - robust).max() <= 1e-3)
+    # a difference of sigmoids of about 1e-5 is right to 1e-11
+    np.testing.assert_allclose(robust, expected, rtol=1e-10)
+    # the density at the middle of a bin is its mean to within (half / s)² / 6: 2e-5 for each of
+    # three colours with s around e^-1, and large for narrow bells
+    assert (exact != robust).any()
+    assert log_scale < -1 or np.abs(exact - robust).max() <= 1e-3
 
 
 @pytest.mark.parametrize("levels", [2, 16, 256, 257, 1024, 4096, 65536])
@@ -216,10 +234,13 @@ def test_the_numbers_of_a_pixel_are_a_hundred_for_three_colours_and_thirty_for_o
 
 
 def drawn_levels(outputs, n, c, levels, others=0.37):
-    """n draws of colour c at equally spaced uniforms, the other colours at one and the same: (n,), and the pixel that is drawn before c."""
+    """n draws of colour c at equally spaced uniforms: (n,), and the pixel that is drawn before c.
+
+    The uniforms of the other colours are all `others`.
+    """
     uniforms = np.full((n, 3), others)
     uniforms[:, c] = (np.arange(n) + 0.5) / n
-    drawn = mixture.draw(np.broadcast_to(outputs, (n, outputs.size)), uniforms=uniforms, levels=levels)
+    drawn = mixture.draw(np.tile(outputs, (n, 1)), uniforms=uniforms, levels=levels)
     assert (drawn[:, :c] == drawn[0, :c]).all()
     return drawn[:, c], drawn[:1]
 
@@ -232,7 +253,8 @@ def test_a_uniform_inverts_the_distribution_function_of_its_colour_given_those_b
         drawn, pixel = drawn_levels(outputs, n, c, levels)
         assert (np.diff(drawn) >= 0).all()
         p = np.exp(mixture.log_conditionals(outputs[None], targets=pixel, levels=levels))[0, c]
-        np.testing.assert_allclose(np.bincount(drawn, minlength=levels) / n, p, atol=1.5 / n)      # a boundary moves at most one uniform on either side
+        # a boundary moves at most one uniform on either side
+        np.testing.assert_allclose(np.bincount(drawn, minlength=levels) / n, p, atol=1.5 / n)
 
 
 def law(c, n=200_000, seed=0):
@@ -255,8 +277,8 @@ def joint_law(n=200_000):
     """p-value of n pixels of three colours and four levels against the 64 cells of the joint."""
     rng = np.random.default_rng(0)
     outputs, pixels = random_outputs(rng, log_scale=-1.5), every_image((1, 1, 3), 4)[:, 0, 0]
-    p = np.exp(mixture.forward(np.broadcast_to(outputs, (64, outputs.size)), targets=pixels, levels=4)[0])
-    drawn = mixture.draw(np.broadcast_to(outputs, (n, outputs.size)), uniforms=rng.random((n, 3)), levels=4)
+    p = np.exp(mixture.forward(np.tile(outputs, (64, 1)), targets=pixels, levels=4)[0])
+    drawn = mixture.draw(np.tile(outputs, (n, 1)), uniforms=rng.random((n, 3)), levels=4)
     return p_value(drawn @ [16, 4, 1], p)
 
 
@@ -272,14 +294,26 @@ def faulty_bins(change):
     right = mixture.Bins
 
     def Bins(inverse, upper, lower, width, first, last):
-        return right(**({"inverse": inverse, "upper": upper, "lower": lower, "width": width, "first": first, "last": last}
-                        | change(upper, lower, width, first, last)))
+        given = {"inverse": inverse, "upper": upper, "lower": lower, "width": width,
+                 "first": first, "last": last}
+        return right(**given | change(upper, lower, width, first, last))
     return Bins
 
 
-BIN_FAULTS = {"closed edges": lambda upper, lower, width, first, last: {"first": first & False, "last": last & False},
-              "bins half as wide": lambda upper, lower, width, first, last: {"width": width / 2},
-              "bins for 255 in place of 256": lambda upper, lower, width, first, last: {"upper": upper - 0.001 * width}}
+def closed_edges(upper, lower, width, first, last):
+    return {"first": first & False, "last": last & False}
+
+
+def half_as_wide(upper, lower, width, first, last):
+    return {"width": width / 2}
+
+
+def bins_of_255(upper, lower, width, first, last):
+    return {"upper": upper - 0.001 * width}
+
+
+BIN_FAULTS = {"closed edges": closed_edges, "bins half as wide": half_as_wide,
+              "bins for 255 in place of 256": bins_of_255}
 
 
 @pytest.mark.parametrize("fault", BIN_FAULTS)
@@ -289,9 +323,12 @@ def test_bins_that_do_not_share_the_mass_are_caught(monkeypatch, fault):
 
 
 def test_a_sum_over_channels_that_is_missing_is_caught(monkeypatch):
-    """Each colour with a mixture of its own: its sum is one as well, and it is another distribution."""
-    monkeypatch.setattr(mixture, "_conditional_weights", lambda log_weights, log_p: np.broadcast_to(
-        (log_weights - np.logaddexp.reduce(log_weights, axis=-1)[..., None])[..., None, :], log_p.shape))
+    """Each colour with a mixture of its own: the sum is one, and it is another distribution."""
+    def alone(log_weights, log_p):
+        log_weights = log_weights - np.logaddexp.reduce(log_weights, axis=-1)[..., None]
+        return np.broadcast_to(log_weights[..., None, :], log_p.shape)
+
+    monkeypatch.setattr(mixture, "_conditional_weights", alone)
     with pytest.raises(AssertionError):
         test_all_colours_together_sum_to_one_and_factorise_by_the_chain_rule(3, 2, 6)
     assert joint_law() < 1e-4
@@ -307,19 +344,26 @@ def test_means_that_move_with_what_comes_later_are_caught(monkeypatch):
 
 def test_coefficients_dealt_out_wrongly_are_caught(monkeypatch):
     layout = mixture.layout
-    monkeypatch.setattr(mixture, "layout", lambda M, C: (right := layout(M, C))._replace(coefficients=right.coefficients[::-1]))
+    def reversed_pairs(M, C):
+        right = layout(M, C)
+        return right._replace(coefficients=right.coefficients[::-1])
+
+    monkeypatch.setattr(mixture, "layout", reversed_pairs)
     with pytest.raises(AssertionError):
         test_the_robust_form_is_the_published_one_and_the_exact_one_is_close_to_it(-1.0)
 
 
 def test_a_level_one_too_high_is_caught(monkeypatch):
     draw = mixture.draw
-    monkeypatch.setattr(mixture, "draw", lambda outputs, /, *, uniforms, levels: np.minimum(draw(outputs, uniforms=uniforms, levels=levels) + 1, levels - 1))
+    def one_higher(outputs, /, *, uniforms, levels):
+        return np.minimum(draw(outputs, uniforms=uniforms, levels=levels) + 1, levels - 1)
+
+    monkeypatch.setattr(mixture, "draw", one_higher)
     assert law(0) < 1e-4 and joint_law() < 1e-4
 
 
 def test_colours_drawn_from_the_prior_weights_are_caught(monkeypatch):
-    """A component for each colour anew, as if the colours before it said nothing of which one it was."""
+    """A bell for each colour anew, as if the colours before it said nothing of which one it was."""
     right = mixture._conditional_weights
 
     def forgetful(log_weights, log_p):
