@@ -43,6 +43,11 @@ def backward(dy, cache, /):
     return (dx,)
 
 
+def reach(seen, /):
+    """Which features (..., 2p) the outputs in `seen` (..., p) bool depend on: those of both halves."""
+    return np.concatenate([seen, seen], axis=-1)
+
+
 def _gate_numpy(x, gates, y):
     """x (n, 2 D): gates (n, 2 D) and y (n, D) are filled in."""
     D = y.shape[1]

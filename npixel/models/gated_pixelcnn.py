@@ -1,51 +1,75 @@
-"""Gated PixelCNN: two stacks of convolutions, of which one looks up and the other left, so that no blind spot remains; conditional on anything known.
+"""Gated PixelCNN: one stack of convolutions looks up, one looks left, and no blind spot remains.
 
-    V = conv(v)                             vertical stack: K rows up to this one, all K columns, p -> 2p maps, nothing masked
-    v = gate(V)                             tanh(V_f) · σ(V_g)
-    z = conv_row(h) + link(V one row up)    horizontal stack: 1 x K to the left, mask A in the first layer, B after; link is 1 x 1, 2p -> 2p
-    y = gate(z)
-    h = conv1x1(y) + h                      mask B; in the first layer without `+ h`
-    logits = readout(h + Σ conv1x1_skip(y))                            the sum over layers only with skip=True
+    z = conv(v)                 vertical stack: K rows up to this one, nothing masked, p -> 2p maps
+    v = gate(z)                 gate(z) = tanh(f) σ(g), where f and g are the halves of z
+    z' = conv_row(h) + link(z one row up)
+                                horizontal stack: 1 x K to the left; the link is 1 x 1, 2p -> 2p
+    y = gate(z')
+    h = h + conv1x1(y)          mask B; the first layer has no `h +`
+    logits = readout(h + Σ conv1x1_skip(y))
+                                the sum over the layers only with skip=True
 
-both stacks begin with the image, v = h = x; K is K0 in the first layer and `kernel` in the `layers` after it. Conditional on s (conditional_bias.py):
+Both stacks begin with the image, v = h = x. In the first layer, K is K0 and conv_row has mask A; in
+the n layers after it, K is `kernel` and conv_row has mask B. The network may be conditional on s:
 
-    v = gate(V + s A),   y = gate(z + s B)                             A, B (V, 2p) of this layer: V_f and V_g of eq. 4 and 5, side by side
+    v = gate(z + s A),   y = gate(z' + s B)            conditional_bias.py
 
-van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu, "Conditional Image Generation with PixelCNN Decoders", 2016, sections 2.2 to 2.3,
-figure 2. ImageNet there: 20 layers, p = 384, 5 x 5 kernels.
+A and B (V, 2p) are of this layer. They hold V_f and V_g of equations 4 and 5, side by side.
 
-Three places where implementations go wrong.
-  The row.       V at row r knows row r itself, to the right as well. It may be used one row further down only: the link is a 1 x 1 convolution whose tap
-                 stands one row up, which is `shift the map down one row, then 1 x 1` in one. Above row 0 there is nothing, and the link is its bias.
-  The residual.  The first layer's input is the image, so `+ h` there would add the pixel to its own prediction.
-  The link       is added before the gate: added to y it would be causal and train, and be another model.
+van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu, "Conditional Image Generation
+with PixelCNN Decoders", 2016, sections 2.2 and 2.3, figure 2. For ImageNet there: 20 layers,
+p = 384, 5 x 5 kernels.
 
-Colours. The convolutions of the horizontal stack carry masks over colour groups, in each half of the gate alike: masks.groups(2 p, C, gates=2). The vertical stack
-and the link carry none, since all they read lies in rows above.
+Implementations go wrong in three places:
 
-What it sees: with M = K0 // 2 + n (K // 2) after n later layers, its own row from column -M to -1, and rows r - 1 to r - (M + 1) from column -M to M. A rectangle: where it
-covers the image, nothing of the past is missing. What lies far away is learned late if many layers hand it on, and never if the steps are too large: on
-blind_corner:8x8, where the pixel needed is 7 columns away, 500 steps of 32 images at 3e-3 close the gap (0.005 left of 3.462), and at 6e-3 have not begun to.
+  The row.       z at row r knows row r itself, also to the right. So it may be used only one row
+                 further down. The link is a 1 x 1 convolution whose tap stands one row up. This is
+                 "shift the map down one row, then 1 x 1" in one. Above row 0 the link is its bias.
+  The residual.  The first layer's input is the image. So `h +` there would add the pixel to its own
+                 prediction.
+  The link       is added before the gate. Added to y it would be causal too, and would train, but
+                 it would be another model.
 
-Where we depart, or the paper leaves it open. The link reads V without the condition. The vertical gate of the last layer leads nowhere and is left out.
-Skip connections are those of public ports. pytorch-generative's Gated(10 layers, 128, head 32) has 3,364,161 parameters and is this network with skip=True,
-head_layers=1, and four differences: V is a 1 x K convolution to p maps and then a K x 1 one to 2p; v = gate(V + conv1x1(v)); of a masked 1 x K kernel only the live
-taps are counted, and the first mask A has one more of them to the left; h itself does not go to the head.
+Colours. The convolutions of the horizontal stack carry masks over groups of colours, in each half
+of the gate alike. The vertical stack and the link have no masks: all they read lies in rows above.
 
-Read first: pixelcnn.py, layers/gated_activation.py.  Read next: layers/conditional_bias.py, sampling.py.
+What it sees. After n later layers let m = K0 // 2 + n (K // 2). A pixel sees its own row from
+column -m to -1, and the rows r - 1 to r - (m + 1) from column -m to m. That is a rectangle: where
+it covers the image, nothing of the past is missing. What is handed on by many layers is learned
+late, and never if the steps are too large. An example is blind_corner:8x8, where the pixel needed
+is 7 columns away: 500 steps of 32 images at 3e-3 close the gap (0.005 is left of 3.462), and at
+6e-3 they have not begun to.
+
+What the paper leaves open, and where we depart. The link reads z without the condition. The
+vertical gate of the last layer leads nowhere, so there is none. Skip connections are those of
+public ports. pytorch-generative's Gated (10 layers, 128 maps, head 32) has 3,364,161 parameters. It
+is this network with skip=True and head_layers=1, but for four differences:
+
+  * z is a 1 x K convolution to p maps and then a K x 1 one to 2p.
+  * v = gate(z + conv1x1(v)).
+  * Of a masked 1 x K kernel only the live taps are counted, and its first mask A has one more of
+    them to the left.
+  * h itself does not go to the head.
+
+Read first: models/pixelcnn.py, layers/gated_activation.py, models/condition.py.
+Read next: models/pixelcnn_pp.py, sampling.py.
 """
 
+import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from .. import losses, masks
+from .. import masks
 from ..layers import conditional_bias, conv2d, gated_activation
-from . import new_caches, readout
+from . import condition as conditions
+from . import readout, wiring
+from .discrete import draws, loss                      # noqa: F401  the model contract
+from .wiring import NOTHING, Layer, Window, Wiring, add, mask_b
 
 ONE_ROW_UP = ((-1, 0),)
-GATE = 2.94                                            # 1 / sqrt(E tanh² E σ²) over standard normal sums: what a gate leaves of variance 1
+# 1 / sqrt(E tanh² E σ²) over standard normal numbers: a gate divides a deviation of 1 by this
+GATE = 2.94
 
 
 @dataclass(frozen=True)
@@ -58,261 +82,168 @@ class Config:
     kernel: int = 5                                    # K
     head: int = 32                                     # maps of each hidden layer of the head
     head_layers: int = 2
-    skip: bool = False                                 # a 1 x 1 convolution from every layer to the head
+    skip: bool = False                                 # 1 x 1 from every layer to the head
     classes: int = 0                                   # conditional on one of so many labels,
     condition_features: int = 0                        # or on a vector of so many numbers,
     condition_maps: int = 0                            # or on so many maps
 
     def __post_init__(self):
-        given = {field: getattr(self, field) for field in ("classes", "condition_features", "condition_maps") if getattr(self, field)}
-        if len(given) > 1:
-            raise ValueError(f"a model has one condition, not {' and '.join(f'{field}={size}' for field, size in given.items())}")
-
-    @property
-    def codes(self):
-        """V, the numbers in the code of a condition; 0: unconditional."""
-        return self.classes or self.condition_features or self.condition_maps
+        conditions.check(self)
 
 
-class Taps(NamedTuple):
-    """The lists of taps of one layer."""
-    vertical: masks.Taps                               # ((K + 1) / 2 K, p, 2p)  p: C in the first layer
-    link: masks.Taps                                   # (1, 2p, 2p)
-    horizontal: masks.Taps                             # (K, p, 2p)              mask A in the first layer, then B
-    out: masks.Taps                                    # (1, p, p)               mask B; of the skip connection too
+def layers(config):
+    """The table. Every pre-activation begins with about variance 1.
 
-
-def taps(config):
-    """The Taps of every layer, a list of 1 + n."""
-    C, p = config.image_shape[2], config.hidden
-    colours, maps, gates = np.arange(C), masks.groups(p, C), masks.groups(2 * p, C, gates=2)
-
-    def layer(K, inputs, first):
-        return Taps(_everything(masks.vertical(K), len(inputs), 2 * p), _everything(ONE_ROW_UP, 2 * p, 2 * p),
-                    masks.causal_row(K, inputs, gates, first=first), masks.mask_b(1, maps, maps))
-
-    return [layer(config.first_kernel, colours, True), *[layer(config.kernel, maps, False)] * config.layers]
-
-
-def _everything(taps, C, D):
-    """The taps with a mask that hides nothing."""
-    return masks.Taps(*masks.as_taps(taps, C, D))
-
-
-def loss(config):
-    return losses.by_levels(config.levels)
-
-
-def shapes(config):
-    p, codes = config.hidden, config.codes
-    for i in range(1 + config.layers):
-        K, C = (config.kernel, p) if i else (config.first_kernel, config.image_shape[2])
-        yield f"vertical{i}", conv2d.shapes((K + 1) // 2 * K, C, 2 * p)
-        yield f"link{i}", conv2d.shapes(1, 2 * p, 2 * p)
-        yield f"horizontal{i}", conv2d.shapes(K, C, 2 * p)
-        yield f"out{i}", conv2d.shapes(1, p, p)
-        if config.skip:
-            yield f"skip{i}", conv2d.shapes(1, p, p)
-        if codes:
-            yield f"condition_horizontal{i}", conditional_bias.shapes(codes, 2 * p)
-            if i < config.layers:
-                yield f"condition_vertical{i}", conditional_bias.shapes(codes, 2 * p)
-    yield from readout.shapes(config, p)
-
-
-def init(rng, config):
-    """Every pre-activation begins with about variance 1: the vertical stack at any depth, the horizontal one as a sum of what it carries on and what each
-    layer adds, which are as large together."""
-    params, p, n = {}, config.hidden, config.layers
-
-    def conv(name, taps, gain):
-        params[name] = conv2d.init(rng, *taps.mask.shape[1:], taps=taps, dtype=np.float64, gain=gain)
-
-    def condition(name):
-        params[name] = conditional_bias.init(rng, config.codes, 2 * p, live=1 if config.classes else config.codes, dtype=np.float64, gain=0.5)
-
-    for i, t in enumerate(taps(config)):
-        conv(f"vertical{i}", t.vertical, gain=GATE if i else 1)            # reads a gate, or the image
-        conv(f"link{i}", t.link, gain=np.sqrt(1 / 2))
-        conv(f"horizontal{i}", t.horizontal, gain=np.sqrt(1 / 2))
-        conv(f"out{i}", t.out, gain=GATE / np.sqrt(n) if i else GATE)
-        if config.skip:
-            conv(f"skip{i}", t.out, gain=GATE / np.sqrt(n + 1))
-        if config.codes:
-            condition(f"condition_horizontal{i}")
-            if i < n:
-                condition(f"condition_vertical{i}")
-    return params | readout.init(rng, config, p)
-
-
-def forward(params, x, config, *, condition=None, rng=None, keep=True):
-    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), and the caches.
-
-    condition   (N,) integers, (N, V) or (N, H, W, V) numbers, or None: what the configuration asks for
+    The vertical stack has it at any depth. The horizontal one is a sum of what it carries on and
+    what the layers add, and these begin as large as each other.
     """
-    caches = new_caches(keep)
-    s = conditional_bias.encode(condition, config.classes, x.dtype) if config.codes else None
-
-    def conv(name, h, taps):
-        h, caches[name] = conv2d.forward(h, *params[name], taps=taps)
-        return h
-
-    def gate(stack, z):
-        if s is not None:
-            z, caches[f"condition_{stack}"] = conditional_bias.forward(z, s, *params[f"condition_{stack}"])
-        y, caches[f"gate_{stack}"] = gated_activation.forward(z)
-        return y
-
-    v = h = x
-    skipped = 0
-    for i, t in enumerate(taps(config)):
-        V = conv(f"vertical{i}", v, t.vertical)                            # (N, H, W, 2p)
-        z = conv(f"horizontal{i}", h, t.horizontal)                        # (N, H, W, 2p)
-        z += conv(f"link{i}", V, t.link)                                   # V of the row above
-        y = gate(f"horizontal{i}", z)                                      # (N, H, W, p)
-        up = conv(f"out{i}", y, t.out)
-        h = up if i == 0 else np.add(h, up, out=up)                        # h + up, in the place of up, which no cache holds
+    C, p, n = config.image_shape[2], config.hidden, config.layers
+    within, half = mask_b(1, C), np.sqrt(1 / 2)
+    rows = [causal_row(config.first_kernel, C, first=True)] + [causal_row(config.kernel, C)] * n
+    for i, row in enumerate(rows):
+        K, inputs = (config.kernel, p) if i else (config.first_kernel, C)
+        yield f"vertical{i}", Layer(conv2d, inputs, 2 * p, vertical(K), gain=GATE if i else 1)
+        yield f"link{i}", Layer(conv2d, 2 * p, 2 * p, ONE_ROW_UP, gain=half)
+        yield f"horizontal{i}", Layer(conv2d, inputs, 2 * p, row, gain=half)
+        yield f"out{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(n) if i else GATE)
         if config.skip:
-            skipped = skipped + conv(f"skip{i}", y, t.out)
+            yield f"skip{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(n + 1))
+        yield from gate_layers(f"horizontal{i}", config)
+        if i < n:
+            yield from gate_layers(f"vertical{i}", config)
+    yield from readout.layers(config, p)
+
+
+def gate_layers(name, config):
+    codes = conditions.codes(config)
+    if codes:
+        yield f"condition_{name}", Layer(
+            conditional_bias, codes, 2 * config.hidden, conditional=True, gain=0.5,
+            sizes={"live": conditions.live(config)})
+    yield f"gate_{name}", Layer(gated_activation)
+
+
+def vertical(K):
+    """The rows of a K x K window down to the pixel's own, nothing masked."""
+    def make(C, D):
+        return masks.Taps(*masks.as_taps(masks.vertical(K), C, D))
+    return Window((K + 1) // 2 * K, make)
+
+
+def causal_row(K, colours, *, first=False):
+    """1 x K along the row being generated, where both halves of the output have all the colours."""
+    def make(C, D):
+        inputs, gates = masks.groups(C, colours), masks.groups(D, colours, gates=2)
+        return masks.causal_row(K, inputs, gates, first=first)
+    return Window(K, make)
+
+
+# the network
+
+
+def network(f, x, config, *, condition=None):
+    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L)
+
+    condition   (N,) integers, (N, V) or (N, H, W, V) numbers, or None: models/condition.py
+    """
+    s = conditions.code(condition, config, x.dtype)
+    return horizontal_stack(f, x, vertical_stack(f, x, config, s), config, s)
+
+
+def vertical_stack(f, v, config, s=None):
+    """Yields z (N, H, W, 2p) of every layer, which the links need."""
+    for i in range(1 + config.layers):
+        z = f(f"vertical{i}", v)
+        yield z
         if i < config.layers:
-            v = gate(f"vertical{i}", V)                                    # (N, H, W, p)
-    caches["config"] = config
-    return readout.forward(params, h + skipped, config, caches), caches
+            v = gate(f, f"vertical{i}", z, config, s)                      # (N, H, W, p)
+
+
+def horizontal_stack(f, h, above, config, s=None):
+    """From the image to the logits; above: z of the vertical stack, layer by layer."""
+    skipped = 0
+    for i, z in zip(range(1 + config.layers), above):
+        z = add(f(f"link{i}", z), f(f"horizontal{i}", h))                  # (N, H, W, 2p)
+        y = gate(f, f"horizontal{i}", z, config, s)                        # (N, H, W, p)
+        up = f(f"out{i}", y)
+        h = up if i == 0 else add(h, up)
+        if config.skip:
+            skipped = skipped + f(f"skip{i}", y)
+    return readout.network(f, h + skipped, config)
+
+
+def gate(f, name, z, config, s):
+    if conditions.codes(config):
+        z = f(f"condition_{name}", z, s)
+    return f(f"gate_{name}", z)
+
+
+def network_backward(b, doutputs, config):
+    """doutputs -> dx (N, H, W, C), and ds, the gradient of the condition's code"""
+    dh = readout.network_backward(b, doutputs, config)
+    dskipped, dv, ds = dh, None, NOTHING
+    for i in reversed(range(1 + config.layers)):
+        # h = h + out(y),   skipped = skipped + skip(y)
+        dy = b(f"out{i}", dh)
+        if config.skip:
+            dy = dy + b(f"skip{i}", dskipped)          # y went to the stream and to the head
+        # y = gate(horizontal(h) + link(z))
+        drow, ds = gate_backward(b, f"horizontal{i}", dy, config, ds)
+        dz = b(f"link{i}", drow)
+        if i < config.layers:
+            dz_v, ds = gate_backward(b, f"vertical{i}", dv, config, ds)
+            dz = dz + dz_v                             # z went to the link and to its own gate
+        dh_row = b(f"horizontal{i}", drow)
+        dh = dh_row if i == 0 else dh + dh_row         # h went around the layer and through it
+        dv = b(f"vertical{i}", dz)
+    return dh + dv, ds                                 # both stacks began with the image
+
+
+def gate_backward(b, name, dy, config, ds):
+    """dy -> dz, and ds with what this gate adds to it: every layer reads the condition."""
+    dz = b(f"gate_{name}", dy)
+    if conditions.codes(config):
+        dz, ds_here = b(f"condition_{name}", dz)
+        ds = ds + ds_here
+    return dz, ds
+
+
+wired = Wiring(layers, network, network_backward, image=("vertical0", "horizontal0"))
+shapes, init, forward, see, reach = (
+    wired.shapes, wired.init, wired.forward, wired.see, wired.reach)
 
 
 def backward(doutputs, caches):
-    config, grads = caches["config"], {}
-    ds = 0
-
-    def conv(name, dh):
-        dh, *dw = conv2d.backward(dh, caches[name])
-        grads[name] = conv2d.Weights(*dw)
-        return dh
-
-    def gate(stack, dy):
-        nonlocal ds
-        dz, = gated_activation.backward(dy, caches[f"gate_{stack}"])
-        if config.codes:
-            dz, ds_here, *dv = conditional_bias.backward(dz, caches[f"condition_{stack}"])
-            grads[f"condition_{stack}"] = conditional_bias.Weights(*dv)
-            ds = ds + ds_here                                              # every layer reads the condition
-        return dz
-
-    dh = readout.backward(doutputs, config, caches, grads)
-    dskipped, dv = dh, None
-    for i in reversed(range(1 + config.layers)):
-        # h = h + out(y),   skipped += skip(y)
-        dy = conv(f"out{i}", dh)
-        if config.skip:
-            dy = dy + conv(f"skip{i}", dskipped)                           # y went to the stream and to the head
-        # y = gate(horizontal(h) + link(V))
-        dz = gate(f"horizontal{i}", dy)
-        dV = conv(f"link{i}", dz)
-        if i < config.layers:
-            dV = dV + gate(f"vertical{i}", dv)                             # V went to the link and to its own gate
-        dh_row = conv(f"horizontal{i}", dz)
-        dh = dh_row if i == 0 else dh + dh_row                             # h went around the layer and through it
-        dv = conv(f"vertical{i}", dV)
-    dcondition = None if config.classes or not config.codes else ds[:, 0, 0] if config.condition_features else ds
-    return dh + dv, dcondition, grads                                      # both stacks began with the image
+    """doutputs -> dx, dcondition (None for classes), and the gradients of all weights"""
+    dx, ds, grads = wired.backward(doutputs, caches)
+    return dx, conditions.code_backward(ds, caches["config"]), grads
 
 
-class Layer(NamedTuple):
-    """The memories of one layer. The link's holds V, of rows that are complete."""
-    vertical: conv2d.State
-    link: conv2d.State
-    horizontal: conv2d.State
-    out: conv2d.State
-    skip: conv2d.State | None
-    condition_vertical: conditional_bias.State | None
-    condition_horizontal: conditional_bias.State | None
-
-
-class State(NamedTuple):
-    layers: list
-    readout: readout.State
-    columns: int                                       # W
+# generation
 
 
 def start(params, shape, config, *, condition=None):
-    N, H, W, _ = shape
-    p = config.hidden
-    s = conditional_bias.encode(condition, config.classes, params["logits"].w.dtype) if config.codes else None
-
-    def conv(name, taps):
-        return conv2d.start((N, H, W, taps.mask.shape[1]), *params[name], taps=taps)
-
-    def bias(stack):
-        name = f"condition_{stack}"
-        return conditional_bias.start((N, H, W, 2 * p), s, *params[name]) if name in params else None
-
-    layers = [Layer(conv(f"vertical{i}", t.vertical), conv(f"link{i}", t.link), conv(f"horizontal{i}", t.horizontal), conv(f"out{i}", t.out),
-                    conv(f"skip{i}", t.out) if config.skip else None, bias(f"vertical{i}"), bias(f"horizontal{i}"))
-              for i, t in enumerate(taps(config))]
-    return State(layers, readout.start(params, (N, H, W, p), config), W)
-
-
-def see(x_t, state, /, *, at):
-    """These pixels are known now: both stacks begin with the image."""
-    conv2d.write(x_t, state.layers[0].vertical, at=at)
-    conv2d.write(x_t, state.layers[0].horizontal, at=at)
+    """Memory for going through images of this shape (N, H, W, C), strip by strip."""
+    s = conditions.code(condition, config, params["logits"].w.dtype)
+    return wiring.started(dict(layers(config)), params, shape, config, code=s)
 
 
 def step(state, /, *, at):
-    """forward's outputs at the strip `at`, from the pixels seen so far."""
+    """forward's outputs at the strip `at`, from the pixels seen so far.
+
+    When a row begins, the one above is complete. Then the vertical stack goes through all of that
+    row, and the links remember its z: they are read one row further down.
+    """
     row, columns = at
-    if columns.start == 0 and row > 0:                                     # a row begins: the one above is complete
-        _vertical_row(state, (row - 1, slice(0, state.columns)))
-    skipped = 0
-    for i, layer in enumerate(state.layers):
-        z = conv2d.read(layer.horizontal, at=at) if i == 0 else conv2d.step(h, layer.horizontal, at=at)     # (N, k, 2p)
-        z = z + conv2d.read(layer.link, at=at)
-        y = _gate(z, layer.condition_horizontal, at)                       # (N, k, p)
-        up = conv2d.step(y, layer.out, at=at)
-        h = up if i == 0 else h + up
-        if layer.skip is not None:
-            skipped = skipped + conv2d.step(y, layer.skip, at=at)
-    return readout.step(h + skipped, state.readout, at=at)
-
-
-def _vertical_row(state, at):
-    """The vertical stack of one whole row, whose V the links then find one row up."""
-    for i, layer in enumerate(state.layers):
-        V = conv2d.read(layer.vertical, at=at) if i == 0 else conv2d.step(v, layer.vertical, at=at)         # (N, W, 2p)
-        conv2d.write(V, layer.link, at=at)
-        if i + 1 < len(state.layers):
-            v = _gate(V, layer.condition_vertical, at)                     # (N, W, p)
-
-
-def _gate(z, condition, at):
-    if condition is not None:
-        z = conditional_bias.step(z, condition, at=at)
-    return gated_activation.forward(z)[0]
-
-
-def draws(C):
-    return [slice(c, c + 1) for c in range(C)]
-
-
-def reach(seen, config):
-    """Upside down through both stacks; the horizontal one keeps what it had."""
-    def conv(seen, taps):
-        return conv2d.reach(seen, shape=config.image_shape[:2], taps=taps)
-
-    seen = readout.reach(seen, config, config.hidden)
-    to_head = seen if config.skip else np.zeros_like(seen)
-    v = np.zeros_like(seen)
-    for i, t in reversed([*enumerate(taps(config))]):
-        z = _both_halves(conv(seen | to_head, t.out))                      # (H, W, 2p)
-        V = conv(z, t.link) | _both_halves(v)
-        row = conv(z, t.horizontal)
-        seen, v = row if i == 0 else seen | row, conv(V, t.vertical)
-    return seen | v
-
-
-def _both_halves(y):
-    return np.concatenate([y, y], axis=-1)
+    if columns.start == 0 and row > 0:
+        above = row - 1, slice(0, state.config.image_shape[1])
+        for i, z in enumerate(vertical_stack(wiring.steps(state, above), None, state.config)):
+            conv2d.write(z, state.memories[f"link{i}"], at=above)
+    remembered = itertools.repeat(None)
+    return horizontal_stack(wiring.steps(state, at), None, remembered, state.config)
 
 
 def width(config):
-    return 14 * config.hidden + 2 * config.head + 4 * config.image_shape[2] * config.levels + config.condition_maps
+    """Numbers alive at once per pixel of a forward pass without caches."""
+    maps = 14 * config.hidden + 2 * config.head + config.condition_maps
+    return maps + 4 * config.image_shape[2] * config.levels

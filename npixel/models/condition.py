@@ -1,0 +1,49 @@
+"""What a conditional model is told beside the image: a class, a vector, or a map.
+
+    classes = n                 (N,) integers in [0, n)    one label for each image
+    condition_features = V      (N, V) numbers             one vector for each image
+    condition_maps = V          (N, H, W, V) numbers       one vector for each pixel
+
+These are fields of a Config, and at most one of them is more than 0. Layers take the condition as
+the code s (layers/conditional_bias.py), which these functions make.
+
+Read first: layers/conditional_bias.py.  Read next: models/gated_pixelcnn.py.
+"""
+
+from ..layers import conditional_bias
+
+FIELDS = ("classes", "condition_features", "condition_maps")
+
+
+def check(config):
+    """ValueError if a configuration asks for two conditions."""
+    given = [f"{field}={size}" for field, size in _sizes(config).items() if size]
+    if len(given) > 1:
+        raise ValueError(f"a model has one condition, not {' and '.join(given)}")
+
+
+def codes(config):
+    """V, the numbers in the code of a condition; 0: the model has none."""
+    return max(_sizes(config).values())
+
+
+def live(config):
+    """How many numbers of the code count at once: 1 of a class, whose code is one-hot, else V."""
+    return 1 if config.classes else codes(config)
+
+
+def code(condition, config, dtype):
+    """The code s (N, 1, 1, V) or (N, H, W, V) of a condition; None for a model that has none."""
+    if codes(config):
+        return conditional_bias.encode(condition, config.classes, dtype)
+
+
+def code_backward(ds, config):
+    """ds, as the code is -> dcondition, as the condition is; None for integers and for nothing."""
+    if config.classes or not codes(config):
+        return None
+    return ds[:, 0, 0] if config.condition_features else ds
+
+
+def _sizes(config):
+    return {field: getattr(config, field, 0) for field in FIELDS}
