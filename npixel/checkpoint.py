@@ -6,7 +6,7 @@ A checkpoint is a plain .npz (a zip of .npy arrays, readable by numpy.load), nev
         format, version            "npixel", 1: set by `write`, checked by `read`
         arrays                     the names of all arrays: set by `write`, and compared and removed by `read`
         model                      {name, image_shape, levels, dtype, config}, from Model.describe
-        training                   only in the checkpoint of a training run: its plan and its progress (training.py)
+        training                   only in the checkpoint of a training run: its plan and its progress (training/record.py)
     params/NAME/FIELD          the model's weights, such as params/conv0/w; what npixel.load reads
     training/...               only in the checkpoint of a training run: optimizer state, unaveraged weights, learning curve
 
@@ -15,7 +15,7 @@ leaf by its path, `unflatten` builds a tree of the same form back and `restore` 
 
 Equal contents give equal bytes: the zip carries no dates.
 
-Read next: training.py, model.py.
+Read next: training/record.py, model.py.
 """
 
 import json

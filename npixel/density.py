@@ -15,7 +15,7 @@ unit:
 An integer image v of L levels becomes (v + u) / L, u uniform in [0, 1), by `dequantise`.
 
 Read first: network.py, sampling.py, losses/levels.py, models/ride.py, optimizers/lbfgs.py.
-Read next: patches.py, registry.py.
+Read next: training/patches.py, registry.py.
 """
 
 import dataclasses

@@ -40,7 +40,7 @@ def test_a_model_with_classes_is_trained_and_tested_on_the_labels(trained, call,
 
 def test_training_is_fit_with_the_labels_as_condition(trained, tmp_path, digits):
     model = npixel.build("gated_pixelcnn", image_shape=(8, 8, 1), levels=17, classes=10, hidden=3, layers=1, first_kernel=3, head=3, head_layers=1)
-    npixel.training.fit(model, digits.train, condition=digits.train_labels, progress=False, **npixel.recipes.of("gated_pixelcnn", steps=3, batch=8))
+    npixel.training.fit(model, digits.train, condition=digits.train_labels, progress=False, **npixel.training.recipes.of("gated_pixelcnn", steps=3, batch=8))
     for name, weights in npixel.load(trained).params.items():
         for a, b in zip(weights, model.params[name]):
             np.testing.assert_array_equal(a, b)

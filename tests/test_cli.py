@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import npixel
-from npixel import data, doctor, measure, plots, recipes, training
+from npixel import data, doctor, measure, plots, training
 from npixel.commands import complete, shared, train
+from npixel.training import recipes
+from npixel.training.run import Run
 
 SOURCE = "noisy_rule:4x5,train=64,valid=20,test=30"
 TINY = ["--data", SOURCE, "--batch", "16", "--quiet"]
@@ -129,7 +131,7 @@ def test_one_image_has_a_mean_and_no_standard_error(trained, call):
 def test_an_interrupted_run_leaves_a_checkpoint_and_goes_on_to_the_same_weights(tmp_path, call, monkeypatch):
     argv = ["train", "pixelcnn", *TINY, *SMALL, "--steps", 6]
     assert call(*argv, "--out", tmp_path / "whole.npz")[0] == 0
-    advance, made = training._Run.advance, []
+    advance, made = Run.advance, []
 
     def interrupted(self, *arguments):
         made.append(1)
@@ -138,11 +140,11 @@ def test_an_interrupted_run_leaves_a_checkpoint_and_goes_on_to_the_same_weights(
         return advance(self, *arguments)
 
     assert threading.current_thread() is threading.main_thread()
-    monkeypatch.setattr(training._Run, "advance", interrupted)
+    monkeypatch.setattr(Run, "advance", interrupted)
     argv += ["--out", str(tmp_path / "run.npz")]
     status, out, err = call(*argv)
     assert status == 130 and out == "" and err.count("\n") == 1 and err.rstrip().endswith("--resume") and "3 of 6 steps" in err
-    monkeypatch.setattr(training._Run, "advance", advance)
+    monkeypatch.setattr(Run, "advance", advance)
     assert call("evaluate", tmp_path / "run.npz", "--data", SOURCE)[0] == 0
     assert call(*argv, "--resume")[0] == 0
     whole, resumed = npixel.load(tmp_path / "whole.npz"), npixel.load(tmp_path / "run.npz")

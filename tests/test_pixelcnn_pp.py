@@ -11,7 +11,7 @@ import pytest
 import closed_forms
 import npixel
 from models import compare, every_image, images, is_right, measured, same_bits, several, small, structural
-from npixel import recipes
+from npixel.training import recipes
 from npixel.layers import concat_elu, conv2d, deconv2d, dropout, gated_activation, gated_linear, shift, weight_norm
 from npixel.losses import discretized_logistic_mixture
 from npixel.models import pixelcnn_pp

@@ -13,9 +13,11 @@ from scipy import stats
 from scipy.special import ndtr
 
 import npixel
-from npixel import checkpoint, data, density, evaluation, recipes, training, whitening
+from npixel import checkpoint, data, density, evaluation, training, whitening
 from npixel.models import ride
-from npixel.patches import Patches
+from npixel.training import recipes
+from npixel.training.patches import Patches
+from npixel.training.run import Run
 from test_mcgsm import mixture_of_normals
 
 SMALL = {"hidden": 5, "layers": 1, "first_kernel": 3, "mixtures": 2, "scales": 2, "features": 3}
@@ -374,17 +376,17 @@ def test_refining_never_makes_the_likelihood_worse_and_moves_the_mcgsm_alone():
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, monkeypatch, killed_at):
     """Steps 3, 6, 9 and 12 end with L-BFGS: a run killed before, at and after one of them goes on to the same weights, bit for bit."""
     whole, _ = fit(tmp_path / "whole.npz")
-    advance = training._Run.advance
+    advance = Run.advance
 
-    def killed(self, params, state, average, step):
+    def killed(self, params, state, step):
         if step == killed_at:
             raise RuntimeError("killed")
-        return advance(self, params, state, average, step)
+        return advance(self, params, state, step)
 
-    monkeypatch.setattr(training._Run, "advance", killed)
+    monkeypatch.setattr(Run, "advance", killed)
     with pytest.raises(RuntimeError):
         fit(tmp_path / "run.npz", checkpoint_every=0)
-    monkeypatch.setattr(training._Run, "advance", advance)
+    monkeypatch.setattr(Run, "advance", advance)
     resumed, result = fit(tmp_path / "run.npz", resume=True)
     assert result.status == "finished" and result.step == 12
     arrays = [checkpoint.read(tmp_path / f"{name}.npz")[0] for name in ("whole", "run")]

@@ -18,7 +18,9 @@ import pytest
 import npixel
 from npixel import checkpoint as files
 from npixel import training
-from npixel.optimizers import schedules
+from npixel.optimizers import adam, averaging, schedules, walk
+from npixel.runtime.progress import clock as words_of
+from npixel.training import minutes, plan, progress, record, run, streams
 
 
 class Weights(NamedTuple):
@@ -143,7 +145,7 @@ def test_the_learning_curve_is_in_nats_and_has_its_steps():
     assert result.history[1]["train"] == pytest.approx(result.losses[4:8].mean())
     assert result.history[-1]["lr"] == schedules.cosine(22, steps=23, lr=0.05, warm_up=3)
     assert list(np.diff([entry["seconds"] for entry in result.history]) >= 0) == [True] * 5
-    chosen = np.sort(training._generator(5, training._VALIDATION, 0).permutation(9)[:4])
+    chosen = np.sort(streams.generator(5, streams.VALIDATION, 0).permutation(9)[:4])
     assert result.history[-1]["valid"] == pytest.approx(-model.log_prob(ALL["valid_images"][chosen]).mean())
     assert list(chosen) != [0, 1, 2, 3]
     assert fit(valid_images=None)[1].history[-1]["valid"] is None
@@ -202,10 +204,14 @@ def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path, optimizer, a
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+def replace(run, **changes):
+    run.state = run.state._replace(**changes)
+
+
 FAULTS = {
-    "optimizer state lost": lambda run: setattr(run, "state", training.adam.init(run.model.params)),
-    "goes on from the average": lambda run: training._copy(run.average, run.model.params),
-    "average starts again": lambda run: setattr(run, "average", training.averaging.init(run.model.params)),
+    "optimizer state lost": lambda run: replace(run, optimizer=adam.init(run.model.params)),
+    "goes on from the average": lambda run: walk.copy_into(run.state.average, run.model.params),
+    "average starts again": lambda run: replace(run, average=averaging.init(run.model.params)),
     "one step skipped": lambda run: (setattr(run, "step", run.step + 1), run.losses.append(0.0)),
     "plan's seed changed": lambda run: setattr(run, "plan", dataclasses.replace(run.plan, seed=6)),
     "learning rate restarted": lambda run: setattr(run, "plan", dataclasses.replace(run.plan, schedule_options={"warm_up": 0})),
@@ -216,8 +222,9 @@ FAULTS = {
 def test_a_planted_fault_in_going_on_changes_the_numbers(tmp_path, monkeypatch, fault):
     whole, _ = fit()
     interrupted(tmp_path / "cut", 8)
-    restore = training._Run.restore
-    monkeypatch.setattr(training._Run, "restore", lambda run, *saved: (restore(run, *saved), FAULTS[fault](run)))
+    restore = record.restore
+    monkeypatch.setattr(record, "restore",
+                        lambda run, saved: (restore(run, saved), FAULTS[fault](run)))
     model, _ = fit(checkpoint=tmp_path / "cut", resume=True)
     assert model.params["pixels"].w.tobytes() != whole.params["pixels"].w.tobytes()
 
@@ -225,8 +232,11 @@ def test_a_planted_fault_in_going_on_changes_the_numbers(tmp_path, monkeypatch, 
 def test_a_stateful_source_of_dropout_would_be_noticed(tmp_path, monkeypatch):
     whole, _ = fit()
     interrupted(tmp_path / "cut", 8)
-    calls, original = itertools.count(), training._generator
-    monkeypatch.setattr(training, "_generator", lambda seed, stream, index: original(seed, stream, next(calls) if stream == training._DROPOUT else index))
+    calls, original = itertools.count(), streams.generator
+
+    def stateful(seed, stream, index):
+        return original(seed, stream, next(calls) if stream == streams.DROPOUT else index)
+    monkeypatch.setattr(streams, "generator", stateful)
     model, _ = fit(checkpoint=tmp_path / "cut", resume=True)
     assert model.params["pixels"].w.tobytes() != whole.params["pixels"].w.tobytes()
 
@@ -252,7 +262,7 @@ def test_the_best_weights_are_kept_and_do_not_disturb_training(tmp_path, average
 @pytest.mark.parametrize("steps, batch, valid_size, every", [
     (23, 6, 0, 1), (23, 6, 4, 3), (300, 32, 200, 30), (3711, 16, 1000, 372), (12240, 32, 200, 123), (3000, 32, 200, 44), (1, 1, 1, 1)])
 def test_the_learning_curve_costs_little_and_has_ten_to_a_hundred_entries(steps, batch, valid_size, every):
-    assert training._every(steps, batch, valid_size) == every
+    assert plan.entry_every(steps, batch, valid_size) == every
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
@@ -438,17 +448,22 @@ class Clock:
         return self.now
 
 
+def set_clock(monkeypatch, clock):
+    for module in (run, minutes):
+        monkeypatch.setattr(module, "time", clock)
+
+
 @pytest.mark.parametrize("options", [{}, dict(valid_images=images(2000, seed=1), valid_size=1000), dict(valid_images=images(2000, seed=1), valid_size=1000, evaluate_every=50)])
 @pytest.mark.parametrize("saving", [0.0, 3.0])
 def test_ten_minutes_are_ten_minutes_beside_compilation(tmp_path, monkeypatch, options, saving):
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    set_clock(monkeypatch, clock)
     write = files.write
 
     def slow_write(path, *rest):
         clock.now += saving
         write(path, *rest)
-    monkeypatch.setattr(training.files, "write", slow_write)
+    monkeypatch.setattr(files, "write", slow_write)
     model = Timed(clock)
     result = training.fit(model, images(), minutes=10, batch=6, checkpoint=tmp_path / "a", progress=False, **options)
     assert abs(clock.now - 100 - 40 - 600) < 0.02 * 600          # compilation eats no minutes
@@ -459,7 +474,7 @@ def test_ten_minutes_are_ten_minutes_beside_compilation(tmp_path, monkeypatch, o
 
 def test_measuring_leaves_no_trace_in_the_numbers(tmp_path, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    set_clock(monkeypatch, clock)
     timed = Timed(clock)
     _, result = fit(timed, steps=None, minutes=1.5, checkpoint=tmp_path / "minutes", evaluate_every=None)
     assert result.plan.steps > 50
@@ -469,7 +484,7 @@ def test_measuring_leaves_no_trace_in_the_numbers(tmp_path, monkeypatch):
 
 def test_a_machine_that_turns_out_slower_keeps_the_number_of_steps(tmp_path, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    set_clock(monkeypatch, clock)
     model = Timed(clock)
 
     def log(entry):
@@ -619,7 +634,7 @@ def test_the_second_of_two_runs_on_one_checkpoint_is_refused(tmp_path):
 
 def test_measuring_overwrites_and_follows_nothing_beside_the_checkpoint(tmp_path, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    set_clock(monkeypatch, clock)
     (tmp_path / "precious").write_text("old")
     (tmp_path / "a.trial").symlink_to(tmp_path / "precious")
     fit(Timed(clock), steps=None, minutes=0.5, checkpoint=tmp_path / "a", evaluate_every=None)
@@ -765,9 +780,9 @@ def test_progress_on_a_terminal_uses_tqdm_if_there_is_one(capsys, monkeypatch, b
 
 
 def test_times_are_written_for_people():
-    assert [training._clock(seconds) for seconds in (45.2, 720, 12240)] == ["45 s", "12 min", "3.4 h"]
+    assert [words_of(seconds) for seconds in (45.2, 720, 12240)] == ["45 s", "12 min", "3.4 h"]
 
 
 def test_bits_are_those_of_the_package():
-    run = SimpleNamespace(step=0, model=npixel.build("fvbn", image_shape=(28, 28, 1)))
-    assert training._Progress(run, False).loss(97.45) == f"97.45 nats = {npixel.bits_per_dim(97.45, (28, 28, 1)):.4g} bits/dim"
+    model = npixel.build("fvbn", image_shape=(28, 28, 1))
+    assert progress.RunProgress(SimpleNamespace(step=0, model=model), False).loss(97.45) == f"97.45 nats = {npixel.bits_per_dim(97.45, (28, 28, 1)):.4g} bits/dim"

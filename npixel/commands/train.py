@@ -1,6 +1,6 @@
 """npixel train: a model, and the checkpoint that it is kept in.
 
-Read first: ../training.py, ../recipes.py.
+Read first: training/fit.py, training/recipes.py.  Read next: commands/evaluate.py.
 """
 
 import ast
@@ -16,17 +16,19 @@ from pathlib import Path
 import numpy as np
 
 import npixel
-from npixel import recipes, training
+from npixel import training
 from npixel.runtime import command, progress
 from npixel.data import command as data_command
 from npixel.data.dataset import SPLITS
 from npixel.evaluation import condition, evaluate, evaluate_density
-from npixel.patches import Patches
+from npixel.training import Patches, recipes
 
 from .evaluate import show_density, show_evaluation
 from .shared import MODULES, about, data_inputs, own_fields, seed_of, shape_words
 
 CHECKPOINT = command.npz_of("a checkpoint of npixel", "meta")
+
+OFF = math.inf                                         # None is an option that was not given
 
 # the fields that models share, in words; what is particular to a model stands in its own file
 FIELDS = {
@@ -65,47 +67,12 @@ def add_arguments(verbs):
     for name in MODULES:
         summary = about(name)[0].replace("%", "%%")    # argparse formats its texts
         parser = models.add_parser(name, help=summary, description=f"Train {name}: {summary}.")
-        data_command.add_data_options(parser)
-        parser.add_argument("--out", metavar="FILE.npz",
-                            help="the checkpoint, which is also the trained model "
-                                 "(default: MODEL-DATA.npz, here)")
-        begin = parser.add_mutually_exclusive_group()
-        begin.add_argument("--resume", action="store_true",
-                           help="go on from the checkpoint; all other options as they were")
-        command.add_force(begin, "a checkpoint that exists: start anew")
         recipe = recipes.of(name)
-        length = parser.add_mutually_exclusive_group()
-        length.add_argument("--steps", type=int, metavar="N",
-                            help="length of the run: steps of one batch each")
-        length.add_argument("--epochs", type=float, metavar="N",
-                            help="... or passes over the training images "
-                                 f"(default {recipe['epochs']})")
-        length.add_argument("--minutes", type=float, metavar="M",
-                            help="... or minutes of wall time, without compilation, before "
-                                 "the test")
-        parser.add_argument("--batch", type=int, metavar="N",
-                            help=f"images per step (default {recipe['batch']})")
-        parser.add_argument("--optimizer", choices=training.OPTIMIZERS,
-                            help=f"(default {recipe['optimizer']})")
-        parser.add_argument("--lr", type=float, help=f"learning rate (default {recipe['lr']:g})")
-        parser.add_argument("--schedule", choices=training.SCHEDULES,
-                            help=f"of the learning rate (default {recipe['schedule']})")
-        parser.add_argument("--clip", type=_number_or_off, metavar="NORM",
-                            help="most length of the gradient, or off "
-                                 f"(default {recipe['clip_norm'] or 'off'})")
-        parser.add_argument("--average", type=_number_or_off, metavar="DECAY",
-                            help="decay of the running mean of the weights that is tested and "
-                                 f"kept, or off (default {recipe['average'] or 'off'})")
-        parser.add_argument("--keep", choices=("best", "last"), default="best",
-                            help="the weights that were best on the validation images, or the last "
-                                 "(default best)")
-        parser.add_argument("--seed", type=int, default=0,
-                            help="of the weights and the order of the images (default 0)")
-        parser.add_argument("--dtype", choices=("float32", "float64"), default="float32",
-                            help="(default float32)")
-        parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS",
-                            help="(default 60)")
-        parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        data_command.add_data_options(parser)
+        _add_checkpoint(parser)
+        _add_length(parser, recipe)
+        _add_plan(parser, recipe)
+        _add_the_rest(parser)
         if name in npixel.DENSITIES:
             parser.add_argument("--refine", type=int, metavar="N",
                                 help="most evaluations of L-BFGS in each part of a run of --steps "
@@ -116,6 +83,61 @@ def add_arguments(verbs):
         for field in own_fields(name):
             _add_field(fields, field)
         parser.set_defaults(call=_train, model=name)
+
+
+def _add_checkpoint(parser):
+    """Where the checkpoint is, and whether a run goes on with it or starts anew."""
+    parser.add_argument("--out", metavar="FILE.npz",
+                        help="the checkpoint, which is also the trained model "
+                             "(default: MODEL-DATA.npz, here)")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true",
+                       help="go on from the checkpoint; all other options as they were")
+    command.add_force(begin, "a checkpoint that exists: start anew")
+
+
+def _add_length(parser, recipe):
+    """How long a run is: steps, epochs or minutes."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N",
+                        help="length of the run: steps of one batch each")
+    length.add_argument("--epochs", type=float, metavar="N",
+                        help="... or passes over the training images "
+                             f"(default {recipe['epochs']})")
+    length.add_argument("--minutes", type=float, metavar="M",
+                        help="... or minutes of wall time, without compilation, before "
+                             "the test")
+
+
+def _add_plan(parser, recipe):
+    """What a step is, where it may differ from the recipe."""
+    parser.add_argument("--batch", type=int, metavar="N",
+                        help=f"images per step (default {recipe['batch']})")
+    parser.add_argument("--optimizer", choices=training.OPTIMIZERS,
+                        help=f"(default {recipe['optimizer']})")
+    parser.add_argument("--lr", type=float, help=f"learning rate (default {recipe['lr']:g})")
+    parser.add_argument("--schedule", choices=training.SCHEDULES,
+                        help=f"of the learning rate (default {recipe['schedule']})")
+    parser.add_argument("--clip", type=_number_or_off, metavar="NORM",
+                        help="most length of the gradient, or off "
+                             f"(default {recipe['clip_norm'] or 'off'})")
+    parser.add_argument("--average", type=_number_or_off, metavar="DECAY",
+                        help="decay of the running mean of the weights that is tested and "
+                             f"kept, or off (default {recipe['average'] or 'off'})")
+
+
+def _add_the_rest(parser):
+    """What is the same for every model."""
+    parser.add_argument("--keep", choices=("best", "last"), default="best",
+                        help="the weights that were best on the validation images, or the last "
+                             "(default best)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="of the weights and the order of the images (default 0)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32",
+                        help="(default float32)")
+    parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS",
+                        help="(default 60)")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def _add_field(group, field):
@@ -135,8 +157,9 @@ def _add_field(group, field):
 
 
 def _kind(annotation):
-    """int, float, bool or str for such a field (or one that may also be None), else a reader of
-    Python literals.
+    """What reads a field of this type: int, float, bool or str, also where it may be None.
+
+    For any other type: a reader of Python literals.
     """
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
@@ -146,7 +169,8 @@ def _kind(annotation):
 
 
 def _number_or_off(text):
-    return math.inf if text == "off" else float(text)
+    """A number; OFF for the word."""
+    return OFF if text == "off" else float(text)
 
 
 def _train(arguments):
@@ -156,28 +180,9 @@ def _train(arguments):
         command.check_output(out, CHECKPOINT, inputs=data_inputs(arguments), force=arguments.force,
                              hint="resume goes on with it (--resume), --force starts anew in its "
                                   "place, another name keeps it")
-    chosen = {field.name: getattr(arguments, "field_" + field.name) for field in own_fields(name)}
-    model = npixel.build(name, image_shape=data.image_shape, levels=data.levels,
-                         seed=seed_of(arguments), dtype=arguments.dtype,
-                         **{field: value for field, value in chosen.items() if value is not None})
-    options = recipes.of(name, steps=arguments.steps, epochs=arguments.epochs,
-                         minutes=arguments.minutes, batch=arguments.batch,
-                         optimizer=arguments.optimizer, lr=arguments.lr,
-                         schedule=arguments.schedule, clip_norm=arguments.clip,
-                         average=arguments.average)
-    options = {key: None if value == math.inf and key in ("clip_norm", "average") else value
-               for key, value in options.items()}
-    train, valid, labels = data.train, data.valid, dict.fromkeys(SPLITS)
-    if name in npixel.DENSITIES:
-        train, valid = (Patches(pictures, data.levels) for pictures in (train, valid))
-        # nothing but the MCGSM: L-BFGS is better at that
-        share = {"share": 0.9} if model.config.layers == 0 else {}
-        most = {} if arguments.refine is None else {"evaluations": arguments.refine}
-        options["refine"] = options["refine"] | share | most
-    else:
-        labels = {split: condition(model, data, split) for split in SPLITS}
-    if arguments.batch is None:
-        options["batch"] = min(options["batch"], len(train))
+    model = _build(arguments, data)
+    images = _images(model, data)
+    options = _options(arguments, model, len(images["images"]))
     if name in npixel.MODELS:
         training.check_memory(model, options["batch"])
     if not arguments.quiet:
@@ -185,33 +190,89 @@ def _train(arguments):
                      f"{len(data.train):,} images of {shape_words(data.image_shape)}, "
                      f"{data.levels} levels")
     model.init_from_data(data.train, np.random.default_rng(seed_of(arguments)),
-                         condition=labels["train"])
-    result = training.fit(model, train, condition=labels["train"], valid_images=valid,
-                          valid_condition=labels["valid"], keep=arguments.keep,
-                          seed=arguments.seed, checkpoint=out, resume=arguments.resume,
-                          replace=arguments.force, checkpoint_every=arguments.checkpoint_every,
-                          progress=not arguments.quiet, **options)
+                         condition=images["condition"])
+    result = training.fit(model, **images, **options, keep=arguments.keep, seed=arguments.seed,
+                          checkpoint=out, resume=arguments.resume, replace=arguments.force,
+                          checkpoint_every=arguments.checkpoint_every,
+                          progress=not arguments.quiet)
     if result.status == "interrupted":
-        again = [word for word in arguments.argv if word not in ("--resume", "--force")]
-        progress.say(f"npixel: {out} holds {result.step} of {result.plan.steps} steps; "
-                     f"to go on: npixel {shlex.join([*again, '--resume'])}")
-        return 130
-    report = {"model": name, "parameters": model.num_parameters, "out": out, "steps": result.step,
-              "training_seconds": result.seconds, "config": model.describe()["config"],
-              "plan": dataclasses.asdict(result.plan), "history": result.history,
-              "test": (evaluate_density if name in npixel.DENSITIES else evaluate)(model, data)}
+        return _say_how_to_go_on(arguments, out, result)
+    _report(arguments, out, model, data, result)
+
+
+def _build(arguments, data):
+    """A new model for the images of a data set, with the fields asked for."""
+    chosen = {field.name: getattr(arguments, "field_" + field.name)
+              for field in own_fields(arguments.model)}
+    fields = {field: value for field, value in chosen.items() if value is not None}
+    return npixel.build(arguments.model, image_shape=data.image_shape, levels=data.levels,
+                        seed=seed_of(arguments), dtype=arguments.dtype, **fields)
+
+
+def _images(model, data):
+    """What the model is trained and validated on: arguments of training.fit."""
+    if model.name in npixel.DENSITIES:
+        train, valid = (Patches(pictures, data.levels) for pictures in (data.train, data.valid))
+        labels = dict.fromkeys(SPLITS)
+    else:
+        train, valid = data.train, data.valid
+        labels = {split: condition(model, data, split) for split in SPLITS}
+    return {"images": train, "condition": labels["train"],
+            "valid_images": valid, "valid_condition": labels["valid"]}
+
+
+def _options(arguments, model, number):
+    """The model's recipe with what was asked for: arguments of training.fit.
+
+    number   of training images
+    """
+    options = recipes.of(model.name, steps=arguments.steps, epochs=arguments.epochs,
+                         minutes=arguments.minutes, batch=arguments.batch,
+                         optimizer=arguments.optimizer, lr=arguments.lr,
+                         schedule=arguments.schedule, clip_norm=arguments.clip,
+                         average=arguments.average)
+    for name in ("clip_norm", "average"):
+        if options[name] == OFF:
+            options[name] = None
+    if arguments.batch is None:
+        options["batch"] = min(options["batch"], number)
+    if "refine" in options:
+        # without layers there is nothing but the MCGSM, and L-BFGS is better at that
+        share = {"share": 0.9} if model.config.layers == 0 else {}
+        most = {} if arguments.refine is None else {"evaluations": arguments.refine}
+        options["refine"] = options["refine"] | share | most
+    return options
+
+
+def _say_how_to_go_on(arguments, out, result):
+    """The command that goes on with an interrupted run, on standard error; the exit status."""
+    again = [word for word in arguments.argv if word not in ("--resume", "--force")]
+    progress.say(f"npixel: {out} holds {result.step} of {result.plan.steps} steps; "
+                 f"to go on: npixel {shlex.join([*again, '--resume'])}")
+    return 130
+
+
+def _report(arguments, out, model, data, result):
+    """Evaluate the model on the test images, and print what was done."""
+    density = model.name in npixel.DENSITIES
+    test = (evaluate_density if density else evaluate)(model, data)
     if arguments.json:
-        command.print_json(report)
-        return 0
+        command.print_json({
+            "model": model.name, "parameters": model.num_parameters, "out": out,
+            "steps": result.step, "training_seconds": result.seconds,
+            "config": model.describe()["config"], "plan": dataclasses.asdict(result.plan),
+            "history": result.history, "test": test})
+        return
     print(f"{'trained':<11}{result.step:,} steps of {result.plan.batch} images "
           f"in {result.seconds:.1f} s")
-    (show_density if name in npixel.DENSITIES else show_evaluation)(report["test"])
+    (show_density if density else show_evaluation)(test)
     print(f"{'wrote':<11}{out}")
 
 
 def default_out(name, text):
-    """The checkpoint's name where none is given: model and data, in letters that every file system
-    takes.
+    """The checkpoint's name where none is given: model and data.
+
+    It has only letters that every file system takes.
 
     >>> default_out("fvbn", "data/binarized_mnist.npz")
     'fvbn-binarized_mnist.npz'

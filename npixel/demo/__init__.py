@@ -28,11 +28,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data, measure, plots, recipes, training
+from .. import data, measure, plots, training
 from ..runtime import command
 from ..evaluation import class_samples, condition, evaluate
 from ..registry import build
 from ..runtime.progress import say
+from ..training import recipes
 from . import pictures, table
 
 DATA = ("digits", "noisy_rule:8x8", "blind_corner:8x8")

@@ -20,7 +20,7 @@ What a prediction at (r, c) sees of the canvas: the rows above, columns <= c + m
 
 With one component, one scale and no layer it is the linear-Gaussian predictor, which whitening has found already: nothing is left to train.
 
-Read first: layers/spatial_lstm.py, losses/mcgsm.py, whitening.py.  Read next: density.py, patches.py.
+Read first: layers/spatial_lstm.py, losses/mcgsm.py, whitening.py.  Read next: density.py, training/patches.py.
 """
 
 from dataclasses import dataclass

@@ -1,24 +1,35 @@
-"""A running mean of the weights: what training leaves behind is noisy, its mean over the last steps is less so.
+"""A running mean of the weights. The last weights of a run are noisy, their mean is less so.
 
-    a = d a + (1 - d) p                    after every step; a starts as the initial weights
+    a = d a + (1 - d) p                after every step; a starts as the initial weights
 
-Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with an exponential window as in PixelCNN++ (Salimans et
-al. 2017: d = 0.9995, evaluation and sampling with a). That window is 1 / (1 - d) = 2000 steps, and after T steps the initial weights still
-have the share d^T in a: 61 % after 1000. For short runs `decay_at` lets the window grow with the run,
+    >>> import numpy as np
+    >>> params = {"p": np.array([0.0])}
+    >>> average = init(params)
+    >>> params["p"] += 8.0
+    >>> update(params, average, decay=0.75)                                 # 0.25 · 8
+    >>> average["p"]
+    array([2.])
 
-    d(step) = min(d, (1 + step) / (10 + step))            TensorFlow's ExponentialMovingAverage(num_updates=step)
+Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992. The window is
+exponential, as in PixelCNN++ (Salimans et al. 2017: d = 0.9995; they evaluate and sample with a).
+That window is 1 / (1 - d) = 2000 steps long. After n steps the initial weights still have the share
+d^n in a: 61 % after 1000. For short runs `decay_at` lets the window grow with the run,
 
-so that a forgets its start: it is a mean over about the last tenth of the run until 1 / (1 - d) is reached.
+    d(step) = min(d, (1 + step) / (10 + step))
+                                       TensorFlow's ExponentialMovingAverage(num_updates=step)
 
-Read first: walk.py.  Read next: training.py.
+so that a forgets its start. It is a mean over about the last tenth of the run, until the window is
+1 / (1 - d) steps long.
+
+Read first: optimizers/walk.py.  Read next: optimizers/clipping.py, training/step.py.
 """
 
-from .walk import blocks, together
+from .walk import blocks, copied, together
 
 
 def init(params):
     """The average before the first step: a copy of the weights."""
-    return {name: type(weights)(*(array.copy() for array in weights)) for name, weights in params.items()}
+    return copied(params)
 
 
 def update(params, average, *, decay):
@@ -38,7 +49,9 @@ def update(params, average, *, decay):
 
 
 def decay_at(step, *, decay, warm_up):
-    """d at this step (the number of updates before it): `decay` itself, or with `warm_up` the smaller of it and (1 + step) / (10 + step).
+    """The d of this step: `decay`, or with `warm_up` the smaller of it and the growing one above.
+
+    step   the number of updates before it
 
     >>> decay_at(0, decay=0.9995, warm_up=True), decay_at(10**6, decay=0.9995, warm_up=True)
     (0.1, 0.9995)

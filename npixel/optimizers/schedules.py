@@ -1,25 +1,35 @@
-"""Learning rates: functions of the step alone, so that a run that goes on after a stop has the same ones.
+"""Learning rates: functions of the step alone, so that a resumed run has the same ones.
 
     constant       lr
-    exponential    lr decay^step                               PixelCNN++: lr 1e-3, decay 0.999995
-    cosine         lr (step + 1) / warm_up                     in the first `warm_up` steps, then down to zero along half a cosine:
-                   lr (1 + cos(pi u)) / 2                      u = (step - warm_up) / (steps - warm_up)
-    piecewise      lr factors[i]                               i: how many of the fractions `at` of the run are over
+    exponential    lr decay^step                       PixelCNN++: lr 1e-3, decay 0.999995
+    cosine         lr (step + 1) / warm_up             in the first `warm_up` steps, then
+                   lr (1 + cos(pi u)) / 2              u = (step - warm_up) / (steps - warm_up)
+    piecewise      lr factors[i]                       i: how many fractions in `at` are over
 
-The cosine is Loshchilov and Hutter, "SGDR", 2017, eq. 5, without restarts. `piecewise` counts in fractions of the run, so that it means
-the same in a run of any length. Every schedule takes (step, *, steps, lr, ...); step counts from 0, steps is the length of the run.
+    >>> [round(cosine(step, steps=4, lr=1.0), 3) for step in range(4)]
+    [1.0, 0.854, 0.5, 0.146]
+
+The cosine is Loshchilov and Hutter, "SGDR", 2017, eq. 5, without restarts. `piecewise` counts in
+fractions of the run, so it means the same in a run of any length. Every schedule takes
+(step, *, steps, lr, ...): step counts from 0, and steps is the length of the run.
+
+Read first: nothing.  Read next: training/plan.py.
 """
 
 from math import cos, pi
 
 
 def constant(step, *, steps, lr):
-    """lr."""
+    """lr, at every step.
+
+    >>> constant(7, steps=10, lr=0.1)
+    0.1
+    """
     return lr
 
 
 def exponential(step, *, steps, lr, decay=0.999995):
-    """lr decay^step.   ValueError unless 0 < decay <= 1.
+    """lr decay^step.   ValueError unless 0 < decay <= 1
 
     >>> exponential(2, steps=10, lr=8.0, decay=0.5)
     2.0
@@ -30,9 +40,11 @@ def exponential(step, *, steps, lr, decay=0.999995):
 
 
 def cosine(step, *, steps, lr, warm_up=0):
-    """A straight line up to lr, then half a cosine that would reach zero at step `steps`, one after the last.
+    """A straight line up to lr, then half a cosine down.
 
-    warm_up    steps, integer in [0, steps)
+    The cosine would reach zero at step `steps`, one after the last.
+
+    warm_up    steps of the straight line, an integer in [0, steps)
 
     ValueError if it is outside.
 

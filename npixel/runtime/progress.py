@@ -10,7 +10,7 @@ The first piece of work may compile kernels. It is left out of the rate, so the 
 said before the second. Nothing here ever ends the work: where standard error is closed, full or
 unread, the rest is silence.
 
-Read next: training.py, sampling.py.
+Read first: nothing.  Read next: training/progress.py, sampling.py.
 """
 
 import sys

@@ -1,0 +1,48 @@
+"""Training: the loop, its checkpoints, and going on after a stop with the same numbers.
+
+    for step in 0, ..., steps - 1:
+        loss, g = model.loss_and_grads(batch(step))    nats per image, mean over the batch
+        g = clip(g)
+        p = optimizer(p, g, lr(step))
+        a = d a + (1 - d) p                            averaging.py, if asked for
+
+Everything that happens at a step is a function of the seed and the step: the batch, the learning
+rate, the random numbers of dropout. So a run is known whole by its plan, the number of steps made,
+the weights, the optimizer's state and the average. A run that was interrupted, or killed at any
+moment, goes on from its last checkpoint. It ends with the weights it would have had, bit for bit,
+on the same machine.
+
+    streams.py     random numbers that are functions of the seed and the step
+    batches.py     what a run asks of its images, and images that lie in one array
+    patches.py     patches cut from larger pictures, which densities are trained on
+    step.py        the step: loss, clip, update, average. It knows of no images
+    plan.py        everything that decides the numbers of a run, checked
+    record.py      what a checkpoint holds, and going on from one
+    progress.py    what a run says on standard error;   signals.py: Ctrl-C
+    run.py         the loop
+    minutes.py     how many steps fit into a time
+    fit.py         the function that users call
+    recipes.py     the options with which each model is trained
+
+What goes wrong. A loss, a gradient, or weights after an update that are not finite end the run:
+Diverged. So do weights whose likelihood is not finite, at an entry of the learning curve and before
+a checkpoint is written. The weights that had the last finite loss stay.
+
+Densities (density.py) are trained by the same loop. Their batches are patches, and their loss is in
+nats per pixel. After each part of the run they refine some of their weights themselves (`refine`);
+this belongs to the step that ends the part.
+
+Public names: fit, Plan, Result, Diverged, Rule, OPTIMIZERS, SCHEDULES, Patches, check_memory,
+history. They load at first use.
+
+Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
+Read next: training/step.py, training/run.py, training/fit.py.
+"""
+
+from ..runtime import lazy
+
+HOMES = {"fit": "fit", "Plan": "plan", "Result": "run", "Diverged": "step", "Rule": "step",
+         "OPTIMIZERS": "step", "SCHEDULES": "plan", "Patches": "patches", "check_memory": "plan",
+         "history": "record"}
+__all__ = list(HOMES)
+lazy.names(__name__, HOMES)
