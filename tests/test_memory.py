@@ -34,19 +34,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's allocator can be asked")
 def test_freed_memory_is_kept_only_where_asked():
-    faults = {how: int(subprocess.run([sys.executable, "-c", CODE, how], capture_output=True, text=True, check=True).stdout) for how in ("keep", "leave")}
+    faults = {how: int(subprocess.run([sys.executable, "-c", CODE, how], capture_output=True,
+                                      text=True, check=True).stdout) for how in ("keep", "leave")}
     assert faults["keep"] < 100 < faults["leave"]
 
 
 # --- estimates ---
 
-@pytest.mark.parametrize("name, layers, levels", [("pixelcnn", 1, 2), ("pixelcnn", 6, 2), ("pixelcnn", 1, 64),
-                                                  ("gated_pixelcnn", 4, 16), ("row_lstm", 2, 64)])
+@pytest.mark.parametrize("name, layers, levels", [
+    ("pixelcnn", 1, 2), ("pixelcnn", 6, 2), ("pixelcnn", 1, 64), ("gated_pixelcnn", 4, 16),
+    ("row_lstm", 2, 64)])
 def test_the_estimate_of_a_step_is_what_a_step_takes(name, layers, levels):
     """Within a factor of two of what is allocated at the peak, beyond the weights, whose part is
     fixed.
     """
-    model = npixel.build(name, image_shape=(12, 12, 1), levels=levels, hidden=8, head=8, layers=layers)
+    model = npixel.build(name, image_shape=(12, 12, 1), levels=levels, hidden=8, head=8,
+                         layers=layers)
     images = np.random.default_rng(0).integers(0, levels, (24, 12, 12, 1))
 
     def peak(n):
@@ -63,16 +66,20 @@ def test_the_estimate_of_a_step_is_what_a_step_takes(name, layers, levels):
 
 
 def test_a_part_of_a_large_image_stands_for_all_of_it():
-    small, large = (npixel.build("pixelcnn", image_shape=(side, side, 1), hidden=4, layers=1, head=4) for side in (32, 320))
+    small, large = (npixel.build("pixelcnn", image_shape=(side, side, 1), hidden=4, layers=1,
+                                 head=4) for side in (32, 320))
     weights = memory.WEIGHTS * memory.nbytes(small.params)
-    assert memory.training_bytes(large, 3) - weights == pytest.approx(300 * (memory.training_bytes(small, 1) - weights))
+    one = memory.training_bytes(small, 1) - weights
+    assert memory.training_bytes(large, 3) - weights == pytest.approx(300 * one)
 
 
 def test_what_is_too_large_is_refused_with_both_numbers(monkeypatch):
     monkeypatch.setenv("NPIXEL_MEMORY", str(3 * 2**29))
     assert memory.available() == 3 * 2**29
     memory.require(3 * 2**29, "it", "less")
-    with pytest.raises(ValueError, match=r"^it would take about 2 GiB of memory, and 1.5 GiB are available: less \(NPIXEL_MEMORY"):
+    said = (r"^it would take about 2 GiB of memory, and 1.5 GiB are available: less "
+            r"\(NPIXEL_MEMORY")
+    with pytest.raises(ValueError, match=said):
         memory.require(2**31, "it", "less")
     monkeypatch.setenv("NPIXEL_MEMORY", "much")
     with pytest.raises(ValueError, match="NPIXEL_MEMORY must be a number of bytes, is 'much'"):
@@ -94,7 +101,8 @@ def test_the_limit_of_a_cgroup_counts(tmp_path, limit, used, stat, left):
 def test_the_limit_of_the_address_space_counts():
     code = ("import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9))\n"
             "from npixel.runtime import memory; print(memory.available() < 3 * 10**9)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          cwd=Path(__file__).parents[1])
     assert done.stdout == "True\n"
 
 
@@ -106,10 +114,12 @@ def test_models_samples_and_steps_that_do_not_fit_are_refused_before_they_begin(
     with pytest.raises(ValueError, match="2,000,000,000 images of 8x8x1 would take about .* TiB"):
         model.sample(2 * 10**9)
     monkeypatch.setenv("NPIXEL_MEMORY", "100000")
-    with pytest.raises(ValueError, match="a step of pixelcnn on 40 images of 8x8x1, 2 levels, would take about"):
+    said = "a step of pixelcnn on 40 images of 8x8x1, 2 levels, would take about"
+    with pytest.raises(ValueError, match=said):
         training.fit(model, images, steps=1, batch=40, progress=False)
     monkeypatch.setenv("NPIXEL_MEMORY", "10000000")    # its weights need 0.8 MB
-    with pytest.raises(ValueError, match="one image of 999x999x1, 2 levels, in pixelcnn would take about"):
+    said = "one image of 999x999x1, 2 levels, in pixelcnn would take about"
+    with pytest.raises(ValueError, match=said):
         npixel.build("pixelcnn", image_shape=(999, 999, 1))
 
 
@@ -125,7 +135,8 @@ def test_absurd_fields_are_refused_before_anything_is_allocated(name, field, mon
     monkeypatch.setattr(module, "init", lambda *_: pytest.fail("weights were drawn"))
     monkeypatch.setattr(memory, "MOST_WEIGHTS", 2000)  # ten times as many as any model has here
     for value in (10**9 + 1, 10**30 + 1, 10**600 + 1):
-        said = f"the weights of {name} with {field} {value}(, for .* would take about| are more than)"
+        said = (f"the weights of {name} with {field} {value}"
+                "(, for .* would take about| are more than)")
         with pytest.raises(ValueError, match=said):
             npixel.build(name, image_shape=(8, 8, 1), **{field: value})
 
@@ -135,7 +146,8 @@ def test_a_model_is_refused_at_the_bytes_of_its_weights_and_not_before(monkeypat
     module = npixel.MODELS["pixelcnn"]
     config = npixel.build("pixelcnn", image_shape=(4, 4, 1), hidden=4, layers=1).config
     monkeypatch.setattr(module, "width", lambda _: 0)
-    bytes_of_all = 8 * sum(math.prod(shape) for _, shapes in module.shapes(config) for shape in shapes)
+    bytes_of_all = 8 * sum(math.prod(shape) for _, shapes in module.shapes(config)
+                           for shape in shapes)
     assert bytes_of_all == 8 * npixel.Model("pixelcnn", config, module.init(
         np.random.default_rng(0), config)).num_parameters
     monkeypatch.setenv(memory.VARIABLE, str(bytes_of_all))

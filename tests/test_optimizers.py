@@ -22,13 +22,19 @@ RULES = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 
 def params(seed=0, dtype=np.float64, size=5):
     rng = np.random.default_rng(seed)
-    return {name: Weights(rng.standard_normal((size, 3)).astype(dtype), rng.standard_normal(3).astype(dtype)) for name in ("one", "two")}
+    return {name: Weights(rng.standard_normal((size, 3)).astype(dtype),
+                          rng.standard_normal(3).astype(dtype)) for name in ("one", "two")}
 
 
 def gradients(step, dtype=np.float64, size=5, scale=1.0):
-    """Lists, as the models make them, of very different sizes: eps matters for some, not for others; one weight never has a gradient."""
+    """Lists, as the models make them, of very different sizes: eps matters for some of them only.
+
+    One weight never has a gradient.
+    """
     rng = np.random.default_rng([7, step])
-    grads = {name: [rng.standard_normal((size, 3)) * 10.0 ** -np.arange(3) ** 2 * scale, rng.standard_normal(3) * scale] for name in ("one", "two")}
+    sizes = 10.0 ** -np.arange(3) ** 2 * scale
+    grads = {name: [rng.standard_normal((size, 3)) * sizes, rng.standard_normal(3) * scale]
+             for name in ("one", "two")}
     grads["two"][1][1] = 0
     return {name: [g.astype(dtype) for g in pair] for name, pair in grads.items()}
 
@@ -42,13 +48,15 @@ def run(rule, steps=50, lr=lambda step: 0.01, dtype=np.float64, **options):
 
 
 def difference(a, b):
-    return max(np.abs(x - y).max() / np.abs(y).max() for name in a for x, y in zip(a[name], b[name]))
+    return max(np.abs(x - y).max() / np.abs(y).max()
+               for name in a for x, y in zip(a[name], b[name]))
 
 
 def run_torch(make, steps=50, lr=lambda step: 0.01):
     torch = pytest.importorskip("torch")
     p = params()
-    tensors = {name: [torch.tensor(array, requires_grad=True) for array in pair] for name, pair in p.items()}
+    tensors = {name: [torch.tensor(array, requires_grad=True) for array in pair]
+               for name, pair in p.items()}
     optimizer = make(torch.optim, [tensor for pair in tensors.values() for tensor in pair])
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -64,9 +72,11 @@ ORACLES = {
     "sgd": (sgd, dict(momentum=0.0), lambda optim, t: optim.SGD(t)),
     "sgd momentum": (sgd, dict(momentum=0.9), lambda optim, t: optim.SGD(t, momentum=0.9)),
     "rmsprop": (rmsprop, dict(rho=0.99), lambda optim, t: optim.RMSprop(t, alpha=0.99)),
-    "rmsprop eps": (rmsprop, dict(rho=0.9, eps=1e-3), lambda optim, t: optim.RMSprop(t, alpha=0.9, eps=1e-3)),
+    "rmsprop eps": (rmsprop, dict(rho=0.9, eps=1e-3),
+                    lambda optim, t: optim.RMSprop(t, alpha=0.9, eps=1e-3)),
     "adam": (adam, {}, lambda optim, t: optim.Adam(t)),
-    "adam betas": (adam, dict(b1=0.95, b2=0.9995, eps=1e-4), lambda optim, t: optim.Adam(t, betas=(0.95, 0.9995), eps=1e-4)),
+    "adam betas": (adam, dict(b1=0.95, b2=0.9995, eps=1e-4),
+                   lambda optim, t: optim.Adam(t, betas=(0.95, 0.9995), eps=1e-4)),
 }
 
 
@@ -75,7 +85,8 @@ def test_fifty_steps_equal_pytorch(name):
     rule, options, make = ORACLES[name]
 
     def lr(step):
-        return 0.01 / (1 + step)                       # changes, since momentum inside and outside lr agree where it does not
+        # it changes, since momentum inside and outside lr agree where it does not
+        return 0.01 / (1 + step)
 
     assert difference(run(rule, lr=lr, **options), run_torch(make, lr=lr)) <= 1e-12
 
@@ -99,16 +110,20 @@ def by_hand(name, fault=None, steps=50, **o):
                         v = o["momentum"] * v + g
                         x -= 0.01 * v
                     elif name == "rmsprop":
-                        s = o["rho"] * s + (1 if fault == "no weight on the square" else 1 - o["rho"]) * g * g
+                        share = 1 if fault == "no weight on the square" else 1 - o["rho"]
+                        s = o["rho"] * s + share * g * g
                         x -= 0.01 * g / (math.sqrt(s + root_eps) + eps)
                     else:
                         m = o["b1"] * m + (1 - o["b1"]) * g
                         s = o["b2"] * s + (1 - o["b2"]) * g * g
-                        up, low = (1, 1) if fault == "no correction" else (1 - o["b1"]**t, 1 - o["b2"]**t)
+                        up, low = 1 - o["b1"]**t, 1 - o["b2"]**t
+                        if fault == "no correction":
+                            up, low = 1, 1
                         if fault == "step counts from 1":
                             up, low = 1 - o["b1"]**(t + 1), 1 - o["b2"]**(t + 1)
                         if fault == "eps before the correction":
-                            x -= 0.01 * m / up / (math.sqrt((s + root_eps) / low) + eps / math.sqrt(low))
+                            root = math.sqrt((s + root_eps) / low)
+                            x -= 0.01 * m / up / (root + eps / math.sqrt(low))
                         else:
                             x -= 0.01 * (m / up) / (math.sqrt(s / low + root_eps) + eps)
                 array[index] = x
@@ -136,7 +151,8 @@ def test_fifty_steps_equal_the_equations_by_hand(name):
 
 @pytest.mark.parametrize("name, fault", [
     ("rmsprop", "eps on the wrong side"), ("rmsprop", "no weight on the square"),
-    ("adam", "eps on the wrong side"), ("adam", "no correction"), ("adam", "step counts from 1"), ("adam", "eps before the correction"),
+    ("adam", "eps on the wrong side"), ("adam", "no correction"), ("adam", "step counts from 1"),
+    ("adam", "eps before the correction"),
 ])
 def test_the_comparison_notices_a_planted_fault(name, fault):
     assert difference(run(RULES[name], **HAND[name]), by_hand(name, fault, **HAND[name])) > 1e-9
@@ -173,7 +189,9 @@ def test_arrays_in_another_order_of_memory_get_the_same_numbers(rule):
     p = {name: Weights(np.asfortranarray(pair.w), pair.b) for name, pair in params().items()}
     state = rule.init(p)
     for step in range(50):
-        rule.update(p, {name: [np.asfortranarray(g) for g in pair] for name, pair in gradients(step).items()}, state, step=step, lr=0.01)
+        g = {name: [np.asfortranarray(array) for array in pair]
+             for name, pair in gradients(step).items()}
+        rule.update(p, g, state, step=step, lr=0.01)
     for name, pair in run(rule).items():
         for a, b in zip(pair, p[name]):
             np.testing.assert_array_equal(a, b)
@@ -183,8 +201,10 @@ def test_arrays_in_another_order_of_memory_get_the_same_numbers(rule):
     (lambda g: g.pop("one"), "one is missing"),
     (lambda g: g.update(three=g["one"]), "three is not among the weights"),
     (lambda g: g["one"].pop(), "one has 1 arrays, the weights have 2"),
-    (lambda g: g["one"].__setitem__(1, np.zeros(4)), "one/b is float64 (4,), the weights are float64 (3,)"),
-    (lambda g: g["one"].__setitem__(1, np.zeros(3, np.float32)), "one/b is float32 (3,), the weights are float64 (3,)"),
+    (lambda g: g["one"].__setitem__(1, np.zeros(4)),
+     "one/b is float64 (4,), the weights are float64 (3,)"),
+    (lambda g: g["one"].__setitem__(1, np.zeros(3, np.float32)),
+     "one/b is float32 (3,), the weights are float64 (3,)"),
 ])
 def test_gradients_of_another_form_are_named(change, message):
     g = gradients(0)
@@ -195,9 +215,32 @@ def test_gradients_of_another_form_are_named(change, message):
         assert str(error.value) == message
 
 
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_tree_may_hold_plain_arrays_beside_tuples(rule):
+    """Named by their key alone, they get the numbers that fields of a NamedTuple get."""
+    plain = {f"{name}/{field}": array for name, pair in params().items()
+             for field, array in pair._asdict().items()}
+    state, average, before = rule.init(plain), averaging.init(plain), walk.copied(plain)
+    for step in range(50):
+        g = {f"{name}/{field}": array for name, pair in gradients(step).items()
+             for field, array in zip("wb", pair)}
+        rule.update(plain, g, state, step=step, lr=0.01)
+        averaging.update(plain, average, decay=0.0)
+    for name, pair in run(rule).items():
+        for field, array in pair._asdict().items():
+            np.testing.assert_array_equal(plain[f"{name}/{field}"], array)
+    assert [label for label, *_ in walk.together(plain, g)] == list(plain)
+    walk.copy_into(before, plain)
+    assert all(np.array_equal(array, plain[name]) for name, array in before.items())
+    with pytest.raises(ValueError, match="one/w has 2 arrays, the weights have 1"):
+        list(walk.together(plain, g | {"one/w": [g["one/w"]] * 2}))
+
+
 @pytest.mark.parametrize("rule, options", [
-    (sgd, dict(momentum=1.0)), (sgd, dict(momentum=-0.1)), (sgd, dict(momentum=math.nan)), (rmsprop, dict(rho=1.0)), (rmsprop, dict(eps=0.0)),
-    (rmsprop, dict(eps=-1.0)), (adam, dict(b1=1.0)), (adam, dict(b2=2.0)), (adam, dict(eps=0.0)), (adam, dict(root_eps=-1e-8)), (adam, dict(eps=math.nan)),
+    (sgd, dict(momentum=1.0)), (sgd, dict(momentum=-0.1)), (sgd, dict(momentum=math.nan)),
+    (rmsprop, dict(rho=1.0)), (rmsprop, dict(eps=0.0)), (rmsprop, dict(eps=-1.0)),
+    (adam, dict(b1=1.0)), (adam, dict(b2=2.0)), (adam, dict(eps=0.0)), (adam, dict(root_eps=-1e-8)),
+    (adam, dict(eps=math.nan)),
 ])
 def test_numbers_out_of_range_are_named(rule, options):
     (name, value), = options.items()
@@ -216,7 +259,8 @@ def test_the_state_of_a_dead_weight_never_becomes_denormal(rule, flushed, monkey
     for step in range(1200):                           # 0.9^1200 is 1e-55
         g = gradients(0, np.float32) if step == 0 else walk.zeros_like(p)
         rule.update(p, g, state, step=step, lr=0.01, **options)
-    numbers = np.concatenate([np.abs(array).ravel() for tree in state for weights in tree.values() for array in weights])
+    numbers = np.concatenate([np.abs(array).ravel() for tree in state
+                              for weights in tree.values() for array in weights])
     denormal = (numbers > 0) & (numbers < np.finfo(np.float32).tiny)
     assert denormal.any() != flushed
 
@@ -234,13 +278,15 @@ def test_flushing_leaves_ordinary_numbers_alone(dtype):
 # --- clipping ---
 
 def length(grads):
-    return math.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for pair in grads.values() for g in pair))
+    squares = (float((g.astype(np.float64) ** 2).sum()) for pair in grads.values() for g in pair)
+    return math.sqrt(sum(squares))
 
 
 def test_the_norm_is_of_all_arrays_together():
     g = gradients(0)
     assert clipping.norm(params(), g, step=0) == pytest.approx(length(g), rel=1e-14)
-    assert clipping.norm(params(dtype=np.float32), gradients(0, np.float32), step=0) == pytest.approx(length(gradients(0, np.float32)), rel=1e-14)
+    p, g = params(dtype=np.float32), gradients(0, np.float32)
+    assert clipping.norm(p, g, step=0) == pytest.approx(length(g), rel=1e-14)
 
 
 def test_a_long_gradient_is_shortened_and_keeps_its_direction():
@@ -255,7 +301,8 @@ def test_a_long_gradient_is_shortened_and_keeps_its_direction():
 def test_clipping_equals_pytorch_up_to_its_guard():
     torch = pytest.importorskip("torch")
     g = gradients(0, scale=1e3)
-    tensors = [torch.zeros(array.shape, dtype=torch.float64) for pair in g.values() for array in pair]
+    tensors = [torch.zeros(array.shape, dtype=torch.float64)
+               for pair in g.values() for array in pair]
     for tensor, array in zip(tensors, [array for pair in g.values() for array in pair]):
         tensor.grad = torch.tensor(array)
     total = float(torch.nn.utils.clip_grad_norm_(tensors, 1.0))
@@ -281,7 +328,8 @@ def test_clipping_by_value_bounds_every_entry():
 
 def test_the_norm_of_huge_gradients_does_not_overflow():
     g = gradients(0, scale=1e200)
-    assert clipping.norm(params(), g, step=0) == pytest.approx(length(gradients(0)) * 1e200, rel=1e-13)
+    expected = pytest.approx(length(gradients(0)) * 1e200, rel=1e-13)
+    assert clipping.norm(params(), g, step=0) == expected
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -291,14 +339,17 @@ def test_a_gradient_that_is_not_finite_is_named_with_its_step(value, scale):
     g["two"][0][1, 2] = value
     with pytest.raises(ValueError) as error:
         clipping.norm(params(), g, step=12)
-    assert str(error.value) == "step 12: the gradient of two/w has 1 entries of 15 that are nan or infinite"
+    assert str(error.value) == ("step 12: the gradient of two/w has 1 entries of 15 that are nan "
+                                "or infinite")
+    assert isinstance(error.value, clipping.NotFinite)
     size, label = clipping.largest(params(), g)
     assert label == "two/w" and not math.isfinite(size)
 
 
 @pytest.mark.parametrize("most", [0, -1, math.nan])
 def test_clipping_to_nothing_is_refused(most):
-    for call in (lambda: clipping.by_value(params(), gradients(0), most=most), lambda: clipping.by_norm(params(), gradients(0), length=1.0, most=most)):
+    for call in (lambda: clipping.by_value(params(), gradients(0), most=most),
+                 lambda: clipping.by_norm(params(), gradients(0), length=1.0, most=most)):
         with pytest.raises(ValueError, match=f"not {most}"):
             call()
 
@@ -307,7 +358,8 @@ def test_clipping_to_nothing_is_refused(most):
 
 def test_the_average_follows_the_recurrence_of_pixelcnn_pp():
     p, d = params(), 0.9995
-    average, expected = averaging.init(p), {name: [array.copy() for array in pair] for name, pair in p.items()}
+    average = averaging.init(p)
+    expected = {name: [array.copy() for array in pair] for name, pair in p.items()}
     rng = np.random.default_rng(0)
     for _ in range(50):
         for name, pair in p.items():
@@ -331,12 +383,14 @@ def test_with_warm_up_the_initial_weights_are_forgotten():
     shares = {}
     for warm_up in (False, True):
         p = params()
-        average = averaging.init(p)                    # the share of the start: weights jump to zero before the first step
+        # the share of the start: weights jump to zero before the first step
+        average = averaging.init(p)
         for pair in p.values():
             for array in pair:
                 array[...] = 0
         for step in range(1000):
-            averaging.update(p, average, decay=averaging.decay_at(step, decay=0.9995, warm_up=warm_up))
+            decay = averaging.decay_at(step, decay=0.9995, warm_up=warm_up)
+            averaging.update(p, average, decay=decay)
         shares[warm_up] = average["one"].w[0, 0] / params()["one"].w[0, 0]
     assert shares[False] == pytest.approx(0.9995**1000) and 0 <= shares[True] < 1e-15
 
@@ -351,7 +405,8 @@ def test_a_decay_out_of_range_is_named(decay):
 
 def test_schedules_by_hand():
     assert schedules.constant(5, steps=10, lr=0.1) == 0.1
-    assert schedules.exponential(1000, steps=10, lr=1e-3) == pytest.approx(1e-3 * 0.999995**1000, rel=1e-15)
+    assert schedules.exponential(1000, steps=10, lr=1e-3) == pytest.approx(
+        1e-3 * 0.999995**1000, rel=1e-15)
     values = [schedules.cosine(step, steps=110, lr=2.0, warm_up=10) for step in range(110)]
     np.testing.assert_allclose(values[:10], 0.2 * np.arange(1, 11))
     np.testing.assert_allclose(values[10:], 1 + np.cos(np.pi * np.arange(100) / 100))
@@ -372,7 +427,8 @@ def test_schedules_name_bad_numbers(call, message):
         call()
 
 
-@pytest.mark.parametrize("module", [averaging, schedules])
+@pytest.mark.parametrize("module", [
+    walk, sgd, rmsprop, adam, clipping, averaging, schedules, lbfgs])
 def test_examples_in_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
@@ -380,7 +436,8 @@ def test_examples_in_docstrings(module):
 @pytest.mark.parametrize("module", RULES.values(), ids=RULES)
 def test_rules_share_one_form(module):
     names = list(inspect.signature(module.update).parameters)
-    assert names[:5] == ["params", "grads", "state", "step", "lr"] and list(inspect.signature(module.init).parameters) == ["params"]
+    assert names[:5] == ["params", "grads", "state", "step", "lr"]
+    assert list(inspect.signature(module.init).parameters) == ["params"]
 
 
 class Pair(NamedTuple):
@@ -390,15 +447,18 @@ class Pair(NamedTuple):
 
 def quadratic(weights):
     """Σ (a - 2)² + 10 Σ (b + 1)², and its gradients."""
-    return ((weights.a - 2)**2).sum() + 10 * ((weights.b + 1)**2).sum(), (2 * (weights.a - 2), 20 * (weights.b + 1))
+    value = ((weights.a - 2)**2).sum() + 10 * ((weights.b + 1)**2).sum()
+    return value, (2 * (weights.a - 2), 20 * (weights.b + 1))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_lbfgs_finds_the_minimum_and_keeps_shapes_and_dtypes(dtype):
     start = Pair(np.zeros((2, 3), dtype), np.zeros(4, dtype))
     found = lbfgs.fit(quadratic, start, evaluations=50)
-    assert isinstance(found, Pair) and all(new.dtype == dtype and new.shape == old.shape for new, old in zip(found, start))
-    assert np.abs(found.a - 2).max() < 1e-3 and np.abs(found.b + 1).max() < 1e-3 and not start.a.any()
+    assert isinstance(found, Pair)
+    assert all(new.dtype == dtype and new.shape == old.shape for new, old in zip(found, start))
+    assert np.abs(found.a - 2).max() < 1e-3 and np.abs(found.b + 1).max() < 1e-3
+    assert not start.a.any()
 
 
 @pytest.mark.parametrize("evaluations", [1, 2, 3])

@@ -15,7 +15,8 @@ class Clock:
         return self.now
 
 
-def test_the_first_piece_of_work_which_may_compile_is_left_out_of_the_time_left(monkeypatch, capsys):
+def test_the_first_piece_of_work_which_may_compile_is_left_out_of_the_time_left(monkeypatch,
+                                                                                capsys):
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
     show = progress.Progress(60, "step")
@@ -47,7 +48,8 @@ class Broken(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")])
+@pytest.mark.parametrize("error", [
+    BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")])
 @pytest.mark.parametrize("good", [0, 3])
 @pytest.mark.parametrize("bar", [True, False])
 def test_a_standard_error_that_fails_ends_the_words_and_not_the_work(monkeypatch, error, good, bar):

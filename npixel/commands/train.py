@@ -1,6 +1,8 @@
 """npixel train: a model, and the checkpoint that it is kept in.
 
-Read first: training/fit.py, training/recipes.py.  Read next: commands/evaluate.py.
+Read first: training/__init__.py, training/recipes.py, data/command.py, evaluation.py,
+commands/shared.py, commands/evaluate.py.
+Read next: commands/sample.py.
 """
 
 import ast

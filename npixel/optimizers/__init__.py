@@ -17,5 +17,5 @@
 `step` counts from 0: it is the number of updates already made. A rule remembers nothing outside of
 params, state and step. So a run that is saved with them goes on as if it had never stopped.
 
-Read first: nothing.  Read next: optimizers/walk.py, optimizers/sgd.py.
+Read first: nothing.  Read next: optimizers/walk.py, optimizers/lbfgs.py.
 """

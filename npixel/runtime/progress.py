@@ -6,9 +6,9 @@
         show.at(step + 1, lambda: "5.2 nats")          "step 2/60, 5.2 nats, 31 s left"
     show.close()
 
-The first piece of work may compile kernels. It is left out of the rate, so the time left is not
-said before the second. Nothing here ever ends the work: where standard error is closed, full or
-unread, the rest is silence.
+The first piece of work may compile kernels. The rate leaves it out, so the time left is said from
+the second piece on. Nothing here ever ends the work: where standard error is closed, full or
+unread, nothing more is written.
 
 Read first: nothing.  Read next: training/progress.py, sampling.py.
 """
@@ -16,8 +16,7 @@ Read first: nothing.  Read next: training/progress.py, sampling.py.
 import sys
 import time
 
-# seconds between lines: on a terminal, in a file
-PAUSES = 5.0, 30.0
+PAUSES = 5.0, 30.0                                     # seconds between lines: terminal, file
 
 
 def say(text):
@@ -47,22 +46,25 @@ class Progress:
 
     total   amount of work, an integer
     unit    what one of it is called
-    done    what was done before this call
+    done    what was done before
     on      False: nothing is ever written
     """
 
     def __init__(self, total, unit, *, done=0, on=True):
         self.total, self.unit, self.on, self.done, self.bar = total, unit, on, done, None
         self.begun = self.shown = time.monotonic()
-        # (work, time) from which the rate is measured
-        self.first = None
+        self.first = None                              # (work, time) where the rate begins
         try:
             self.terminal = bool(on and sys.stderr.isatty())
         except (AttributeError, ValueError):
             self.terminal = False
 
     def at(self, done, words=lambda: "", *, line=False):
-        """So much is done now.   words: says more, if it is shown; line: show it in any case"""
+        """So much is done now.
+
+        words   a function that says more; it is called only if something is shown
+        line    True: show it in any case
+        """
         now, self.done = time.monotonic(), done
         if self.first is None:
             self.first = done, now
@@ -91,13 +93,14 @@ class Progress:
         return None if (rate := self.rate()) is None else (self.total - self.done) / rate
 
     def say(self, text):
-        """A line that is no progress."""
+        """Write a line that is no progress."""
         if self.bar is not None:
             self._quietly(lambda: self.bar.write(text, file=sys.stderr))
         elif self.on:
             self.on = say(text)
 
     def close(self):
+        """Take the bar away."""
         if self.bar is not None:
             self._quietly(self.bar.close)
             self.bar = None

@@ -36,7 +36,7 @@ Public names: fit, Plan, Result, Diverged, Rule, OPTIMIZERS, SCHEDULES, Patches,
 history. They load at first use.
 
 Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
-Read next: training/step.py, training/run.py, training/fit.py.
+Read next: training/streams.py, training/step.py, training/signals.py.
 """
 
 from ..runtime import lazy

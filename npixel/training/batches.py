@@ -56,7 +56,7 @@ class Batches(Protocol):
     def choose(self, size, seed):
         """`size` images to validate on, a Fixed."""
 
-    # for models with `refine` only:  for_refining(step, plan), the images they are refined on
+    # where a model has `refine`, also for_refining(step, plan): the images that it is refined on
 
 
 class Images:

@@ -1,8 +1,14 @@
 """Training a model: the function that users call.
 
-    model = npixel.build("pixelcnn", image_shape=(28, 28, 1))
-    result = training.fit(model, images, minutes=10, checkpoint="run.npz")
-    result = training.fit(model, images, checkpoint="run.npz", resume=True)
+    training.fit(model, images, minutes=10, checkpoint="run.npz")
+    training.fit(model, images, checkpoint="run.npz", resume=True)         # after a stop
+
+    >>> import npixel
+    >>> model = npixel.build("fvbn", image_shape=(2, 3, 1), dtype="float64")
+    >>> black = np.zeros((8, 2, 3, 1), int)
+    >>> result = fit(model, black, steps=60, batch=8, lr=0.1, progress=False)
+    >>> result.status, bool(result.losses[0] > 4), bool(result.losses[-1] < 0.5)
+    ('finished', True, True)
 
 Here the arguments become a plan; run.py makes the steps.
 
@@ -64,8 +70,8 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     refine            for densities: {"times", "pixels", "evaluations", "share"}. After each of
                       `times` equal parts of the run, model.refine on about so many pixels with at
                       most so many evaluations; with minutes, as many as fit into that share
-    checkpoint        a path, or None. Written before the first step and at the end, and
-    checkpoint_every  so many seconds
+    checkpoint        a path, or None. It is written before the first step and at the end
+    checkpoint_every  seconds from one writing to the next
     resume            go on from checkpoint; what decides the numbers must be as it was
     replace           start anew, though checkpoint exists
     progress          write the rate, loss and time left to standard error

@@ -9,7 +9,8 @@ Evaluation uses the average, if there is one: a second model is built on it, whi
 the weights. Until the run ends, `model.params` are the weights that are trained. When it returns,
 they are what is kept (record.py).
 
-Read first: training/step.py, training/batches.py, training/plan.py, training/record.py.
+Read first: training/step.py, training/batches.py, training/plan.py, training/record.py,
+training/signals.py, training/progress.py.
 Read next: training/minutes.py, training/fit.py.
 """
 
@@ -88,6 +89,7 @@ class Run:
             raise
 
     def _loop(self, signals, show, log):
+        """`go`, whatever becomes of the weights."""
         before, begun = self.seconds, time.monotonic()
         written, saved = begun, None
         while self.step < self.plan.steps and not signals.caught:

@@ -4,7 +4,7 @@
         while not signals.caught:
             ...                        a step that is never cut in two
 
-Read first: nothing.  Read next: training/run.py.
+Read first: nothing.  Read next: training/progress.py.
 """
 
 import signal
