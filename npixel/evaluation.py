@@ -4,7 +4,7 @@
     evaluate_density    the same for a density of real numbers
     class_samples       do samples show the class that was asked for?
 
-Read first: model.py, density.py, data/known_entropy/source.py.
+Read first: model.py, density.py, data/dataset.py, data/known_entropy/source.py.
 Read next: commands/evaluate.py, demo/__init__.py.
 """
 

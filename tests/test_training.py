@@ -55,6 +55,11 @@ class Pixels(npixel.Model):
         self.params = {"pixels": Weights(rng.standard_normal(shape), rng.standard_normal(shape))}
         self.seen, self.weights_evaluated = [], []
 
+    def with_params(self, params):
+        second = copy.copy(self)
+        second.params = params
+        return second
+
     def describe(self):
         return {"name": self.name, "image_shape": self.image_shape, "levels": 2,
                 "dtype": "float64", "config": {}}

@@ -32,8 +32,8 @@ Densities (density.py) are trained by the same loop. Their batches are patches, 
 nats per pixel. After each part of the run they refine some of their weights themselves (`refine`);
 this belongs to the step that ends the part.
 
-Public names: fit, Plan, Result, Diverged, Rule, OPTIMIZERS, SCHEDULES, Patches, check_memory,
-history. They load at first use.
+Public names: fit, history, check_memory, Plan, Result, Diverged, Rule, Batches, Fixed, Patches,
+OPTIMIZERS, SCHEDULES. They load at first use.
 
 Read first: optimizers/adam.py, optimizers/averaging.py, checkpoint.py.
 Read next: training/streams.py, training/step.py, training/signals.py.
@@ -42,7 +42,7 @@ Read next: training/streams.py, training/step.py, training/signals.py.
 from ..runtime import lazy
 
 HOMES = {"fit": "fit", "Plan": "plan", "Result": "run", "Diverged": "step", "Rule": "step",
-         "OPTIMIZERS": "step", "SCHEDULES": "plan", "Patches": "patches", "check_memory": "plan",
-         "history": "record"}
+         "OPTIMIZERS": "step", "SCHEDULES": "plan", "Patches": "patches", "Batches": "batches",
+         "Fixed": "batches", "check_memory": "plan", "history": "record"}
 __all__ = list(HOMES)
 lazy.names(__name__, HOMES)

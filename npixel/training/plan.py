@@ -6,7 +6,7 @@
 
 The plan is saved in every checkpoint. When the run goes on, its plan has to be the same.
 
-Read first: training/step.py, training/batches.py, optimizers/schedules.py.
+Read first: arguments.py, optimizers/schedules.py, training/step.py, training/batches.py.
 Read next: training/record.py, training/run.py.
 """
 
@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from .. import arguments
 from ..optimizers import schedules
 from ..runtime import memory
 from .step import Rule, check_options, choose
@@ -210,7 +211,8 @@ def entry_every(steps, batch, valid_size):
 
 def check_memory(model, batch):
     """ValueError with the estimate if a step on so many images would not fit into memory."""
-    if hasattr(model, "module"):                       # else it is a stand-in, and unknown
+    # a stand-in has no file of `models`, and what it takes is unknown
+    if hasattr(getattr(model, "module", None), "forward"):
         H, W, C = model.image_shape
         memory.require(memory.training_bytes(model, batch),
                        f"a step of {model.name} on {batch} images of {H}x{W}x{C}, "
@@ -222,8 +224,7 @@ def check_memory(model, batch):
 
 def read_count(name, value, least=1):
     """An int of at least `least`."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
+    if not arguments.is_integer(value) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, is {value!r}")
     return int(value)
 

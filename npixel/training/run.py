@@ -14,7 +14,6 @@ training/signals.py, training/progress.py.
 Read next: training/minutes.py, training/fit.py.
 """
 
-import copy
 import dataclasses
 import math
 import time
@@ -96,12 +95,13 @@ class Run:
             # batch, loss, clip, update, average
             self.losses.append(self.advance(self.model.params, self.state, self.step))
             self.step += 1
+            # refine
             if self.plan.refines_after(self.step):
                 self.refine(self.plan.refine["evaluations"], self.model.params)
             self._check_finite(files.flatten(self.model.params))
             self.seconds = before + time.monotonic() - begun
             show.step()
-
+            # evaluate, keep
             if self.step % self.plan.evaluate_every == 0 or self.step == self.plan.steps:
                 self.history.append(self._entry())
                 self._keep_if_best()
@@ -109,7 +109,7 @@ class Run:
                 show.entry(self.history[-1])
                 if log is not None:
                     log(dict(self.history[-1]))
-
+            # save
             if time.monotonic() - written >= self.every:
                 self._check_likelihood()
                 self.save()
@@ -171,7 +171,7 @@ class Run:
     def _mean_nll(self, params, images, condition, words):
         """model.mean_nll under these weights, in nats.   Diverged if it is not finite"""
         try:
-            nll = with_params(self.model, params).mean_nll(images, condition=condition)
+            nll = self.model.with_params(params).mean_nll(images, condition=condition)
         except ValueError as error:                    # the images are checked: it is the weights
             raise self._diverged(self.step, f"no loss on {words}: {error}") from None
         if not math.isfinite(nll):
@@ -244,10 +244,3 @@ class Run:
     def _last_good(self):
         return "there is no checkpoint" if self.path is None \
             else f"the last checkpoint stays in {self.path}"
-
-
-def with_params(model, params):
-    """A second model on other weights. It shares everything else with the first."""
-    second = copy.copy(model)
-    second.params = params
-    return second
