@@ -24,7 +24,7 @@ chains", Oper. Res. 33, 1985; O'Cinneide, "Entrywise perturbation theory and err
 Markov chains", Numer. Math. 65, 1993; Alfa, Xue and Ye, "Accurate computation of the smallest
 eigenvalue of a diagonally dominant M-matrix", Math. Comp. 71, 2002 (systems with exits).
 
-Read next: linear.py.
+Read first: graph.py.  Read next: linear.py.
 """
 
 import numpy as np
@@ -33,9 +33,9 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from npixel.runtime.kernels import kernel
 
-UNIT = 2.0 ** -53                            # unit roundoff of float64
-NORMAL = 2.0 ** -1022                        # what is smaller loses digits
-MOST = 1e8                                   # multiplications: n times the square of the band
+UNIT = 2.0 ** -53                      # unit roundoff of float64
+NORMAL = 2.0 ** -1022                  # what is smaller loses digits
+MOST = 1e8                             # multiplications: n times the square of the band
 
 
 class Elimination:

@@ -15,7 +15,7 @@ An *index* names a state, an action, a pair or a place in another array. It is c
 or `pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops,
 which check nothing.
 
-Read next: model.py.
+Read first: nothing.  Read next: checks.py, forms.py.
 """
 
 import math
@@ -25,8 +25,8 @@ from numbers import Integral, Rational, Real
 
 import numpy as np
 
-SMALLEST = math.ulp(0.0)                     # the smallest positive float
-DIGITS = 4300                                # of a numerator or denominator; Python's own limit
+SMALLEST = math.ulp(0.0)               # the smallest positive float
+DIGITS = 4300                          # of a numerator or denominator; Python's own limit
 
 
 def parse(name, x):
@@ -35,7 +35,7 @@ def parse(name, x):
         x = x.item()
     if isinstance(x, (bool, np.bool_)):
         raise ValueError(f"{name} expects a number, got {x!r}")
-    if isinstance(x, (str, Decimal, Rational)):                        # an integer is a Rational
+    if isinstance(x, (str, Decimal, Rational)):  # an integer is a Rational
         value = exact(name, x)
         return as_float(name, value), value
     if isinstance(x, Real):
@@ -75,7 +75,7 @@ def as_float(name, x):
     (True, -5e-324)
     """
     try:
-        value = x.numerator / x.denominator                            # rounded once
+        value = x.numerator / x.denominator      # rounded once
     except OverflowError:
         raise ValueError(f"{name} is too large for a float: {_power(x)}") from None
     if value == 0 and x != 0:
@@ -131,7 +131,7 @@ def indices(name, x, size):
         return np.zeros(0, np.int64)
     if x.dtype.kind not in "iu" or x.ndim != 1:
         raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
-    if x.min() < 0 or x.max() >= size:  # without a temporary of this size
+    if x.min() < 0 or x.max() >= size:           # without a temporary array of this size
         i = np.flatnonzero((x < 0) | (x >= size))[0]
         raise ValueError(f"{name}[{i}] is {x[i]}, outside [0, {size})")
     return x

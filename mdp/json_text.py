@@ -1,6 +1,8 @@
 """JSON from files of others: one line for whatever is wrong, and no key twice in one object.
 
 With a key twice, two readers may read two things: Python takes the last, others the first.
+
+Read first: nothing.  Read next: formats/json_file.py, policy_file.py.
 """
 
 import json

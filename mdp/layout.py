@@ -1,34 +1,49 @@
-"""Where states stand on paper: cells of a grid, and actions as arrows. Shared by the command line and plots.py."""
+"""Where states stand on paper: cells of a grid, and actions as arrows.
+
+The command line and the pictures share it.
+
+Read first: model.py, planning/solution.py.  Read next: tables.py, plots.py.
+"""
 
 import re
 
 import numpy as np
 
-ARROWS = {"north": "↑", "south": "↓", "east": "→", "west": "←", "up": "↑", "down": "↓", "right": "→", "left": "←"}
-LETTERS = {"↑": "^", "↓": "v", "→": ">", "←": "<"}                      # where the terminal cannot print arrows
+ARROWS = {"north": "↑", "south": "↓", "east": "→", "west": "←",
+          "up": "↑", "down": "↓", "right": "→", "left": "←"}
+LETTERS = {"↑": "^", "↓": "v", "→": ">", "←": "<"}     # where the terminal cannot print arrows
 
 
 def cells(m):
-    """State number -> (row, column) if the states are cells of a grid, named (row, column) or "(row, column)", all but one at most; else None."""
+    """{state: (row, column)} if the states are cells of a grid, all but one at most; else None.
+
+    A cell is named (row, column) or "(row, column)".
+    """
     found = {}
     for s, name in enumerate(m.state_names):
         match = re.fullmatch(r"\(?(\d+), *(\d+)\)?", str(name))
-        if match and (isinstance(name, str) or isinstance(name, tuple)):
+        if match and isinstance(name, (str, tuple)):
             found[s] = (int(match[1]), int(match[2]))
-    return found if len(found) >= 2 and len(found) >= m.num_states - 1 and len(set(found.values())) == len(found) else None
+    distinct = len(set(found.values())) == len(found)
+    return found if distinct and len(found) >= max(2, m.num_states - 1) else None
 
 
 def best_actions(m, solution):
-    """For each state the actions whose value cannot be told from the best one: list of lists, empty in terminal states."""
+    """For each state a list of the actions whose value cannot be told from the best one.
+
+    It is empty in terminal states.
+    """
     out = []
     for s in range(m.num_states):
         if m.terminal[s]:
             out.append([])
             continue
         q = solution.q[s]
-        q = np.where(np.isinf(q), np.sign(q) * 1e300, q)                  # infinite totals compare like very large ones
-        margin = 2 * solution.width + 1e-9 * (1 + float(np.nanmax(np.abs(q), initial=0, where=np.abs(q) < 1e300)))
-        q = q if q[solution.policy[s]] >= np.nanmax(q) - margin else -q   # minimised
+        q = np.where(np.isinf(q), np.sign(q) * 1e300, q)   # infinite totals compare like large ones
+        largest = float(np.nanmax(np.abs(q), initial=0, where=np.abs(q) < 1e300))
+        margin = 2 * solution.width + 1e-9 * (1 + largest)
+        if not q[solution.policy[s]] >= np.nanmax(q) - margin:
+            q = -q                                         # minimised
         with np.errstate(invalid="ignore"):
             out.append([int(a) for a in np.flatnonzero(q >= np.nanmax(q) - margin)])
     return out
@@ -46,5 +61,6 @@ def printable(name):
     ('a\\x1b[2Jb', "('left', 1)")
     """
     text = str(name)
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1]
-                                                   for c in text)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -3,17 +3,20 @@
     P_pi(s, s') = sum over a of pi(s, a) P(s, a, s')        r_pi(s) = sum over a of pi(s, a) R(s, a)
     v = r_pi + gamma P_pi v,   that is   A v = r_pi  with  A = I - gamma P_pi
 
-    A^T y = dv          the adjoint: y is the discounted occupancy of the states under start weights dv
-    dR(s, a)     = pi(s, a) y(s)                            the discounted occupancy of the pairs
+    A^T y = dv                                the adjoint: y is the discounted occupancy of the
+                                              states under start weights dv
+    dR(s, a)     = pi(s, a) y(s)              the discounted occupancy of the pairs
     dP(s, a, s') = gamma pi(s, a) y(s) v(s')
     dgamma       = y . P_pi v
-    dpi(s, a)    = y(s) q(s, a),  q = R + gamma P v         the policy gradient theorem, before any parametrisation
+    dpi(s, a)    = y(s) q(s, a)               with q = R + gamma P v: the policy gradient theorem,
+                                              before any parametrisation
 
-Sutton, McAllester, Singh and Mansour, "Policy gradient methods for reinforcement learning with function approximation", 2000, theorem 1.
-The entries of P and pi are free numbers here: rows need not sum to one, so that a gradient can be held against differences. I - gamma P_pi must
-not be singular; at gamma = 1 a row that sums to less than one is a chance to end.
+Sutton, McAllester, Singh and Mansour, "Policy gradient methods for reinforcement learning with
+function approximation", 2000, theorem 1. The entries of P and pi are free numbers here: rows need
+not sum to one, so that a gradient can be held against differences. I - gamma P_pi must not be
+singular; at gamma = 1 a row that sums to less than one is a chance to end.
 
-Read first: evaluation.py.
+Read first: evaluation.py.  Read next: planning/value_iteration.py.
 """
 
 import numpy as np
@@ -29,20 +32,27 @@ def forward(P, R, gamma, pi, /):
     returns  v (S,) of the dtype of P, in units of reward; and the cache
 
     ValueError if the shapes do not fit, or if I - gamma P_pi is singular.
+
+    >>> forward(np.array([[[1.0]]]), np.array([[1.0]]), 0.5, np.array([[1.0]]))[0].tolist()
+    [2.0]
     """
     P, R, pi = np.asarray(P), np.asarray(R), np.asarray(pi)
     gamma = np.asarray(gamma, dtype=P.dtype)                            # ()
-    if P.ndim != 3 or P.shape[0] != P.shape[2] or R.shape != P.shape[:2] or pi.shape != P.shape[:2] or gamma.shape != ():
-        raise ValueError(f"policy_evaluation expects P (S, A, S), R (S, A), gamma (), pi (S, A); got {P.shape}, {R.shape}, {gamma.shape}, {pi.shape}")
+    square = P.ndim == 3 and P.shape[0] == P.shape[2]
+    if not square or not R.shape == pi.shape == P.shape[:2] or gamma.shape != ():
+        raise ValueError("policy_evaluation expects P (S, A, S), R (S, A), gamma (), pi (S, A); "
+                         f"got {P.shape}, {R.shape}, {gamma.shape}, {pi.shape}")
     if P.dtype not in (np.float32, np.float64) or R.dtype != P.dtype or pi.dtype != P.dtype:
-        raise ValueError(f"policy_evaluation expects P, R and pi of one dtype, float32 or float64; got {P.dtype}, {R.dtype}, {pi.dtype}")
+        raise ValueError("policy_evaluation expects P, R and pi of one dtype, float32 or float64; "
+                         f"got {P.dtype}, {R.dtype}, {pi.dtype}")
     P_pi = np.einsum("sa,sat->st", pi, P)                               # (S, S)
     r_pi = np.einsum("sa,sa->s", pi, R)                                 # (S,)
     A = np.eye(len(P), dtype=P.dtype) - gamma * P_pi                    # (S, S)
     try:
         v = np.linalg.solve(A, r_pi)                                    # (S,)
     except np.linalg.LinAlgError:
-        raise ValueError(f"I - gamma P_pi is singular at gamma = {float(gamma):g}: the process never ends under pi") from None
+        raise ValueError(f"I - gamma P_pi is singular at gamma = {float(gamma):g}: "
+                         "the process never ends under pi") from None
     return v, (P, R, gamma, pi, P_pi, A, v)
 
 

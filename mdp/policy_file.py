@@ -4,6 +4,8 @@
     {"hungry": {"eat": 0.25, "wait": 0.75}}             probabilities
     [{"hungry": "wait"}, {"hungry": "eat"}]             one policy for each step
     {"criterion": "total", "policy": {...}, ...}        what mdp solve --json prints, whole
+
+Read first: policies.py, json_text.py.  Read next: commands/evaluate.py.
 """
 
 import json
@@ -14,7 +16,7 @@ from .json_text import read_json
 
 
 def read_policy(m, path):
-    """Probabilities (S, A), or (T, S, A) for one policy per step.
+    """Probabilities (S, A), or (T, S, A) for one policy for each of T steps.
 
     ValueError in one line, with the path, if the file is no policy of this process.
     """

@@ -1,9 +1,10 @@
 """A process made from another one: reaching, following a policy, semi-Markov time.
 
     reachability(m, goal)       the total reward of the result is the probability to reach the goal
-    follow(m, policy)           one action in each state, what the policy does: solve_exact of it is the policy's exact value
+    follow(m, policy)           one action in each state, which does what the policy does:
+                                solve_exact of it is the policy's exact value
     in_fractions(m, fractions)  the same process, its floats as the fractions that they stand for
-    semi_markov(...)            a process whose actions take time, as one whose steps all take the same time
+    semi_markov(...)            actions that take time, as steps that all take the same time
 
 Read first: model.py.  Read next: planning/total.py, planning/policy_iteration_multichain.py.
 """
@@ -14,16 +15,19 @@ import numpy as np
 
 from . import forms
 from .checks import state_set
+from .given_numbers import as_float, given, parse, parse_array
 from .model import MDP, check_model
-from .given_numbers import as_float, given, parse, parse_array, short
 
 
 def reachability(m, goal, *, stay=None):
-    """The process that pays 1 on entering `goal`, and ends there: `solve(..., criterion="total")` is the probability to reach it.
+    """The process that pays 1 on entering `goal`, and ends there.
 
         v(s) = P(some state at a time >= 0 is in goal, and every earlier one in stay)
 
-    goal    states (indices, or bool (S,)): made terminal; their own value is 0, where the probability is 1
+    is the value of `solve(..., criterion="total")`.
+
+    goal    states (indices, or bools (S,)): made terminal; their own value is 0, where the
+            probability is 1
     stay    states allowed on the way; the others end the process.  Default: all
     returns MDP with the same states and actions, gamma = 1, no names lost; never costs
 
@@ -45,14 +49,16 @@ def reachability(m, goal, *, stay=None):
     kept = forms.from_lists(m.num_states, m.num_actions, m.pair_state[pairs], m.pair_action[pairs],
                             renumber[m.outcome_pair[outcomes]], m.next[outcomes],
                             m.probability[outcomes], enters, exact, reward)
-    initial = m.initial if m.exact_initial is None else m.exact_initial
-    return MDP.from_outcomes(kept, 1, initial=initial, **_names(m))
+    return MDP.from_outcomes(kept, 1, initial=_initial(m), **_names(m))
 
 
 def follow(m, policy):
-    """The process without choices that `policy` makes of m: one action, "pi", whose outcomes are those of m's actions with their probabilities.
+    """The process without choices that `policy` makes of m.
 
-    policy    (S,) actions, or (S, A) probabilities: exact if these are integers, Fractions or strings, and m is exact
+    It has one action, "pi", whose outcomes are those of m's actions with their probabilities.
+
+    policy    (S,) actions, or (S, A) probabilities; the result is exact if m is, and these are
+              integers, Fractions or strings
 
     >>> from mdp import MDP, solve_exact
     >>> m = MDP([[["1/2", "1/2"], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [2, 2]], "1/3")
@@ -60,20 +66,32 @@ def follow(m, policy):
     ['15/11', '3']
     """
     check_model(m)
-    weights = m.pair_weights(policy)                                     # checked
-    if weights.ndim != 1 or m.pair_gamma is not None:
-        raise ValueError("follow expects a policy that does not depend on time" if weights.ndim != 1 else "follow expects one discount, not one for each pair")
-    given = np.asarray(policy)
-    table = None if given.ndim == 1 else parse_array("policy", policy)[1]
-    w = [Fraction(int(x)) for x in weights] if given.ndim == 1 else weights.tolist() if table is None else list(table[m.pair_state, m.pair_action])
-    out, pair = {name: {} for name in m.state_names}, 0
+    weights = m.pair_weights(policy)
+    if weights.ndim != 1:
+        raise ValueError("follow expects a policy that does not depend on time")
+    if m.pair_gamma is not None:
+        raise ValueError("follow expects one discount, not one for each pair")
+    pi = iter(_exact_weights(m, policy, weights))
+    out = {name: {} for name in m.state_names}
     for s, choices in m.to_dict().items():
-        for outcomes in choices.values():
-            out[s].setdefault("pi", []).extend((w[pair] * p, t, r) for p, t, r in outcomes if w[pair])
-            pair += 1
-    initial = None if m.initial is None else dict(zip(m.state_names, m.initial if m.exact_initial is None else m.exact_initial))
+        for outcomes, w in zip(choices.values(), pi):
+            out[s].setdefault("pi", []).extend((w * p, t, r) for p, t, r in outcomes if w)
+    initial = None if m.initial is None else dict(zip(m.state_names, _initial(m)))
     gamma = m.gamma if m.exact_gamma is None else m.exact_gamma
     return MDP.from_dict(out, gamma, initial=initial, costs=m.costs)
+
+
+def _exact_weights(m, policy, weights):
+    """The weights (X,) of a policy as a list of Fractions where they are exact, else of floats."""
+    if np.ndim(policy) == 1:
+        return [Fraction(int(x)) for x in weights]
+    table = parse_array("policy", policy)[1]
+    return weights.tolist() if table is None else list(table[m.pair_state, m.pair_action])
+
+
+def _initial(m):
+    """The initial distribution as it was given, or None."""
+    return m.initial if m.exact_initial is None else m.exact_initial
 
 
 def in_fractions(m, fractions):
@@ -101,8 +119,7 @@ def in_fractions(m, fractions):
     outcomes = forms.Outcomes(m.available, m.outcome_ptr, m.next,
                               np.array([as_float("P", x) for x in exact]), m.reward,
                               exact, m.exact_reward)
-    initial = m.initial if m.exact_initial is None else m.exact_initial
-    return MDP.from_outcomes(outcomes, gamma, initial=initial, costs=m.costs, **_names(m))
+    return MDP.from_outcomes(outcomes, gamma, initial=_initial(m), costs=m.costs, **_names(m))
 
 
 def _names(m):
@@ -125,27 +142,33 @@ def meaning(fractions):
 
 
 def semi_markov(P, R, time, *, step=None, **options):
-    """A semi-Markov decision process under the average criterion, as a Markov decision process (the data transformation).
+    """A semi-Markov decision process under the average criterion, as a Markov decision process.
 
         R~(s, a) = step R(s, a) / time(s, a)
         P~(t | s, a) = [t = s] + step / time(s, a) (P(t | s, a) - [t = s])
 
-    The long-run reward per unit of time of a policy is its gain in the result, divided by `step` (Schweitzer 1971; Puterman 1994, section 11.4.3).
+    The long-run reward of a policy in a unit of time is its gain in the result, divided by `step`
+    (Schweitzer 1971; Puterman 1994, section 11.4.3: the data transformation).
 
-    P, R     as for MDP, dense (S, A, S) and (S, A) or (S,): rewards for the whole stay
+    P        (S, A, S) as for MDP
+    R        (S, A) or (S,) rewards for the whole stay
     time     (S, A) expected time until the next decision, positive
-    step     at most time(s, a) / (1 - P(s | s, a)) for every pair; default: half of the smallest time, which leaves every state a self-loop (no periods)
+    step     at most time(s, a) / (1 - P(s | s, a)) for every pair; default: half of the smallest
+             time, which leaves every state a self-loop (no periods)
     returns  (MDP with gamma = 1, step)
 
-    For a discounted semi-Markov process give MDP gamma=(S, A) instead: the expected discount E[exp(-rate * duration)] of each pair.
+    For a discounted semi-Markov process give MDP gamma=(S, A) instead: the expected discount
+    E[exp(-rate * duration)] of each pair.
 
     ValueError if a time is not positive, or a probability would become negative.
     """
     P, exact_P = parse_array("P", P)
     R, exact_R = parse_array("R", R)
     time, exact_time = parse_array("time", time)
-    if P.ndim != 3 or P.shape[0] != P.shape[2] or time.shape != P.shape[:2] or R.shape not in (P.shape[:1], P.shape[:2]):
-        raise ValueError(f"semi_markov expects P (S, A, S), R (S,) or (S, A), time (S, A); got {P.shape}, {R.shape} and {time.shape}")
+    square = P.ndim == 3 and P.shape[0] == P.shape[2]
+    if not square or time.shape != P.shape[:2] or R.shape not in (P.shape[:1], P.shape[:2]):
+        raise ValueError("semi_markov expects P (S, A, S), R (S,) or (S, A), time (S, A); "
+                         f"got {P.shape}, {R.shape} and {time.shape}")
     for s, a in np.argwhere(~((time > 0) & np.isfinite(time)))[:1]:
         raise ValueError(f"time[{s}, {a}] is {time[s, a]:g}: it must be positive and finite")
     exactly = all(x is not None for x in (exact_P, exact_R, exact_time))
@@ -159,11 +182,12 @@ def semi_markov(P, R, time, *, step=None, **options):
         step = given("step", step) if exactly else parse("step", step)[0]
         if not 0 < step < np.inf:
             raise ValueError(f"step is {float(step):g}: it must be positive and finite")
-    ratio = step / time                                                  # (S, A)
+    ratio = step / time                          # (S, A)
     new = P * ratio[:, :, None]
-    for s in range(S):
-        for a in range(A):
-            new[s, a, s] = new[s, a, s] + 1 - ratio[s, a]
-            if new[s, a, s] < 0:
-                raise ValueError(f"step is {float(step):g}, but at most {float(time[s, a] / (1 - P[s, a, s])):g} is possible for state {s}, action {a}")
+    for s, a in np.ndindex(S, A):
+        new[s, a, s] = new[s, a, s] + 1 - ratio[s, a]
+        if new[s, a, s] < 0:
+            most = float(time[s, a] / (1 - P[s, a, s]))
+            raise ValueError(f"step is {float(step):g}, but at most {most:g} is possible "
+                             f"for state {s}, action {a}")
     return MDP(new, R * ratio, 1, **options), step

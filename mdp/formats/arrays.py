@@ -1,8 +1,11 @@
-"""Arrays of other packages: pymdptoolbox, QuantEcon, and the choice arrays of verification benchmarks.
+"""Arrays of other programs: pymdptoolbox, QuantEcon, and choice arrays of verification benchmarks.
 
-    pymdptoolbox   P: A matrices (S, S), R (S, A), (S,) or per transition; every action exists everywhere
-    QuantEcon      product form R (S, A) with -inf where an action does not exist, Q (S, A, S);  pair form R (K,), Q (K, S), s_indices, a_indices
-    choices        choice_start (S+1,), trans_start (K+1,), col, num, den (J,): the arrays of a .npz file, exact probabilities
+    pymdptoolbox   P: A matrices (S, S); R (S, A), (S,) or one for each transition; every action
+                   exists everywhere
+    QuantEcon      product form: R (S, A) with -inf where an action does not exist, Q (S, A, S);
+                   pair form: R (X,), Q (X, S), s_indices (X,), a_indices (X,)
+    choices        the arrays of a .npz file: choice_start (S+1,), trans_start (X+1,), col, num and
+                   den (J,); its probabilities num / den are exact
 
 Neither package knows states without actions: a terminal state is written as one that stays where it
 is for nothing, which has the same value. Nor do they know an initial distribution, or names. All
@@ -10,7 +13,7 @@ three forms have the mean reward of a pair only: values stay, the variance of th
 They have no place for costs, for discounts per pair, and for rewards of mean zero, which a total
 reward would no longer see: those are refused.
 
-Read first: ../model.py, words.py.
+Read first: model.py, rational.py, formats/words.py.  Read next: formats/files.py.
 """
 
 from fractions import Fraction
@@ -18,8 +21,9 @@ from fractions import Fraction
 import numpy as np
 import scipy.sparse as sp
 
-from ..given_numbers import indices, pointers
+from ..checks import rows_of
 from ..forms import from_lists
+from ..given_numbers import indices, pointers
 from ..model import MDP
 from . import words
 
@@ -76,9 +80,8 @@ def _by_action(given):
     parts = given
     if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
         parts = list(given)
-    if isinstance(parts,
-                  (list, tuple)) and any(isinstance(x, np.ndarray) or sp.issparse(x)
-                                         for x in parts):
+    several = isinstance(parts, (list, tuple))
+    if several and any(isinstance(x, np.ndarray) or sp.issparse(x) for x in parts):
         return list(parts)
     return np.array(given, object) if isinstance(given, (list, tuple)) else np.asarray(given)
 
@@ -119,15 +122,20 @@ def to_mdptoolbox(m):
     P, R = [], np.zeros((S, A))
     R[e.owner, e.action] = e.r
     for a in range(A):
-        rows = sp.lil_matrix((S, S))
         chosen = np.flatnonzero(e.action == a)
-        matrix = sp.csr_matrix((np.ones(chosen.size), (e.owner[chosen], np.arange(chosen.size))), shape=(S, chosen.size)) @ e.P[chosen] if chosen.size else sp.csr_matrix(rows)
+        matrix = sp.csr_matrix((S, S))
+        if chosen.size:
+            places = e.owner[chosen], np.arange(chosen.size)
+            place = sp.csr_matrix((np.ones(chosen.size), places), shape=(S, chosen.size))
+            matrix = place @ e.P[chosen]
         P.append(sp.csr_matrix(matrix + sp.diags_array(m.terminal.astype(float))))
     return P, R, m.gamma
 
 
 def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
-    """QuantEcon's DiscreteDP(R, Q, beta, s_indices, a_indices) -> MDP; actions with reward -inf do not exist.
+    """QuantEcon's DiscreteDP(R, Q, beta, s_indices, a_indices) -> MDP.
+
+    Actions with reward -inf do not exist.
 
     ValueError, naming the state, if a state has no action left (there it is an error as well).
     """
@@ -136,7 +144,8 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
         raise ValueError("R expects numbers, or -inf where an action does not exist")
     if s_indices is None:
         if R.ndim != 2:
-            raise ValueError(f"R expects shape (S, A) in product form, got {R.shape}; give s_indices and a_indices for the pair form")
+            raise ValueError(f"R expects shape (S, A) in product form, got {R.shape}; "
+                             "give s_indices and a_indices for the pair form")
         if a_indices is not None:
             raise ValueError("a_indices belongs to the pair form: give s_indices too")
         available = R > -np.inf
@@ -148,34 +157,39 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
         lengths = [np.shape(x)[:1] for x in (R, Q, s_indices, a_indices)]
         if R.ndim != 1 or any(x != R.shape for x in lengths):
             shapes = ", ".join(str(np.shape(x)) for x in (R, Q, s_indices, a_indices))
-            raise ValueError("the pair form expects R (K,), Q (K, S), s_indices (K,) and "
-                             f"a_indices (K,); got {shapes}")
+            raise ValueError("the pair form expects R (X,), Q (X, S), s_indices (X,) and "
+                             f"a_indices (X,); got {shapes}")
         kept = np.flatnonzero(R > -np.inf)
         Q = sp.csr_matrix(Q)[kept] if sp.issparse(Q) else np.asarray(Q)[kept]
         states = np.arange(Q.shape[1])
-        m = MDP.from_pairs(np.asarray(s_indices)[kept], np.asarray(a_indices)[kept], Q, R[kept], beta, **options)
+        state, action = np.asarray(s_indices)[kept], np.asarray(a_indices)[kept]
+        m = MDP.from_pairs(state, action, Q, R[kept], beta, **options)
     for s in states[m.terminal]:
         raise ValueError(f"state {s} has no feasible action")
     return m
 
 
 def to_quantecon(m):
-    """MDP -> (R (K,), Q (K, S) CSR, beta, s_indices (K,), a_indices (K,)), the pair form.
+    """MDP -> (R (X,), Q (X, S) CSR, beta, s_indices (X,), a_indices (X,)), the pair form.
 
     There is a pair more for each terminal state.   ValueError for what these arrays cannot say
     """
     words.refuse_what_has_no_place(m, "QuantEcon's arrays have", initial="any", means=True)
     e, ends = m.expected, np.flatnonzero(m.terminal)
-    stay = sp.csr_matrix((np.ones(ends.size), (np.arange(ends.size), ends)), shape=(ends.size, m.num_states))
-    state, action = np.concatenate((e.owner, ends)), np.concatenate((e.action, np.zeros(ends.size, np.int64)))
+    stay = sp.csr_matrix((np.ones(ends.size), (np.arange(ends.size), ends)),
+                         shape=(ends.size, m.num_states))
+    state = np.concatenate((e.owner, ends))
+    action = np.concatenate((e.action, np.zeros(ends.size, np.int64)))
     order = np.lexsort((action, state))
-    return np.concatenate((e.r, np.zeros(ends.size)))[order], sp.csr_matrix(sp.vstack([e.P, stay], format="csr"))[order], m.gamma, state[order], action[order]
+    R = np.concatenate((e.r, np.zeros(ends.size)))
+    Q = sp.csr_matrix(sp.vstack([e.P, stay], format="csr"))
+    return R[order], Q[order], m.gamma, state[order], action[order]
 
 
 def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     """Choice arrays (a mapping, such as np.load of a .npz file) -> MDP with exact probabilities.
 
-    reward      the name R of the arrays R_num, R_den (K,): reward of each choice; default none
+    reward      the name R of the arrays R_num, R_den (X,): reward of each choice; default none
     normalise   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, naming the array, if one is missing, or they do not fit together.
@@ -186,17 +200,17 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     J = np.asarray(arrays["col"]).size
     trans = pointers("trans_start", arrays["trans_start"], J).astype(np.int64)
     start = pointers("choice_start", arrays["choice_start"], trans.size - 1).astype(np.int64)
-    S, K = start.size - 1, trans.size - 1
-    if S < 1 or K < 1:
-        raise ValueError(f"there are {S} states and {K} choices")
+    S, X = start.size - 1, trans.size - 1
+    if S < 1 or X < 1:
+        raise ValueError(f"there are {S} states and {X} choices")
     column = indices("col", arrays["col"], S).astype(np.int64)
     p = _fractions(arrays, "num", "den", J)
     if reward is not None and not {reward + "_num", reward + "_den"} <= set(arrays):
         there = ", ".join(choice_rewards(arrays)) or "none"
         raise ValueError(f"there is no reward {reward!r}; the rewards are {there}")
-    r = np.full(K, Fraction(0), object)
+    r = np.full(X, Fraction(0), object)
     if reward is not None:
-        r = _fractions(arrays, reward + "_num", reward + "_den", K)
+        r = _fractions(arrays, reward + "_num", reward + "_den", X)
     initial = None
     if "initial" in arrays:
         initial = np.asarray(arrays["initial"])
@@ -204,11 +218,10 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
             raise ValueError("initial expects one state, "
                              f"got {initial.dtype} of shape {initial.shape}")
         initial = int(initial)
-    state = np.repeat(np.arange(S), np.diff(start))
-    action = np.arange(K) - start[state]
-    pair = np.repeat(np.arange(K), np.diff(trans))
+    state, pair = rows_of(start), rows_of(trans)
+    action = np.arange(X) - start[state]
     if normalise:
-        for k in range(K):
+        for k in range(X):
             first, last = trans[k], trans[k + 1]
             if last > first:
                 p[first:last] = words.row(f"num and den: choice {k}", list(p[first:last]), True)
@@ -249,12 +262,16 @@ def to_choices(m):
     from ..rational import rational
     words.refuse_what_has_no_place(m, "choice arrays have", means=True)
     R = rational(m)
-    lists = {"num": [x for row in R.n for x in row], "den": [d for d, row in zip(R.D, R.n) for _ in row], "reward_num": [r[0] for r in R.r], "reward_den": [r[1] for r in R.r]}
+    lists = {"num": [x for row in R.n for x in row],
+             "den": [d for d, row in zip(R.D, R.n) for _ in row],
+             "reward_num": [r[0] for r in R.r], "reward_den": [r[1] for r in R.r]}
     for name, numbers in lists.items():
         if max(map(abs, numbers), default=0) >= 2 ** 63:
             raise ValueError(f"{name} does not fit 64 bits")
     out = {name: np.array(numbers, np.int64) for name, numbers in lists.items()}
-    out |= {"choice_start": m.pair_ptr, "trans_start": np.concatenate(([0], np.cumsum([len(row) for row in R.n]))).astype(np.int64),
+    ends = np.cumsum([len(row) for row in R.n])
+    out |= {"choice_start": m.pair_ptr,
+            "trans_start": np.concatenate(([0], ends)).astype(np.int64),
             "col": np.array([t for row in R.next for t in row], np.int32)}
     if m.initial is not None:
         out["initial"] = np.array(int(m.initial.argmax()))
@@ -263,4 +280,6 @@ def to_choices(m):
 
 def _same_actions(m):
     for s in np.flatnonzero(~m.terminal & ~m.available.all(axis=1))[:1]:
-        raise ValueError(f"pymdptoolbox needs every action in every state; {m.state_label(s)} lacks action {m.action_names[int((~m.available[s]).argmax())]!r}")
+        lacking = m.action_names[int((~m.available[s]).argmax())]
+        raise ValueError("pymdptoolbox needs every action in every state; "
+                         f"{m.state_label(s)} lacks action {lacking!r}")

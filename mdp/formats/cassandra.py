@@ -19,7 +19,7 @@ Rows are kept without their zeros, so that a file takes memory for what it says,
 
 Cassandra, "POMDP file specification", pomdp.org.
 
-Read first: words.py, ../pomdp.py.
+Read first: model.py, pomdp.py, formats/words.py.  Read next: formats/files.py.
 """
 
 import re
@@ -31,8 +31,8 @@ import numpy as np
 
 from npixel.runtime.whole_file import write_text
 
-from ..given_numbers import as_float, objects, short
 from ..forms import from_lists
+from ..given_numbers import as_float, objects, short
 from ..model import MDP
 from ..pomdp import POMDP
 from . import words
@@ -41,7 +41,7 @@ PREAMBLE = ("discount", "values", "states", "actions", "observations", "start", 
             "start exclude")
 SECTION = re.compile(r"(?m)^\s*(discount|values|states|actions|observations|"
                      r"start\s+include|start\s+exclude|start|T|O|R)\s*:")
-MOST = 5_000_000  # rows, and numbers that *, uniform and identity may stand for
+MOST = 5_000_000                       # rows, and numbers that *, uniform and identity stand for
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
@@ -53,35 +53,43 @@ def from_cassandra(path, *, normalise=False):
     ValueError in one line for what is no such file.
     """
     file = _File(path, normalise)
-    observed = file.Z > 0
     start = file.start()
     first = [Fraction(1, file.S)] * file.S if start is None else start
-    T = file.rows("T", file.states, first)
-    O = file.rows("O", file.observations, None) if observed else None          # noqa: E741
-    R = _Rewards(file)
-    state, action, pair, after, p, reward = [], [], [], [], [], []
-    mean = [[ZERO] * file.A for _ in range(file.S)]
-    for s in range(file.S):
-        for a in range(file.A):
-            for t, x in T[a * file.S + s]:
-                r = R.expected(a, s, t, O[a * file.S + t] if observed else None)
-                pair.append(len(state)), after.append(t), p.append(x), reward.append(r)
-                if observed:
-                    mean[s][a] += x * r
-            state.append(s), action.append(a)
-    exactly = all(isinstance(x, Fraction) for x in p)
-    ints = lambda x: np.array(x, np.int64)                                     # noqa: E731
-    floats = lambda key, x: np.array([as_float(f"{path}: {key}:", y) for y in x])   # noqa: E731
-    outcomes = from_lists(file.S, file.A, ints(state), ints(action), ints(pair), ints(after),
-                          floats("T", p) if exactly else np.array(p, float), floats("R", reward),
-                          objects(p) if exactly else None, objects(reward))
+    moves = file.rows("T", file.states, first)
+    sees = file.rows("O", file.observations, None) if file.Z else None
+    outcomes, mean = _outcomes(file, moves, sees)
     m = MDP.from_outcomes(outcomes, file.discount, initial=start, costs=file.costs(),
                           state_names=file.states, action_names=file.actions)
-    if not observed:
+    if sees is None:
         return m
-    table = tuple(tuple(_full(O[a * file.S + t], file.Z) for t in range(file.S))
+    table = tuple(tuple(_full(sees[a * file.S + t], file.Z) for t in range(file.S))
                   for a in range(file.A))
     return POMDP(m, table, tuple(map(tuple, mean)), tuple(first), tuple(file.observations))
+
+
+def _outcomes(file, moves, sees):
+    """(Outcomes, mean rewards [s][a]).
+
+    moves   at a * S + s the row [(next, probability)]
+    sees    at a * S + t the row [(observation, probability)], or None: nothing is observed, and the
+            mean rewards are not computed
+    """
+    S, A, R = file.S, file.A, _Rewards(file)
+    pair, after, p, reward = [], [], [], []
+    mean = [[ZERO] * A for _ in range(S)]
+    for s in range(S):
+        for a in range(A):
+            for t, x in moves[a * S + s]:
+                r = R.expected(a, s, t, None if sees is None else sees[a * S + t])
+                pair.append(s * A + a), after.append(t), p.append(x), reward.append(r)
+                if sees is not None:
+                    mean[s][a] += x * r
+    exactly = all(isinstance(x, Fraction) for x in p)
+    floats = lambda key, x: np.array([as_float(f"{file.path}: {key}:", y) for y in x])  # noqa: E731
+    state, action = np.divmod(np.arange(S * A), A)
+    return from_lists(S, A, state, action, np.array(pair, np.int64), np.array(after, np.int64),
+                      floats("T", p) if exactly else np.array(p, float), floats("R", reward),
+                      objects(p) if exactly else None, objects(reward)), mean
 
 
 def _full(row, size):
@@ -102,8 +110,8 @@ class _File:
         if parts[0].strip() or len(parts) < 3:
             raise ValueError(f"{path}: not a Cassandra file: expected discount:, values:, states:, "
                              f"actions:, got {' '.join(parts[0].split())[:40]!r}")
-        self.sections = [(" ".join(key.split()), body) for key,
-                         body in zip(parts[1::2], parts[2::2])]
+        self.sections = [(" ".join(key.split()), body)
+                         for key, body in zip(parts[1::2], parts[2::2])]
         self.head = {}
         for key, body in self.sections:
             if key in PREAMBLE:
@@ -222,52 +230,64 @@ class _File:
 
         A row is a list of (index, number).
 
+        names   of the columns: states or observations
         start   what `reset` stands for; None if it stands for nothing
         """
-        S, A, n = self.S, self.A, len(names)
-        rows = [{} for _ in range(A * S)]
-        uniform = {i: Fraction(1, n) for i in range(n)}
-        reset = None if start is None else {i: p for i, p in enumerate(start) if p}
-        for places, rest in self.entries(key, [self.actions, self.states, names]):
+        S, A = self.S, self.A
+        rows = [{} for _ in range(A * S)]        # later lines overrule earlier ones
+        for places, told in self.entries(key, [self.actions, self.states, names]):
             actions = range(A) if places[0] is None else [places[0]]
             states = range(S) if len(places) < 2 or places[1] is None else [places[1]]
-            matrix = None
             if len(places) == 3:
-                value = self.numbers(key, rest, 1)[0]
-                columns = range(n) if places[2] is None else [places[2]]
-                self.write(key, len(actions) * len(states) * (len(columns) if value else 1))
-                for row in (rows[a * S + s] for a in actions for s in states):
-                    if value:
-                        row.update((t, value) for t in columns)
-                    elif places[2] is None:
-                        row.clear()
-                    else:
-                        row.pop(places[2], None)
+                chosen = [rows[a * S + s] for a in actions for s in states]
+                self.write_numbers(key, chosen, places[2], len(names), told)
                 continue
-            if rest == ["uniform"]:
-                row = uniform
-            elif rest == ["reset"] and reset is not None:
-                row = reset
-            elif rest == ["identity"] and len(places) == 1 and n == S:
-                row, matrix = None, [{s: ONE} for s in range(S)]
-            elif len(places) == 1:
-                given = self.numbers(key, rest, S * n)
-                matrix = [{t: p for t, p in enumerate(given[s * n:s * n + n]) if p}
-                          for s in range(S)]
-            else:
-                row = {t: p for t, p in enumerate(self.numbers(key, rest, n)) if p}
-            chosen = {s: row if matrix is None else matrix[s] for s in states}
-            self.write(key, len(actions) * sum(map(len, chosen.values())))
-            for s, row in chosen.items():
+            read = self.matrix if len(places) == 1 else self.whole_row
+            content = read(key, told, len(names), start)
+            new = {s: content[s] if len(places) == 1 else content for s in states}
+            self.write(key, len(actions) * sum(map(len, new.values())))
+            for s, row in new.items():
                 for a in actions:
                     rows[a * S + s] = dict(row)
-        out = []
-        for i, row in enumerate(rows):
-            row = sorted(row.items())
-            what = (f"{key}: the probabilities of action {self.actions[i // S]!r}, "
-                    f"state {self.states[i % S]!r}")
-            out.append(list(zip([t for t, _ in row], self.checked(what, row))))
-        return out
+        return [self.checked_row(key, i, sorted(row.items())) for i, row in enumerate(rows)]
+
+    def write_numbers(self, key, rows, column, size, told):
+        """`T: action : state : next  number`: one number into some rows.   column   None for *"""
+        value = self.numbers(key, told, 1)[0]
+        columns = range(size) if column is None else [column]
+        self.write(key, len(rows) * (len(columns) if value else 1))
+        for row in rows:
+            if value:
+                row.update((t, value) for t in columns)
+            elif column is None:
+                row.clear()
+            else:
+                row.pop(column, None)
+
+    def whole_row(self, key, told, size, start):
+        """`T: action : state  row` -> {index: number}, without zeros."""
+        if told == ["uniform"]:
+            return {i: Fraction(1, size) for i in range(size)}
+        if told == ["reset"] and start is not None:
+            return {i: p for i, p in enumerate(start) if p}
+        return {i: p for i, p in enumerate(self.numbers(key, told, size)) if p}
+
+    def matrix(self, key, told, size, start):
+        """`T: action  matrix` -> {index: number} for each state, without zeros."""
+        S = self.S
+        if told == ["uniform"] or told == ["reset"] and start is not None:
+            return [self.whole_row(key, told, size, start)] * S
+        if told == ["identity"] and size == S:
+            return [{s: ONE} for s in range(S)]
+        numbers = self.numbers(key, told, S * size)
+        return [{i: p for i, p in enumerate(numbers[s * size:s * size + size]) if p}
+                for s in range(S)]
+
+    def checked_row(self, key, i, row):
+        """Row i = a * S + s as a list of (index, number), the numbers as words.row reads them."""
+        what = (f"{key}: the probabilities of action {self.actions[i // self.S]!r}, "
+                f"state {self.states[i % self.S]!r}")
+        return list(zip([t for t, _ in row], self.checked(what, row)))
 
     def write(self, key, count):
         """Count the numbers that are written, and stop where a short file stands for too many."""
@@ -299,7 +319,7 @@ class _Rewards:
 
     def expected(self, a, s, t, seen):
         """The mean reward of a transition.   seen   [(observation, probability)] on entering t"""
-        if not self.seen:  # no line names an observation
+        if not self.seen:                        # no line names an observation
             return self.reward(a, s, t, None)
         return sum((p * self.reward(a, s, t, z) for z, p in seen), ZERO)
 
@@ -333,20 +353,10 @@ def to_cassandra(m, path):
     if m.initial is not None:
         p = words.print_row(m.initial.tolist()) if m.exact_initial is None else m.exact_initial
         lines.append("start: " + " ".join(map(str, p)))
-    r = m.reward.tolist() if m.exact_reward is None else m.exact_reward
     for k in range(m.num_pairs):
-        first, last = int(m.outcome_ptr[k]), int(m.outcome_ptr[k + 1])
-        if m.exact_probability is None:
-            p = words.print_row(m.probability[first:last].tolist())
-        else:
-            p = m.exact_probability[first:last]
-        after = m.next[first:last].tolist()
-        for t in after:
-            if after.count(t) > 1:
-                raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to "
-                                 f"{m.state_label(t)}; the file has one reward for both")
-        for t, x, y in zip(after, p, r[first:last]):
-            where = f"{actions[m.pair_action[k]]} : {states[m.pair_state[k]]} : {states[t]}"
+        pair = f"{actions[m.pair_action[k]]} : {states[m.pair_state[k]]}"
+        for t, x, y in words.outcomes(m, k):
+            where = f"{pair} : {states[t]}"
             lines += [f"T: {where} {x}"] + ([f"R: {where} {y}"] if y else [])
     write_text(path, "\n".join(lines) + "\n")
 

@@ -20,7 +20,8 @@ Several states with the label init are read as a uniform distribution, which is 
 
 Storm documentation, "The DRN file format"; Hensel et al., STTT 2022.
 
-Read first: words.py, prism.py.
+Read first: model.py, rational.py, formats/words.py.
+Read next: formats/cassandra.py, formats/files.py.
 """
 
 from fractions import Fraction
@@ -42,19 +43,14 @@ def from_drn(path, *, reward=None, gamma=1, normalise=False):
 
     ValueError with the line for what is no such file, and for one that lacks states or choices.
     """
-    header, models, rows, initial = _read(path, reward)
-    S = len(rows)
-    choices_there = sum(len(choices) for choices in rows.values())
-    for key, there in (("nr_states", S), ("nr_choices", choices_there)):
-        if key in header and header[key] != str(there):
-            raise ValueError(f"{path}: @{key} says {header[key][:40]}, the file has {there}; "
-                             "it may have been cut off")
-    if max(rows) + 1 != S:
-        missing = next(s for s in range(S) if s not in rows)
-        raise ValueError(f"{path}: state {missing} is not described, state {max(rows)} is")
-    named = all(len({name for name, _, _ in choices}) == len(choices) for choices in rows.values())
+    file = _Reader(path, reward)
+    file.read()
+    _check_complete(path, file.header, file.rows)
+    named = all(len({name for name, _, _ in choices}) == len(choices)
+                for choices in file.rows.values())
+    S = len(file.rows)
     transitions = {s: {} for s in range(S)}
-    for s, choices in rows.items():
+    for s, choices in file.rows.items():
         for c, (name, earned, entries) in enumerate(choices):
             for t in entries:
                 if t >= S:
@@ -63,8 +59,20 @@ def from_drn(path, *, reward=None, gamma=1, normalise=False):
             p = words.row(where, list(entries.values()), normalise)
             outcomes = [(x, t, earned) for t, x in zip(entries, p)]
             transitions[s][name if named else c] = outcomes
-    start = {s: Fraction(1, len(initial)) for s in initial} if initial else None
+    start = {s: Fraction(1, len(file.initial)) for s in file.initial} if file.initial else None
     return MDP.from_dict(transitions, gamma, initial=start)
+
+
+def _check_complete(path, header, rows):
+    """ValueError unless there are as many states and choices as the header counts, from 0 on."""
+    choices = sum(map(len, rows.values()))
+    for key, there in (("nr_states", len(rows)), ("nr_choices", choices)):
+        if key in header and header[key] != str(there):
+            raise ValueError(f"{path}: @{key} says {header[key][:40]}, the file has {there}; "
+                             "it may have been cut off")
+    if max(rows) + 1 != len(rows):
+        missing = next(s for s in range(len(rows)) if s not in rows)
+        raise ValueError(f"{path}: state {missing} is not described, state {max(rows)} is")
 
 
 def reward_models(path):
@@ -82,67 +90,95 @@ def reward_models(path):
     return models
 
 
-def _read(path, reward):
-    """-> (header, reward models, {state: [(action, reward, {next: p})]}, initial states)."""
-    number, header, models, rows, initial = Numbers(), {}, [], {}, []
-    choices = index = waiting = None
-    state_reward = Fraction(0)
-    for n, raw in enumerate(words.read_text(path).split("\n"), start=1):
-        line, where = raw.split("//")[0].strip(), f"{path}:{n}:"
-        if not line:
-            continue
-        if line.startswith("@"):
-            key, _, value = (x.strip() for x in line[1:].partition(":"))
-            if key in header:
-                raise ValueError(f"{where} @{key} appears twice")
-            header[key], waiting = value, key
-            if key == "type" and value.upper() not in ("MDP", "DTMC"):
-                raise ValueError(f"{where} type {value!r} is not supported, expected MDP or DTMC")
-            if key == "value_type" and "interval" in value.lower():
-                raise ValueError(f"{where} processes with intervals are not supported")
-            if key == "model":
-                index = _place(path, models, reward)
-            continue
-        if "model" not in header:
-            if waiting == "reward_models":
-                models += line.split()
-            elif waiting == "parameters":
-                raise ValueError(f"{where} parametric models are not supported: {line!r}")
-            elif waiting in ("nr_states", "nr_choices"):
-                header[waiting] = line
-            continue
+class _Reader:
+    """One pass over the lines of a DRN file: what they say, and where the pass stands."""
+
+    def __init__(self, path, reward):
+        self.path, self.reward, self.number = path, reward, Numbers()
+        self.header, self.models = {}, []
+        self.rows = {}                           # {state: [(action, reward, {next: p})]}
+        self.initial = []
+        self.where = ""                          # "file:line:"
+        self.key = None                          # the last line that began with @
+        self.index = None                        # the place in brackets of the reward chosen
+        self.choices, self.state_reward = None, Fraction(0)              # of the last state
+
+    def read(self):
+        """Read it all.   ValueError with the line for what is no such file"""
+        for n, raw in enumerate(words.read_text(self.path).split("\n"), start=1):
+            line, self.where = raw.split("//")[0].strip(), f"{self.path}:{n}:"
+            if line.startswith("@"):
+                self.declaration(line)
+            elif line and "model" not in self.header:
+                self.below_declaration(line)
+            elif line:
+                self.part_of_model(line)
+        if "type" not in self.header or not self.rows:
+            raise ValueError(f"{self.path}: not a DRN file: expected @type and @model, with states")
+
+    def declaration(self, line):
+        """@key: value"""
+        key, _, value = (x.strip() for x in line[1:].partition(":"))
+        if key in self.header:
+            raise ValueError(f"{self.where} @{key} appears twice")
+        self.header[key], self.key = value, key
+        if key == "type" and value.upper() not in ("MDP", "DTMC"):
+            raise ValueError(f"{self.where} type {value!r} is not supported, expected MDP or DTMC")
+        if key == "value_type" and "interval" in value.lower():
+            raise ValueError(f"{self.where} processes with intervals are not supported")
+        if key == "model":
+            self.index = _place(self.path, self.models, self.reward)
+
+    def below_declaration(self, line):
+        """A line before @model that belongs to the key above it."""
+        if self.key == "reward_models":
+            self.models += line.split()
+        elif self.key == "parameters":
+            raise ValueError(f"{self.where} parametric models are not supported: {line!r}")
+        elif self.key in ("nr_states", "nr_choices"):
+            self.header[self.key] = line
+
+    def part_of_model(self, line):
+        """state s [rewards] labels,  action name [rewards],  or  next : probability"""
         kind, *parts = line.split(None, 2)
         rest = parts[1] if len(parts) > 1 else ""
         if kind == "state" and parts:
-            s = words.integer(where, parts[0])
-            if s in rows:
-                raise ValueError(f"{where} state {s} appears twice")
-            state_reward, labels = _bracket(where, rest, index, number)
-            choices = rows[s] = []
-            if "init" in labels.split():
-                initial.append(s)
+            self.state(parts[0], rest)
         elif kind == "action" and parts:
-            if choices is None:
-                raise ValueError(f"{where} an action before any state")
-            earned, _ = _bracket(where, rest, index, number)
-            choices.append((parts[0], state_reward + earned, {}))
+            self.action(parts[0], rest)
         else:
-            target, colon, p = (x.strip() for x in line.partition(":"))
-            if choices == [] and header.get("type", "").upper() == "DTMC":
-                choices.append(("0", state_reward, {}))          # a chain needs no action lines
-            if not colon or not choices:
-                raise ValueError(f'{where} expects "next : probability" below an action, '
-                                 f'got {line[:60]!r}')
-            t, entries = words.integer(where, target), choices[-1][2]
-            if t in entries:
-                raise ValueError(f"{where} this action leads to {t} twice")
-            entries[t] = number(where, p)
-    if "type" not in header or not rows:
-        raise ValueError(f"{path}: not a DRN file: expected @type and @model, with states")
-    return header, models, rows, initial
+            self.outcome(line)
+
+    def state(self, word, rest):
+        s = words.integer(self.where, word)
+        if s in self.rows:
+            raise ValueError(f"{self.where} state {s} appears twice")
+        self.state_reward, labels = _bracket(self.where, rest, self.index, self.number)
+        self.choices = self.rows[s] = []
+        if "init" in labels.split():
+            self.initial.append(s)
+
+    def action(self, name, rest):
+        if self.choices is None:
+            raise ValueError(f"{self.where} an action before any state")
+        earned, _ = _bracket(self.where, rest, self.index, self.number)
+        self.choices.append((name, self.state_reward + earned, {}))
+
+    def outcome(self, line):
+        target, colon, p = (x.strip() for x in line.partition(":"))
+        if self.choices == [] and self.header.get("type", "").upper() == "DTMC":
+            self.choices.append(("0", self.state_reward, {}))  # a chain needs no action lines
+        if not colon or not self.choices:
+            raise ValueError(f'{self.where} expects "next : probability" below an action, '
+                             f'got {line[:60]!r}')
+        t, entries = words.integer(self.where, target), self.choices[-1][2]
+        if t in entries:
+            raise ValueError(f"{self.where} this action leads to {t} twice")
+        entries[t] = self.number(self.where, p)
 
 
 def _place(path, models, reward):
+    """The number of the reward model chosen; of the first one by default."""
     if reward is not None and reward not in models:
         names = ", ".join(models) or "none"
         raise ValueError(f"{path}: there is no reward model {reward!r}; there are {names}")

@@ -6,7 +6,9 @@
     .drn            Storm
     .pomdp, .mdp    Cassandra
 
-Read next: json_file.py, npz_file.py, prism.py, drn.py, cassandra.py, arrays.py.
+Read first: formats/json_file.py, formats/npz_file.py, formats/arrays.py, formats/prism.py,
+formats/drn.py, formats/cassandra.py.
+Read next: commands/shared.py.
 """
 
 import warnings
@@ -43,7 +45,8 @@ def read(path, *, gamma=None, reward=None, normalise=False):
                with a RewardWarning if there are more
     normalise  divide rows that are off by less than 1e-5 by their sum
 
-    ValueError in one line if the ending is unknown or the file is not what it says; OSError if it cannot be read.
+    ValueError in one line if the ending is unknown or the file is not what it says; OSError if it
+    cannot be read.
     """
     m, notes = read_and_say(path, gamma=gamma, reward=reward, normalise=normalise)
     for note in notes:
@@ -65,7 +68,7 @@ def read_and_say(path, *, gamma=None, reward=None, normalise=False):
     try:
         m, notes = _read(path, reward, normalise)
         m = m if gamma is None else m.replace(gamma=gamma)
-    except ValueError as error:                                          # what the model finds wrong does not know the file
+    except ValueError as error:                        # what the model finds does not name the file
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from None
     return m, notes
 
@@ -101,26 +104,38 @@ def _read(path, reward, normalise):
 
 
 def _read_tra(path, reward, normalise):
+    """A .tra file with what lies beside it -> (MDP, notes)."""
     beside = {name: path.with_suffix("." + name) for name in ("sta", "lab")}
     beside = {name: file for name, file in beside.items() if file.exists()}
     rewards = rewards_beside(path)
     names = {label: reward_name(files) for label, files in rewards.items()}
-    chosen = [x for x in rewards if x == reward] or [x for x in rewards if reward
-                                                     and names[x] == reward]
-    known = [label or name or path.stem for label, name in names.items()]
-    if reward is not None and len(chosen) != 1:
-        shown = ", ".join(f"{x} ({names[x]})" if x and names[x] else x or names[x] or path.stem
-                          for x in rewards)
-        raise ValueError(f"{path}: there are no rewards {reward!r} beside it; "
-                         f"there are {shown or 'none'}")
+    label = _chosen(path, reward, names)
     if not rewards:
         m = from_prism(path, **beside, normalise=normalise)
         return m, ["no rewards: there is no .srew or .trew file beside it"]
-    label = chosen[0] if chosen else next(iter(rewards))
     m = from_prism(path, **beside, **rewards[label], normalise=normalise)
     told = "rewards: " + ", ".join(file.name for file in rewards[label].values())
     told += f" ({names[label]})" if names[label] else ""
+    known = [label or name or path.stem for label, name in names.items()]
     return m, [told, *_taken(path, reward, known)]
+
+
+def _chosen(path, reward, names):
+    """The label of the rewards called `reward`, by label or else by name; by default the first.
+
+    names   {label: what PRISM calls them, or ""}
+    """
+    if reward is None:
+        return next(iter(names), None)
+    by_label = [label for label in names if label == reward]
+    by_name = [label for label, name in names.items() if reward and name == reward]
+    chosen = by_label or by_name
+    if len(chosen) != 1:
+        shown = ", ".join(f"{label} ({name})" if label and name else label or name or path.stem
+                          for label, name in names.items())
+        raise ValueError(f"{path}: there are no rewards {reward!r} beside it; "
+                         f"there are {shown or 'none'}")
+    return chosen[0]
 
 
 def _taken(path, reward, names):
@@ -146,7 +161,9 @@ def write(m, path, *, choices=False):
         content = to_choices(m)
         write_whole(path, lambda file: np.savez_compressed(file, **content))
         return
-    writers = {".json": save, ".npz": save_npz, ".tra": lambda m, path: to_prism(m, path.with_suffix("")), ".drn": to_drn, ".pomdp": to_cassandra, ".mdp": to_cassandra}
+    writers = {".json": save, ".npz": save_npz, ".drn": to_drn,
+               ".tra": lambda m, path: to_prism(m, path.with_suffix("")),
+               ".pomdp": to_cassandra, ".mdp": to_cassandra}
     if ending not in writers:
         raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
     writers[ending](m, path)

@@ -1,9 +1,12 @@
-"""Gymnasium's toy-text environments: env.unwrapped.P[s][a] = [(probability, next, reward, terminated)].
+"""Gymnasium's toy-text environments: their tables, as processes.
 
-A terminated outcome ends the process, whatever rows the table has for the state it ends in: if every arrow into a state terminates, the state
-itself is terminal here; if only some do, those lead to a terminal copy of it, named ("end", s). Outcomes stay apart unless next and reward agree.
+    env.unwrapped.P[s][a] = [(probability, next, reward, terminated)]
 
-Read first: ../model.py.
+A terminated outcome ends the process, whatever rows the table has for the state it ends in. If
+every arrow into a state terminates, the state itself is terminal here. If only some do, those lead
+to a terminal copy of it, named ("end", s). Outcomes stay apart unless next and reward agree.
+
+Read first: model.py, transforms.py.  Read next: formats/files.py.
 """
 
 from ..model import MDP
@@ -11,45 +14,69 @@ from ..transforms import meaning
 
 
 def from_gymnasium(env, gamma=1, *, max_steps=None, fractions=None):
-    """The MDP of an environment with a transition table (FrozenLake, CliffWalking, Taxi, ...). Its numbers are floats; solve_exact reads them.
+    """The MDP of an environment with a transition table (FrozenLake, CliffWalking, Taxi, ...).
+
+    Its numbers are floats, which solve_exact reads. The initial distribution is taken from
+    env.unwrapped.initial_state_distrib where there is one.
 
     gamma      discount
-    max_steps  make a limit on steps part of the state: states are then (s, steps so far), and the process ends at the limit
+    max_steps  makes a limit on steps part of the state: states are then (s, steps so far), and the
+               process ends at the limit
     fractions  what some of the floats stand for, such as {0.025000000000000022: "1/40"}; then the
                process is exact (transforms.in_fractions)
-    initial    taken from env.unwrapped.initial_state_distrib where there is one
 
     ValueError if the environment has no table, or its steps do not follow the table: a taxi with a
     fickle passenger, a wrapper that changes rewards or actions.
     """
     inner = getattr(env, "unwrapped", env)
     _check_steps(env, inner)
-    number = float if fractions is None else meaning(fractions)  # before outcomes are merged
-    table = getattr(inner, "P", None)
-    if table is None or not hasattr(table, "items") and not isinstance(table, (list, tuple)):
-        raise ValueError(f"{type(inner).__name__} has no transition table P[s][a] = [(probability, next, reward, terminated)]")
-    table = {s: dict(enumerate(row)) if isinstance(row, (list, tuple)) else dict(row) for s, row in (table.items() if hasattr(table, "items") else enumerate(table))}
-    arrows = [(t, bool(done)) for row in table.values() for outcomes in row.values() for p, t, r, done in outcomes if p]
-    ends, goes_on = {t for t, done in arrows if done}, {t for t, done in arrows if not done}
-    terminal = ends - goes_on
-    transitions = {int(s): {} if s in terminal else
-                   {int(a): [(number(float(p)),
-                              ("end", int(t)) if done and t not in terminal else int(t), float(r))
-                             for p, t, r, done in outcomes] for a, outcomes in row.items()}
-                   for s, row in table.items()}
-    transitions |= {("end", int(t)): {} for t in sorted(ends & goes_on)}
+    number = float if fractions is None else meaning(fractions)     # before outcomes are merged
+    table = _table(inner)
+    transitions = _transitions(table, number)
     start = getattr(inner, "initial_state_distrib", None)
     initial = None if start is None else {int(s): float(p) for s, p in enumerate(start) if p}
     if max_steps is not None:
-        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-            raise ValueError(f"max_steps expects an integer >= 1, got {max_steps!r}")
-        timed = {}
-        for n in range(max_steps + 1):
-            for s, row in transitions.items():
-                timed[s, n] = {} if n == max_steps else {a: [(p, (t, n + 1), r) for p, t, r in outcomes] for a, outcomes in row.items()}
-        transitions, initial = timed, None if initial is None else {(s, 0): p for s, p in initial.items()}
+        transitions = _timed(transitions, max_steps)
+        initial = None if initial is None else {(s, 0): p for s, p in initial.items()}
     actions = sorted({a for row in table.values() for a in row})
     return MDP.from_dict(transitions, gamma, initial=initial, actions=[int(a) for a in actions])
+
+
+def _table(inner):
+    """{state: {action: outcomes}}, whether P and its rows are dicts or lists."""
+    table = getattr(inner, "P", None)
+    if table is None or not hasattr(table, "items") and not isinstance(table, (list, tuple)):
+        raise ValueError(f"{type(inner).__name__} has no transition table "
+                         "P[s][a] = [(probability, next, reward, terminated)]")
+    rows = table.items() if hasattr(table, "items") else enumerate(table)
+    return {s: dict(enumerate(row)) if isinstance(row, (list, tuple)) else dict(row)
+            for s, row in rows}
+
+
+def _transitions(table, number):
+    """The form of MDP.from_dict.   number   makes a number of a float"""
+    arrows = [(t, bool(done)) for row in table.values() for outcomes in row.values()
+              for p, t, _, done in outcomes if p]
+    ends, goes_on = ({t for t, done in arrows if done is ended} for ended in (True, False))
+    terminal = ends - goes_on
+
+    def after(t, done):
+        return ("end", int(t)) if done and t not in terminal else int(t)
+
+    out = {int(s): {} if s in terminal else
+           {int(a): [(number(float(p)), after(t, done), float(r)) for p, t, r, done in outcomes]
+            for a, outcomes in row.items()}
+           for s, row in table.items()}
+    return out | {("end", int(t)): {} for t in sorted(ends & goes_on)}
+
+
+def _timed(transitions, max_steps):
+    """States (s, n) after n steps; without actions at the limit."""
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+        raise ValueError(f"max_steps expects an integer >= 1, got {max_steps!r}")
+    out = {(s, n): {a: [(p, (t, n + 1), r) for p, t, r in outcomes] for a, outcomes in row.items()}
+           for n in range(max_steps) for s, row in transitions.items()}
+    return out | {(s, max_steps): {} for s in transitions}
 
 
 def _check_steps(env, inner):

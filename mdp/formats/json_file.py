@@ -7,14 +7,18 @@
       "initial": {"hungry": 1},                                     optional
       "actions": ["eat", "wait"],                                   optional: their order
       "states": {
-        "hungry": {"eat": [["9/10", "full", 1], ["1/10", "hungry", 0]], "wait": [[1, "hungry", "-1/2"]]},
+        "hungry": {"eat": [["9/10", "full", 1], ["1/10", "hungry", 0]],
+                   "wait": [[1, "hungry", "-1/2"]]},
         "full": {}                                                  no actions: terminal
       }
     }
 
-gamma may also be one number per pair: {"hungry": {"eat": "9/10", "wait": 0.5}}. An outcome is [probability, next state, reward]. A number is a JSON number, or a string "1/3" or "0.1" that is taken exactly; JSON
-integers are exact too, JSON decimals are floats. Names are strings. Writing and reading again gives the same process; a file is written whole
-or not at all.
+gamma may also be one number for each pair: {"hungry": {"eat": "9/10", "wait": 0.5}}. An outcome is
+[probability, next state, reward]. A number is a JSON number, or a string "1/3" or "0.1" that is
+taken exactly. JSON integers are exact too, JSON decimals are floats. Names are strings. Writing and
+reading again gives the same process. A file is written whole or not at all.
+
+Read first: model.py, json_text.py, formats/words.py.  Read next: formats/files.py.
 """
 
 import json
@@ -22,9 +26,9 @@ from fractions import Fraction
 
 from npixel.runtime.whole_file import write_text
 
+from ..checks import ROW_SUM_TOLERANCE
 from ..given_numbers import parse
 from ..json_text import read_json
-from ..checks import ROW_SUM_TOLERANCE
 from ..model import MDP
 from .words import NEAR
 
@@ -48,8 +52,21 @@ def load(path, *, normalise=False):
     for key in ("gamma", "states"):
         if key not in data:
             raise ValueError(f"{path}: key {key!r} is missing")
+    _check_values(path, data)
+    try:
+        if normalise:
+            _normalise(data["states"])
+        return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"),
+                             actions=data.get("actions"), costs=data.get("costs", False))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _check_values(path, data):
+    """ValueError for a value of the wrong kind; MDP.from_dict looks at the states."""
     actions = data.get("actions")
-    if actions is not None and (not isinstance(actions, list) or not all(isinstance(a, str) for a in actions)):
+    names = isinstance(actions, list) and all(isinstance(a, str) for a in actions)
+    if actions is not None and not names:
         raise ValueError(f"{path}: actions expects a list of names, got {actions!r}")
     if isinstance(data["gamma"], bool) or not isinstance(data["gamma"], (int, float, str, dict)):
         raise ValueError(f"{path}: gamma expects a number, or an object of one for each pair, "
@@ -57,29 +74,25 @@ def load(path, *, normalise=False):
     if not isinstance(data.get("costs", False), bool):
         raise ValueError(f"{path}: costs expects true or false, got {str(data['costs'])[:40]}")
     if data.get("initial") is not None and not isinstance(data["initial"], (str, dict)):
-        raise ValueError(f"{path}: initial expects a state or an object of probabilities, got {data['initial']!r}")
-    try:
-        if normalise:
-            _normalise(data["states"])
-        return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"),
-                             actions=actions, costs=data.get("costs", False))
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: initial expects a state or an object of probabilities, "
+                         f"got {data['initial']!r}")
 
 
 def save(m, path):
-    """Write an MDP; state and action names become strings.   ValueError if two names would then be the same"""
+    """Write an MDP; names become strings.   ValueError if two names would then be the same"""
     for kind, names in (("state", m.state_names), ("action", m.action_names)):
         if len({str(name) for name in names}) < len(names):
-            raise ValueError(f"{kind} names are not distinct as strings: {', '.join(map(str, names[:8]))}")
-    states = {str(s): {str(a): [[_number(p), str(t), _number(r)] for p, t, r in outcomes] for a, outcomes in choices.items()}
+            raise ValueError(f"{kind} names are not distinct as strings: "
+                             f"{', '.join(map(str, names[:8]))}")
+    states = {str(s): {str(a): [[_number(p), str(t), _number(r)] for p, t, r in outcomes]
+                       for a, outcomes in choices.items()}
               for s, choices in m.to_dict().items()}
     data = {"format": "mdp", "version": 1, "gamma": _discount(m)}
     if m.costs:
         data["costs"] = True
     if m.initial is not None:
-        data["initial"] = {str(m.state_names[s]): _number(p if m.exact_initial is None else m.exact_initial[s])
-                           for s, p in enumerate(m.initial.tolist()) if p}
+        p = m.initial.tolist() if m.exact_initial is None else m.exact_initial
+        data["initial"] = {str(name): _number(x) for name, x in zip(m.state_names, p) if x}
     data["actions"] = [str(a) for a in m.action_names]
     data["states"] = states
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -109,8 +122,8 @@ def _discount(m):
         return _number(m.gamma if m.exact_gamma is None else m.exact_gamma)
     numbers = m.pair_gamma if m.exact_pair_gamma is None else m.exact_pair_gamma
     table = {str(s): {} for s in m.state_names}
-    for k, g in enumerate(numbers):
-        table[str(m.state_names[m.pair_state[k]])][str(m.action_names[m.pair_action[k]])] = _number(g)
+    for s, a, g in zip(m.pair_state, m.pair_action, numbers):
+        table[str(m.state_names[s])][str(m.action_names[a])] = _number(g)
     return table
 
 

@@ -1,19 +1,23 @@
-"""Our own binary file: the arrays of an MDP in one .npz, floats bit for bit, exact numbers as text. Never pickle.
+"""Our own binary file: an MDP's arrays as .npz, floats bit for bit, exact numbers as text.
 
     format                       "mdp 2"; "mdp 1" is read too, which had neither costs nor digest
     names                        JSON of two texts: names of states and actions, as repr has them
-    pair_state, pair_action      (K,) sorted by state, then action
-    outcome_ptr                  (K+1,) the outcomes of each pair
-    next, probability, reward    (J,)
-    gamma                        one number, or (K,)
+    pair_state                   (X,) the state of each pair, sorted by state, then action
+    pair_action                  (X,) its action
+    outcome_ptr                  (X+1,) the outcomes of each pair
+    next                         (J,) the next state of each outcome
+    probability                  (J,)
+    reward                       (J,)
+    gamma                        one number, or (X,)
     initial                      (S,), where there is one
     costs                        bool
     exact_...                    text: the same numbers as fractions, where they were given exactly
     digest                       safe_npz.digest of all others
 
-A file whose arrays contradict each other, or its digest, is refused.
+A file whose arrays contradict each other, or its digest, is refused. Nothing is ever pickled. The
+readable form is json_file.py.
 
-Read first: ../model.py.  The readable form: json_file.py.
+Read first: model.py, formats/words.py.  Read next: formats/files.py.
 """
 
 import ast
@@ -24,14 +28,14 @@ import numpy as np
 from npixel.runtime import safe_npz
 from npixel.runtime.whole_file import write_whole
 
-from ..given_numbers import as_float, indices, parse, pointers
 from ..checks import rows_of
 from ..forms import from_lists
+from ..given_numbers import as_float, indices, parse, pointers
 from ..model import MDP
 from . import words
 
 EXACT = ("probability", "reward", "initial", "pair_gamma")
-CLOSE = 1e-12                                # relative: a float and the fraction beside it
+CLOSE = 1e-12                          # relative: a float and the fraction beside it
 
 
 def save_npz(m, path):
@@ -96,12 +100,12 @@ def _process(z, normalise):
     state = indices("pair_state", z["pair_state"], S)
     action = indices("pair_action", z["pair_action"], A)
     column = indices("next", z["next"], S)
-    K, J = state.size, column.size
+    X, J = state.size, column.size
     ptr = pointers("outcome_ptr", z["outcome_ptr"], J).astype(np.int64)
-    if ptr.size != K + 1:
-        raise ValueError(f"pair_state has {K} pairs, outcome_ptr {ptr.size - 1}")
+    if ptr.size != X + 1:
+        raise ValueError(f"pair_state has {X} pairs, outcome_ptr {ptr.size - 1}")
     sizes = {"probability": (J,), "reward": (J,), "gamma": z["gamma"].shape[:1],
-             "initial": (S,), "pair_gamma": (K,)}
+             "initial": (S,), "pair_gamma": (X,)}
     floats, exact = {}, {}
     for name in ("probability", "reward", "gamma", "initial"):
         if name in z:

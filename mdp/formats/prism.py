@@ -23,7 +23,7 @@ written so.
 PRISM manual, "Explicit model files"; Hensel, Junges, Katoen, Quatmann, Volk, "The probabilistic
 model checker Storm", STTT 2022.
 
-Read first: ../model.py, words.py.
+Read first: model.py, formats/words.py.  Read next: formats/drn.py, formats/files.py.
 """
 
 import re
@@ -79,23 +79,8 @@ def _transitions(tra, number):
     outcomes   {(state, choice): {next: probability}}
     names      {(state, choice): name}
     """
-    lines = read_lines(tra)
-    if not lines:
-        raise ValueError(f"{tra}: empty")
-    head = [w.lower() for w in lines[0][1]]
-    if head[0] in ("mdp", "dtmc") and len(head) == 1:
-        chain, counts, lines = head == ["dtmc"], None, lines[1:]
-    elif not head[0].isdigit():
-        raise ValueError(f"{tra}:{lines[0][0]}: expects counts, mdp or dtmc, "
-                         f"got {' '.join(head)[:40]!r}")
-    else:
-        chain, counts = len(head) == 2, None
-        if len(head) in (2, 3):
-            counts = [integer(f"{tra}:{lines[0][0]}:", w) for w in head]
-            lines = lines[1:]
-    if not lines:
-        raise ValueError(f"{tra}: no transitions")
-    outcomes, labels, size, named = {}, {}, 0, set()
+    chain, counts, lines = _header(tra, read_lines(tra))
+    outcomes, names, size, named = {}, {}, 0, set()
     for n, line in lines:
         where = f"{tra}:{n}:"
         if len(line) != 3 if chain else len(line) not in (4, 5):
@@ -104,9 +89,9 @@ def _transitions(tra, number):
         if chain:
             line = [line[0], "0", *line[1:]]
         s, c, t = (integer(where, w) for w in line[:3])
-        if len(line) == 5 and labels.setdefault((s, c), line[4]) != line[4]:
+        if len(line) == 5 and names.setdefault((s, c), line[4]) != line[4]:
             raise ValueError(f"{where} choice {c} of state {s} has two names, "
-                             f"{labels[s, c]!r} and {line[4]!r}")
+                             f"{names[s, c]!r} and {line[4]!r}")
         entries = outcomes.setdefault((s, c), {})
         if t in entries:
             raise ValueError(f"{where} state {s}, choice {c} leads to {t} twice")
@@ -116,14 +101,34 @@ def _transitions(tra, number):
     S = size if counts is None else counts[0]
     if size > S:
         raise ValueError(f"{tra}: state {size - 1} is beyond the {S} states of the header")
-    if counts is not None:
-        found = [len(outcomes), len(lines)] if not chain else [len(lines)]
-        for what, told, there in zip(("choices", "transitions")[-len(found):], counts[1:], found):
-            if told != there:
-                raise ValueError(f"{tra}: the header counts {told} {what}, the file has {there}; "
-                                 "it may have been cut off")
+    found = [len(lines)] if chain else [len(outcomes), len(lines)]
+    for what, told, there in zip(("choices", "transitions")[-len(found):], (counts or [])[1:],
+                                 found):
+        if told != there:
+            raise ValueError(f"{tra}: the header counts {told} {what}, the file has {there}; "
+                             "it may have been cut off")
     words.check_states(tra, S, len(named))
-    return S, chain, outcomes, labels
+    return S, chain, outcomes, names
+
+
+def _header(tra, lines):
+    """(whether it is a chain, the counts of the header or None, the lines below it)."""
+    if not lines:
+        raise ValueError(f"{tra}: empty")
+    head = [w.lower() for w in lines[0][1]]
+    chain, counts, below = len(head) == 2, None, lines[1:]
+    if head[0] in ("mdp", "dtmc") and len(head) == 1:
+        chain = head == ["dtmc"]
+    elif not head[0].isdigit():
+        raise ValueError(f"{tra}:{lines[0][0]}: expects counts, mdp or dtmc, "
+                         f"got {' '.join(head)[:40]!r}")
+    elif len(head) in (2, 3):
+        counts = [integer(f"{tra}:{lines[0][0]}:", w) for w in head]
+    else:
+        below = lines                            # an entry: there is no header
+    if not below:
+        raise ValueError(f"{tra}: no transitions")
+    return chain, counts, below
 
 
 def _state_rewards(srew, S, number):
@@ -206,9 +211,13 @@ def read_labels(lab, num_states=None):
 
     num_states   states from there on are refused; default: none is
     """
-    text, out = read_text(lab), {}
-
-    def add(n, state, names):
+    text = read_text(lab)
+    lines = [(n, line.split()) for n, line in enumerate(text.split("\n"), start=1)]
+    lines = [(n, line) for n, line in lines if line]
+    read = _storm_labels if "#DECLARATION" in text else _prism_labels
+    declared, entries = read(lab, lines)
+    out = {name: [] for name in declared}
+    for n, state, names in entries:
         s = integer(f"{lab}:{n}:", state)
         if num_states is not None and s >= num_states:
             raise ValueError(f"{lab}:{n}: state {s} does not exist, there are {num_states}")
@@ -216,29 +225,33 @@ def read_labels(lab, num_states=None):
             if name not in out:
                 raise ValueError(f"{lab}:{n}: label {name!r} is not declared")
             out[name].append(s)
+    return {name: sorted(set(states)) for name, states in out.items()}
 
-    lines = [(n, line.split()) for n, line in enumerate(text.split("\n"), start=1)]
-    lines = [(n, line) for n, line in lines if line]
-    if "#DECLARATION" in text:
-        bounds = [i for i, (_, line) in enumerate(lines) if line[0] in ("#DECLARATION", "#END")]
-        if len(bounds) != 2:
-            raise ValueError(f"{lab}: expects one #DECLARATION and one #END")
-        for _, line in lines[bounds[0]:bounds[1] + 1]:
-            out |= {name: [] for name in line if not name.startswith("#")}
-        for n, line in lines[bounds[1] + 1:]:
-            add(n, line[0], line[1:])
-    else:
-        lines = [(n, line) for n, line in lines if not line[0].startswith("#")]
-        if not lines:
-            raise ValueError(f'{lab}: empty; expects 0="init" 1="deadlock" ...')
-        names = {}
-        for word in lines[0][1]:
-            number, _, name = word.partition("=")
-            if not (number.isascii() and number.isdigit()) or not name.strip('"'):
-                raise ValueError(f'{lab}: expects 0="init" 1="deadlock" ..., '
-                                 f'got {word[:40]!r}')
-            names[number] = name.strip('"')
-            out[name.strip('"')] = []
+
+def _storm_labels(lab, lines):
+    """#DECLARATION names #END, then  state labels -> (names, [(line, state, its labels)])."""
+    bounds = [i for i, (_, line) in enumerate(lines) if line[0] in ("#DECLARATION", "#END")]
+    if len(bounds) != 2:
+        raise ValueError(f"{lab}: expects one #DECLARATION and one #END")
+    declared = [name for _, line in lines[bounds[0]:bounds[1] + 1] for name in line
+                if not name.startswith("#")]
+    return declared, [(n, line[0], line[1:]) for n, line in lines[bounds[1] + 1:]]
+
+
+def _prism_labels(lab, lines):
+    """0="init" ..., then  state: numbers -> (names, [(line, state, its labels)] one by one)."""
+    lines = [(n, line) for n, line in lines if not line[0].startswith("#")]
+    if not lines:
+        raise ValueError(f'{lab}: empty; expects 0="init" 1="deadlock" ...')
+    names = {}
+    for word in lines[0][1]:
+        number, _, name = word.partition("=")
+        if not (number.isascii() and number.isdigit()) or not name.strip('"'):
+            raise ValueError(f'{lab}: expects 0="init" 1="deadlock" ..., '
+                             f'got {word[:40]!r}')
+        names[number] = name.strip('"')
+
+    def entries():
         for n, line in lines[1:]:
             state, colon, numbers = " ".join(line).partition(":")
             if not colon:
@@ -247,8 +260,8 @@ def read_labels(lab, num_states=None):
             for label in numbers.split():
                 if label not in names:
                     raise ValueError(f"{lab}:{n}: label {label[:40]!r} is not declared")
-            add(n, state.strip(), [names[label] for label in numbers.split()])
-    return {name: sorted(set(states)) for name, states in out.items()}
+            yield n, state.strip(), [names[label] for label in numbers.split()]
+    return names.values(), entries()
 
 
 def rewards_beside(tra):
@@ -288,7 +301,9 @@ def reward_name(files):
 
 
 def to_prism(m, base):
-    """Write base.tra, base.sta, base.lab and base.trew; returns their paths. The discount is not part of these files.
+    """Write base.tra, base.sta, base.lab and base.trew; returns their paths.
+
+    The discount is not part of these files.
 
     Floats are written as words.print_row says, all other numbers as they are.
 
@@ -302,41 +317,35 @@ def to_prism(m, base):
             raise ValueError(f"{base}{ending} exists, and would count as rewards of this process; "
                              "remove it, or choose another name")
     words.refuse_what_has_no_place(m, "PRISM's files have", initial="uniform")
-    r = m.reward.tolist() if m.exact_reward is None else m.exact_reward
     rows, rewards = [], []
     for k in range(m.num_pairs):
         s, c = int(m.pair_state[k]), k - int(m.pair_ptr[m.pair_state[k]])
         name = words.one_word("action", m.action_names[m.pair_action[k]])
-        first, last = int(m.outcome_ptr[k]), int(m.outcome_ptr[k + 1])
-        if m.exact_probability is None:
-            p = words.print_row(m.probability[first:last].tolist())
-        else:
-            p = m.exact_probability[first:last]
-        seen = set()
-        for j in range(first, last):
-            if m.next[j] in seen:
-                raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to "
-                                 f"{m.state_label(m.next[j])}; the file has one reward for both")
-            seen.add(m.next[j])
-            rows.append(f"{s} {c} {m.next[j]} {p[j - first]} {name}")
-            if m.reward[j] or r[j]:
-                rewards.append(f"{s} {c} {m.next[j]} {r[j]}")
-    S, K = m.num_states, m.num_pairs
-    names = [str(name) if str(name).startswith("(") else f"({name})" for name in m.state_names]
-    for name in names:
-        if len(name.splitlines()) != 1 or name != name.strip():
-            raise ValueError(f"state {name!r} does not fit on one line, as .sta files need")
-    if len(set(names)) < S:
-        raise ValueError(f"state names are not distinct as text: {', '.join(names[:8])}")
-    files = {".tra": [f"{S} {K} {len(rows)}", *rows],
-             ".trew": [f"{S} {K} {len(rewards)}", *rewards],
-             ".sta": ["(s)", *(f"{s}:{name}" for s, name in enumerate(names))]}
+        for t, p, r in words.outcomes(m, k):
+            rows.append(f"{s} {c} {t} {p} {name}")
+            if r:
+                rewards.append(f"{s} {c} {t} {r}")
+    S, X = m.num_states, m.num_pairs
     start = [] if m.initial is None else np.flatnonzero(m.initial).tolist()
-    files[".lab"] = ['0="init" 1="deadlock"', *(f"{s}: 0" for s in start),
-                     *(f"{s}: 1" for s in np.flatnonzero(m.terminal).tolist())]
+    files = {".tra": [f"{S} {X} {len(rows)}", *rows],
+             ".trew": [f"{S} {X} {len(rewards)}", *rewards],
+             ".sta": ["(s)", *(f"{s}:{name}" for s, name in enumerate(_values(m)))],
+             ".lab": ['0="init" 1="deadlock"', *(f"{s}: 0" for s in start),
+                      *(f"{s}: 1" for s in np.flatnonzero(m.terminal).tolist())]}
     out = []
     for ending, lines in files.items():
         path = Path(f"{base}{ending}")
         write_text(path, "\n".join(lines) + "\n")
         out.append(path)
     return out
+
+
+def _values(m):
+    """The names of the states as .sta files need them: "(name)", on one line, all different."""
+    names = [str(name) if str(name).startswith("(") else f"({name})" for name in m.state_names]
+    for name in names:
+        if len(name.splitlines()) != 1 or name != name.strip():
+            raise ValueError(f"state {name!r} does not fit on one line, as .sta files need")
+    if len(set(names)) < len(names):
+        raise ValueError(f"state names are not distinct as text: {', '.join(names[:8])}")
+    return names

@@ -10,7 +10,8 @@ not sum to one is read as follows:
 
 Any other row is refused. Nothing else is ever normalised.
 
-Read next: prism.py, drn.py, cassandra.py.
+Read first: given_numbers.py, checks.py, rational.py.
+Read next: formats/prism.py, formats/drn.py, formats/cassandra.py.
 """
 
 from fractions import Fraction
@@ -18,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..given_numbers import as_float, exact
 from ..checks import ROW_SUM_TOLERANCE
+from ..given_numbers import as_float, exact
 from ..rational import read_row
 
-NEAR = Fraction(1, 10 ** 5)                  # what normalise=True may mend
-DIGITS = 10 ** 14                            # a float in full length has decimals beyond these
-UNNAMED = 100_000                            # states that a header may count and no line names
+NEAR = Fraction(1, 10 ** 5)            # what normalise=True may mend
+DIGITS = 10 ** 14                      # a float in full length has decimals beyond these
+UNNAMED = 100_000                      # states that a header may count and no line names
 ONE = Fraction(1)
 
 
@@ -94,6 +95,7 @@ def row(where, numbers, normalise=False, *, exactly=False):
 
 
 def _full_length(numbers, floats):
+    """Whether every number is its float's shortest decimal, and one of them is a long one."""
     return (all(Fraction(repr(y)) == x for x, y in zip(numbers, floats))
             and any((x * DIGITS).denominator != 1 for x in numbers))
 
@@ -108,6 +110,23 @@ def print_row(numbers):
     if meant is None:
         return [repr(x) for x in numbers]
     return [repr(x) if Fraction(repr(x)) == y else str(y) for x, y in zip(numbers, meant)]
+
+
+def outcomes(m, k):
+    """Pair k as a text file has it: a list of (next, probability, reward), exact or in full.
+
+    ValueError if two outcomes lead to one state: a file has one reward for both.
+    """
+    first, last = int(m.outcome_ptr[k]), int(m.outcome_ptr[k + 1])
+    after = m.next[first:last].tolist()
+    if len(set(after)) < len(after):
+        t = next(t for i, t in enumerate(after) if t in after[:i])
+        raise ValueError(f"{m.pair_label(k)} has two outcomes that lead to "
+                         f"{m.state_label(t)}; the file has one reward for both")
+    p, r = m.exact_probability, m.exact_reward
+    p = print_row(m.probability[first:last].tolist()) if p is None else p[first:last]
+    r = m.reward[first:last].tolist() if r is None else r[first:last]
+    return list(zip(after, p, r))
 
 
 def check_states(path, count, named):

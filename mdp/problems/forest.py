@@ -1,10 +1,13 @@
 """Forest management: wait for an old forest, or cut; a fire may come in any year.
 
-States 0..S-1 are ages. "wait": a fire (probability p) leads back to 0, else the forest grows; in the oldest state waiting pays r1. "cut" leads to 0 and pays 1,
-in the oldest state r2, in the youngest nothing.
+States 0..S-1 are ages. "wait": a fire, with probability p, leads back to 0, else the forest grows;
+in the oldest state waiting pays r1. "cut" leads to 0 and pays 1, in the oldest state r2, in the
+youngest nothing.
 
-The example of the MDP toolbox: Chades, Chapron, Cros, Garcia, Sabbadin, "MDPtoolbox: a multi-platform toolbox to solve stochastic dynamic programming
-problems", Ecography 37, 2014.
+The example of the MDP toolbox: Chades, Chapron, Cros, Garcia, Sabbadin, "MDPtoolbox: a
+multi-platform toolbox to solve stochastic dynamic programming problems", Ecography 37, 2014.
+
+Read first: model.py, problems/published.py.  Read next: problems/frozen_lake.py.
 """
 
 from ..given_numbers import given
@@ -19,11 +22,18 @@ def forest(gamma="9/10", *, ages=3, r1=4, r2=2, p="1/10"):
         raise ValueError(f"ages expects an integer >= 2, got {ages!r}")
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, outside [0, 1]")
-    old = ages - 1
-    return MDP.from_dict({s: {"wait": [(p, 0, r1 if s == old else 0), (1 - p, min(s + 1, old), r1 if s == old else 0)],
-                              "cut": [(1, 0, 0 if s == 0 else r2 if s == old else 1)]} for s in range(ages)}, gamma)
+    old, transitions = ages - 1, {}
+    for age in range(ages):
+        waiting = r1 if age == old else 0
+        cutting = 0 if age == 0 else r2 if age == old else 1
+        transitions[age] = {"wait": [(p, 0, waiting), (1 - p, min(age + 1, old), waiting)],
+                            "cut": [(1, 0, cutting)]}
+    return MDP.from_dict(transitions, gamma)
 
 
-PUBLISHED = [Published("v*", "9/10", {0: "26.244", 1: "29.484", 2: "33.484"}, "pymdptoolbox, documentation and tests of PolicyIteration"),
-             Published("v*", "24/25", {0: "74.6496", 1: "78.1056", 2: "82.1056"}, "pymdptoolbox, tests of PolicyIteration"),
-             Published("gain", "9/10", {0: "3.24", 1: "3.24", 2: "3.24"}, "pymdptoolbox, tests of RelativeValueIteration")]
+PUBLISHED = [Published("v*", "9/10", {0: "26.244", 1: "29.484", 2: "33.484"},
+                       "pymdptoolbox, documentation and tests of PolicyIteration"),
+             Published("v*", "24/25", {0: "74.6496", 1: "78.1056", 2: "82.1056"},
+                       "pymdptoolbox, tests of PolicyIteration"),
+             Published("gain", "9/10", {0: "3.24", 1: "3.24", 2: "3.24"},
+                       "pymdptoolbox, tests of RelativeValueIteration")]

@@ -1,9 +1,12 @@
 """Gymnasium's FrozenLake-v1, 4 x 4: reach the goal over slippery ice without falling into a hole.
 
-A move goes where it should or to one of the two sides, each with probability 1/3; at the border the cell stays. Holes and the goal end the process;
-reward 1 on reaching the goal. At gamma = 1 the start is worth 14/17.
+A move goes where it should or to one of the two sides, each with probability 1/3; at the border the
+cell stays. Holes and the goal end the process; reward 1 on reaching the goal. At gamma = 1 the
+start is worth 14/17.
 
 Gymnasium 1.4, toy_text/frozen_lake.py. Cells are (row, column); "S" is (0, 0), the goal (3, 3).
+
+Read first: model.py.  Read next: formats/gymnasium_env.py.
 """
 
 from ..model import MDP
@@ -15,7 +18,9 @@ MOVES = {"left": (0, -1), "down": (1, 0), "right": (0, 1), "up": (-1, 0)}
 def frozen_lake(gamma=1, *, map=MAP):
     """A frozen lake from a map of S, F (frozen), H (hole) and G (goal)."""
     rows = [str(row) for row in map]
-    if not rows or len({len(row) for row in rows}) != 1 or set("".join(rows)) - set("SFHG") or "".join(rows).count("S") != 1:
+    cells = "".join(rows)
+    same = len({len(row) for row in rows}) == 1
+    if not same or set(cells) - set("SFHG") or cells.count("S") != 1:
         raise ValueError(f"map expects rows of equal length of S (once), F, H and G, got {rows}")
     height, width, names = len(rows), len(rows[0]), list(MOVES)
     out, start = {}, None

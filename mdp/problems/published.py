@@ -1,4 +1,7 @@
-"""A published answer, as data: what was printed where, so that anything can be held against it."""
+"""A published answer, as data: what was printed where, so that anything can be held against it.
+
+Read first: nothing.  Read next: problems/student.py.
+"""
 
 from dataclasses import dataclass
 
@@ -9,11 +12,12 @@ class Published:
 
     quantity   "v*" (optimal), "q*", "gain" (the best average reward), or "v" of the policy `policy`
     gamma      the discount they were computed with
-    values     state name, or (state name, action name), -> the number as printed, a string so that its digits are known
+    values     state name, or (state name, action name) -> the number as printed: a string, so that
+               its digits are known
     source     where
     policy     "uniform", "" for a process without choices, or a description
     note       what to know about these numbers
-    wrong      state or (state, action) -> the correct number, where a printed one is known to be a slip
+    wrong      state or (state, action) -> the correct number, where a printed one is a slip
     """
     quantity: str
     gamma: str
@@ -24,9 +28,13 @@ class Published:
     wrong: dict | None = None
 
     def misses(self, computed):
-        """The entries that `computed` (same keys -> number) does not reproduce to the printed digits: {key: (printed, computed)}.
+        """The entries that `computed` does not meet: {key: (printed, computed)}.
 
-        A printed number x with d decimals is met if |computed - x| <= half a unit of its last digit.
+        computed   the same keys -> numbers
+        A printed number x is met if |computed - x| is at most half a unit of its last digit.
+
+        >>> Published("v", "1", {"a": "0.33", "b": "2"}, "").misses({"a": 1 / 3, "b": 1.4})
+        {'b': ('2', 1.4)}
         """
         out = {}
         for key, text in self.values.items():
