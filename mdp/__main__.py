@@ -1,6 +1,8 @@
 """The command mdp, and python -m mdp.
 
 What it does is in cli.py, which this imports when it runs.
+
+Read first: cli.py.  Read next: commands/solve.py.
 """
 
 import sys
@@ -15,8 +17,8 @@ def main(argv=None):
 
 
 def _parser():
-    same_name.refuse_mixture()                         # its __init__.py may have replaced ours
-    from .cli import parser                  # NumPy, SciPy and numba: `main` is ready before
+    same_name.refuse_mixture()         # its __init__.py may have replaced ours
+    from .cli import parser            # NumPy, SciPy and numba: `main` is ready before
 
     return parser()
 

@@ -272,17 +272,18 @@ class MarkovRewardProcess(MarkovChain):
 
         policy   (S,) actions or (S, A) probabilities
 
-        ValueError if pairs of m have their own discounts: a reward process has one.
+        ValueError if the policy takes pairs of different discounts: a reward process has one.
 
         >>> m = MDP([[[1], [1]]], [[2, 4]], 0.5)
         >>> MarkovRewardProcess.of(m, [[0.5, 0.5]]).v.tolist()
         [6.0]
         """
-        P, r = _left(m, policy)
-        if m.pair_gamma is not None:
-            raise ValueError("a Markov reward process has one discount, "
-                             "the pairs of this process have their own")
-        return cls(P, r, m.gamma, m.initial, names=m.state_names)
+        P, r, gamma = _left(m, policy)
+        if (gamma != gamma[:1]).any():
+            raise ValueError("a Markov reward process has one discount, this policy takes pairs "
+                             f"with discounts from {gamma.min():g} to {gamma.max():g}")
+        gamma = gamma[0] if gamma.size else m.gamma
+        return cls(P, r, gamma, m.initial, names=m.state_names)
 
     @cached_property
     def v(self):
@@ -337,13 +338,17 @@ class MarkovRewardProcess(MarkovChain):
 
 
 def _left(m, policy):
-    """(P_pi (S, S) CSR, r_pi (S,)) of a policy on an MDP; terminal states lead to themselves."""
+    """(P_pi (S, S) CSR, r_pi (S,), discounts of the pairs taken) of a policy on an MDP.
+
+    Terminal states lead to themselves.
+    """
     check_model(m)
     weights = m.pair_weights(policy)
     if weights.ndim != 1:
         raise ValueError(f"policy depends on time (T = {len(weights)}): it induces no single chain")
     P, r, _, _ = induced(m.undiscounted, weights)
-    return sp.csr_matrix(P + sp.diags_array(m.terminal.astype(float))), r
+    P = sp.csr_matrix(P + sp.diags_array(m.terminal.astype(float)))
+    return P, r, m.discounts[weights > 0]
 
 
 def refuse_rewards_for_ever(m, classes):

@@ -4,6 +4,8 @@ Exit status: 0; 1 if a solution did not reach its tolerance (its bounds are vali
 certificate is rejected; 2 for bad input, in one line.
 
 Each verb is a file of commands/, which adds its options and does its work.
+
+Read first: commands/shared.py, commands/solve.py.  Read next: __main__.py.
 """
 
 from npixel.runtime.command import Parser, start

@@ -1,7 +1,15 @@
-"""Pictures: a grid world's values and policy, the transition graph of a small process, bounds closing in, gains as limits, values over a belief.
+"""Pictures of processes and their solutions.
+
+    value_map          a grid world's values and policies
+    transition_graph   a small process as a graph
+    convergence        bounds that close in
+    gains              the average reward as a limit of discounted values
+    beliefs            values over the belief in one of two states
 
 Every function returns a matplotlib Figure that belongs to no window and shows itself in a notebook.
 `save` writes it. matplotlib is imported when a picture is drawn (npixel/runtime/figure.py).
+
+Read first: layout.py, planning/solution.py, pomdp.py.  Read next: demo.py.
 """
 
 import math
@@ -14,7 +22,8 @@ from npixel.runtime.whole_file import write_whole
 
 from .layout import best_actions, cells, printable
 
-STEP = {"north": (0, -1), "south": (0, 1), "east": (1, 0), "west": (-1, 0), "up": (0, -1), "down": (0, 1), "right": (1, 0), "left": (-1, 0)}
+STEP = {"north": (0, -1), "south": (0, 1), "east": (1, 0), "west": (-1, 0),
+        "up": (0, -1), "down": (0, 1), "right": (1, 0), "left": (-1, 0)}
 INK, SOFT, ACTION = "#1f2933", "#8794a3", "#b3541e"
 CURVES = ("#1f6f8b", ACTION, "#5b8c5a", "#6b4c9a", "#b08900")
 
@@ -42,7 +51,7 @@ def label(name):
 
 
 def value_map(m, panels, *, title=""):
-    """Values of a grid world as colours and numbers, one panel each, with the best actions as arrows.
+    """Values of a grid world as colours and numbers, with the best actions as arrows.
 
     panels   list of (heading, v (S,), solution or None): arrows are drawn where there is a Solution
     ValueError if the states are not cells of a grid (layout.cells).
@@ -62,10 +71,14 @@ def value_map(m, panels, *, title=""):
             picture[cell] = v[s]
         low, high = np.nanmin(picture), np.nanmax(picture)
         decimals = 1 if max(abs(low), abs(high)) >= 9.995 else 2
-        ax.set_facecolor("#3e4c59")                                     # walls
-        ax.imshow(picture, cmap="YlGnBu", vmin=low - 0.05 * (high - low), vmax=high + 1.1 * (high - low) + 1e-9)    # light enough to read on
+        ax.set_facecolor("#3e4c59")              # walls
+        # colours that are light enough to read on
+        lightest, darkest = low - 0.05 * (high - low), high + 1.1 * (high - low) + 1e-9
+        ax.imshow(picture, cmap="YlGnBu", vmin=lightest, vmax=darkest)
         for s, (r, c) in where.items():
-            ax.text(c, r + (0.26 if solution is not None and not m.terminal[s] else 0), f"{v[s] + 0.0:.{decimals}f}".replace("-", "−"), ha="center", va="center", fontsize=10, color=INK)
+            below = 0.26 if solution is not None and not m.terminal[s] else 0
+            text = f"{v[s] + 0.0:.{decimals}f}".replace("-", "−")
+            ax.text(c, r + below, text, ha="center", va="center", fontsize=10, color=INK)
         if solution is not None:
             for s, actions in enumerate(best_actions(m, solution)):
                 if s in where:
@@ -82,25 +95,33 @@ def value_map(m, panels, *, title=""):
 
 
 def _arrows(ax, cell, names):
+    """The actions of a cell: arrows for directions, names for others."""
     r, c = cell
     for name in names:
         if name.lower() in STEP:
             dx, dy = STEP[name.lower()]
-            ax.annotate("", (c + 0.2 * dx, r - 0.14 + 0.2 * dy), (c, r - 0.14),
-                        arrowprops={"arrowstyle": "-|>", "color": ACTION, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})
+            style = {"arrowstyle": "-|>", "color": ACTION, "linewidth": 1.4, "shrinkA": 0,
+                     "shrinkB": 0, "mutation_scale": 9}
+            ax.annotate("", (c + 0.2 * dx, r - 0.14 + 0.2 * dy), (c, r - 0.14), arrowprops=style)
         else:
             ax.text(c, r - 0.16, label(name), ha="center", va="center", fontsize=8.5, color=ACTION,
                     style="italic")
 
 
-def transition_graph(m, *, positions=None, solution=None, title=""):
-    """States as circles, actions as dots on the way, arrows with probability and reward; the actions of `solution` are drawn bold.
+RADIUS = 0.42                          # of a state in a transition graph; half a side of a square
 
-    positions   state name -> (x, y), and (state name, action name) -> (x, y) for the dot of an action; default: states on a circle
+
+def transition_graph(m, *, positions=None, solution=None, title=""):
+    """States as circles, actions as dots on the way, arrows with probability and reward.
+
+    positions   state name -> (x, y), and (state name, action name) -> (x, y) for the dot of an
+                action; default: states on a circle
+    solution    its actions are drawn bold, and values are written into the states
     ValueError above 20 states: nobody could read it.
     """
     if m.num_states > 20:
-        raise ValueError(f"transition_graph draws at most 20 states, this process has {m.num_states}")
+        raise ValueError("transition_graph draws at most 20 states, "
+                         f"this process has {m.num_states}")
     positions = dict(positions or {})
     for s, name in enumerate(m.state_names):
         angle = math.pi / 2 - 2 * math.pi * s / m.num_states
@@ -108,58 +129,12 @@ def transition_graph(m, *, positions=None, solution=None, title=""):
     xs, ys = zip(*(positions[name] for name in positions))
     fig = figure(1.35 * (max(xs) - min(xs)) + 2.2, 1.35 * (max(ys) - min(ys)) + 2.2)
     ax = fig.add_subplot()
-    radius = 0.42
     best = best_actions(m, solution) if solution is not None else [[]] * m.num_states
     for k in range(m.num_pairs):
-        s, a = int(m.pair_state[k]), int(m.pair_action[k])
-        source, action = m.state_names[s], m.action_names[a]
-        outcomes = range(m.outcome_ptr[k], m.outcome_ptr[k + 1])
-        targets = [positions[m.state_names[m.next[j]]] for j in outcomes]
-        start = np.array(positions[source])
-        dot = positions.get((source, action))
-        if dot is None:
-            centre = np.mean(targets, axis=0)
-            if np.allclose(centre, start):                              # a loop: out on the far side from the middle of the picture
-                outward = start - np.mean([positions[name] for name in m.state_names], axis=0)
-                dot = start + 1.05 * outward / (np.linalg.norm(outward) or 1)
-            else:
-                way = centre - start
-                dot = start + 0.5 * way + 0.16 * np.array([-way[1], way[0]]) / np.linalg.norm(way)
-        dot = np.array(dot)
-        bold = a in best[s]
-        colour, width = (ACTION, 2.2) if bold else (SOFT, 1.2)
-        back = any(np.allclose(target, start) for target in targets)    # there and back: an eye rather than two lines on each other
-        _edge(ax, start, dot, (radius, 0.0), colour, width, bend=-0.3 if back else 0.0, head=False)
-        ax.plot(*dot, "o", color=colour, markersize=6, zorder=3)
-        for j, target in zip(outcomes, targets):
-            target = np.array(target)
-            bend = -0.3 if np.allclose(target, start) else 0.1
-            way = (target - dot) / np.linalg.norm(target - dot)
-            reach = radius / np.abs(way).max() if m.terminal[m.next[j]] else radius                # terminal states are squares
-            _edge(ax, dot, target, (0.0, reach), colour, width, bend=bend, head=True)
-            if m.probability[j] < 1:
-                control = (dot + target) / 2 + bend * np.array([target[1] - dot[1], dot[0] - target[0]])
-                on_it = 0.5**2 * dot + 0.5 * control + 0.5**2 * target   # the middle of the curve
-                ax.text(*on_it, f"{m.probability[j]:.3g}", fontsize=9, color=INK, ha="center", va="center", zorder=5,
-                        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
-        # the label stands on the side away from what the action connects
-        away = dot - np.mean([start, *map(np.array, targets)], axis=0)
-        if np.linalg.norm(away) < 0.12:
-            way = np.array(targets[0]) - start
-            away = np.array([way[1], -way[0]]) if way[0] < 0 or way[0] == 0 < way[1] else np.array([-way[1], way[0]])
-        x, y = away / np.linalg.norm(away)
-        ax.annotate(f"{label(action)}\nr = {_short(m.expected.r[k])}", dot, xytext=(9 * x, 9 * y),
-                    textcoords="offset points", fontsize=9, zorder=6,
-                    ha="left" if x > 0.5 else "right" if x < -0.5 else "center", va="bottom" if y > 0.5 else "top" if y < -0.5 else "center",
-                    color=ACTION if bold else INK)
-    from matplotlib.patches import Circle, Rectangle
+        _draw_action(ax, m, k, positions, int(m.pair_action[k]) in best[m.pair_state[k]])
     for s, name in enumerate(m.state_names):
-        x, y = positions[name]
-        shape = (Rectangle((x - radius, y - radius), 2 * radius, 2 * radius, facecolor="#e4e7eb", edgecolor=INK, linewidth=1.4, zorder=4) if m.terminal[s]
-                 else Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1.4, zorder=4))
-        ax.add_patch(shape)
         text = label(name) if solution is None else f"{label(name)}\n{_short(solution.v[s])}"
-        ax.text(x, y, text, ha="center", va="center", fontsize=10, color=INK, zorder=5)
+        _draw_state(ax, positions[name], text, m.terminal[s])
     ax.set_xlim(min(xs) - 0.8, max(xs) + 0.8), ax.set_ylim(min(ys) - 0.7, max(ys) + 0.8)
     ax.set_aspect("equal"), ax.axis("off")
     if title:
@@ -167,18 +142,98 @@ def transition_graph(m, *, positions=None, solution=None, title=""):
     return fig
 
 
+def _draw_action(ax, m, k, positions, bold):
+    """Pair k: a line from its state to a dot, and an arrow from the dot to each next state."""
+    source, action = m.state_names[m.pair_state[k]], m.action_names[m.pair_action[k]]
+    outcomes = range(m.outcome_ptr[k], m.outcome_ptr[k + 1])
+    start = np.array(positions[source])
+    targets = [np.array(positions[m.state_names[m.next[j]]]) for j in outcomes]
+    dot = positions.get((source, action))
+    if dot is None:
+        middle = np.mean([positions[name] for name in m.state_names], axis=0)
+        dot = _dot(start, targets, middle)
+    dot = np.array(dot)
+    colour, width = (ACTION, 2.2) if bold else (SOFT, 1.2)
+    # there and back: an eye rather than two lines on each other
+    back = any(np.allclose(target, start) for target in targets)
+    _edge(ax, start, dot, (RADIUS, 0.0), colour, width, bend=-0.3 if back else 0.0, head=False)
+    ax.plot(*dot, "o", color=colour, markersize=6, zorder=3)
+    for j, target in zip(outcomes, targets):
+        bend = -0.3 if np.allclose(target, start) else 0.1
+        way = (target - dot) / np.linalg.norm(target - dot)
+        reach = RADIUS / np.abs(way).max() if m.terminal[m.next[j]] else RADIUS
+        _edge(ax, dot, target, (0.0, reach), colour, width, bend=bend, head=True)
+        if m.probability[j] < 1:
+            _write_probability(ax, dot, target, bend, m.probability[j])
+    text = f"{label(action)}\nr = {_short(m.expected.r[k])}"
+    _write_action(ax, text, start, dot, targets, ACTION if bold else INK)
+
+
+def _dot(start, targets, middle):
+    """Where the dot of an action stands: on the way; or, of a loop, away from the middle."""
+    centre = np.mean(targets, axis=0)
+    if np.allclose(centre, start):
+        outward = start - middle
+        return start + 1.05 * outward / (np.linalg.norm(outward) or 1)
+    way = centre - start
+    return start + 0.5 * way + 0.16 * np.array([-way[1], way[0]]) / np.linalg.norm(way)
+
+
+def _write_probability(ax, dot, target, bend, p):
+    """A probability on the middle of its curve."""
+    sideways = np.array([target[1] - dot[1], dot[0] - target[0]])
+    control = (dot + target) / 2 + bend * sideways
+    middle = 0.5**2 * dot + 0.5 * control + 0.5**2 * target
+    ax.text(*middle, f"{p:.3g}", fontsize=9, color=INK, ha="center", va="center", zorder=5,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
+
+
+def _write_action(ax, text, start, dot, targets, colour):
+    """The name of an action, on the side of its dot that is away from what it connects."""
+    away = dot - np.mean([start, *targets], axis=0)
+    if np.linalg.norm(away) < 0.12:
+        way = targets[0] - start
+        left = way[0] < 0 or way[0] == 0 < way[1]
+        away = np.array([way[1], -way[0]]) if left else np.array([-way[1], way[0]])
+    x, y = away / np.linalg.norm(away)
+    ax.annotate(text, dot, xytext=(9 * x, 9 * y), textcoords="offset points", fontsize=9, zorder=6,
+                ha="left" if x > 0.5 else "right" if x < -0.5 else "center",
+                va="bottom" if y > 0.5 else "top" if y < -0.5 else "center", color=colour)
+
+
+def _draw_state(ax, place, text, terminal):
+    """A circle with its name; a square where the process ends."""
+    from matplotlib.patches import Circle, Rectangle
+    x, y = place
+    line = {"edgecolor": INK, "linewidth": 1.4, "zorder": 4}
+    if terminal:
+        corner = (x - RADIUS, y - RADIUS)
+        shape = Rectangle(corner, 2 * RADIUS, 2 * RADIUS, facecolor="#e4e7eb", **line)
+    else:
+        shape = Circle((x, y), RADIUS, facecolor="white", **line)
+    ax.add_patch(shape)
+    ax.text(x, y, text, ha="center", va="center", fontsize=10, color=INK, zorder=5)
+
+
 def _edge(ax, start, end, gaps, colour, width, *, bend, head):
+    """A line or an arrow, which leaves out the lengths `gaps` at its two ends."""
     way = end - start
     length = np.linalg.norm(way)
     if length == 0:
         return
     start, end = start + way / length * gaps[0], end - way / length * gaps[1]
-    ax.annotate("", end, start, zorder=2, arrowprops={"arrowstyle": "-|>" if head else "-", "color": colour, "linewidth": width, "shrinkA": 0,
-                                                      "shrinkB": 0, "mutation_scale": 13, "connectionstyle": f"arc3,rad={bend}"})
+    style = {"arrowstyle": "-|>" if head else "-", "color": colour, "linewidth": width,
+             "shrinkA": 0, "shrinkB": 0, "mutation_scale": 13,
+             "connectionstyle": f"arc3,rad={bend}"}
+    ax.annotate("", end, start, zorder=2, arrowprops=style)
 
 
 def convergence(solutions, *, title="", last_change=None):
-    """Largest upper - lower after each iteration, one curve for each Solution that has a history, at most five.   last_change: (n,) drawn beside, dashed"""
+    """Largest upper - lower after each iteration, one curve for each Solution with a history.
+
+    solutions    {name: Solution}, at most five with a history
+    last_change  (n,) drawn beside, dashed
+    """
     fig = figure(6.4, 3.9)
     ax = fig.add_subplot()
     shown = {name: s.history for name, s in solutions.items() if s.history is not None}
@@ -189,7 +244,8 @@ def convergence(solutions, *, title="", last_change=None):
         ax.semilogy(np.arange(1, len(history) + 1), np.maximum(history, 1e-17), style,
                     color=colour, label=label(name), markersize=4)
     if last_change is not None:
-        ax.semilogy(np.arange(1, len(last_change) + 1), np.maximum(last_change, 1e-17), "--", color=SOFT, label="last change of v (proves nothing)")
+        ax.semilogy(np.arange(1, len(last_change) + 1), np.maximum(last_change, 1e-17), "--",
+                    color=SOFT, label="last change of v (proves nothing)")
     ax.set_xlabel("iteration"), ax.set_ylabel("upper bound − lower bound")
     _plain(ax)
     ax.legend(frameon=False, fontsize=9)
@@ -199,16 +255,19 @@ def convergence(solutions, *, title="", last_change=None):
 
 
 def gains(panels, *, title=""):
-    """(1 - gamma) v of every state as gamma tends to 1, and the gains as its limits: v = gain / (1 - gamma) + bias + what vanishes.
+    """(1 - gamma) v of every state as gamma tends to 1, and the gains as its limits.
+
+        v = gain / (1 - gamma) + bias + what vanishes
 
     panels   list of (heading, m, its Solution for criterion "average")
     """
     from .planning.solve import solve
     fig = figure(4.7 * len(panels) + 0.4, 3.9)
-    horizon = np.geomspace(1, 1000, 40)                                  # 1 / (1 - gamma)
+    horizon = np.geomspace(1, 1000, 40)          # 1 / (1 - gamma)
     for number, (heading, m, average) in enumerate(panels, start=1):
         ax = fig.add_subplot(1, len(panels), number)
-        v = np.array([solve(m.replace(gamma=1 - 1 / h), tol=1e-4).v / h for h in horizon])          # (40, S)
+        # (40, S)
+        v = np.array([solve(m.replace(gamma=1 - 1 / h), tol=1e-4).v / h for h in horizon])
         for s, colour in zip(range(m.num_states), CURVES):
             worth = f"gain {_short(average.gain[s])}, bias {_short(average.bias[s])}"
             ax.semilogx(horizon, v[:, s], color=colour, label=f"{label(m.state_names[s])}: {worth}")
@@ -216,7 +275,7 @@ def gains(panels, *, title=""):
         ax.set_xlabel("1 / (1 − γ)")
         ax.set_ylabel("(1 − γ) v*" if number == 1 else "")
         low, high = ax.get_ylim()
-        ax.set_ylim(low - 0.4 * (high - low), high)                      # room for the legend
+        ax.set_ylim(low - 0.4 * (high - low), high)        # room for the legend
         ax.legend(frameon=False, fontsize=8.5, loc="lower right")
         ax.set_title(heading, fontsize=10.5, color=INK)
         _plain(ax)
@@ -226,17 +285,22 @@ def gains(panels, *, title=""):
 
 
 def beliefs(pomdp, sets, *, title=""):
-    """The best value over the belief in the first of two states, one panel for each number of steps: every plan a line, the best of them bold.
+    """The best value over the belief in the first of two states.
 
-    sets   {steps: list of Plan} of POMDP.solve;   ValueError if the process has not two states
+    There is one panel for each number of steps. Every plan is a line, the best of them bold.
+
+    sets   {steps: list of Plan} of POMDP.solve
+    ValueError if the process has not two states.
     """
     if pomdp.mdp.num_states != 2:
-        raise ValueError(f"beliefs draws processes of two states, this one has {pomdp.mdp.num_states}")
+        raise ValueError("beliefs draws processes of two states, "
+                         f"this one has {pomdp.mdp.num_states}")
     fig = figure(3.3 * len(sets) + 0.4, 3.9)
     b = np.linspace(0, 1, 401)
     for number, (steps, plans) in enumerate(sets.items(), start=1):
         ax = fig.add_subplot(1, len(sets), number)
-        lines = np.array([[float(x) for x in plan.alpha] for plan in plans]) @ np.array([b, 1 - b])        # (plans, 401)
+        alphas = np.array([[float(x) for x in plan.alpha] for plan in plans])  # (plans, 2)
+        lines = alphas @ np.array([b, 1 - b])                                  # (plans, 401)
         best = lines.argmax(0)
         low, high = lines.max(0).min(), lines.max()
         for line in lines:
@@ -249,7 +313,8 @@ def beliefs(pomdp, sets, *, title=""):
         ax.set_xlim(0, 1)
         ax.set_xlabel(f"P({label(pomdp.mdp.state_names[0])})")
         ax.set_ylabel("value" if number == 1 else "")
-        ax.set_title(f"{steps} step{'s' if steps > 1 else ''}, {len(plans)} plans", fontsize=10.5, color=INK)
+        ax.set_title(f"{steps} step{'s' if steps > 1 else ''}, {len(plans)} plans", fontsize=10.5,
+                     color=INK)
         _plain(ax)
         if number == 1:
             ax.legend(frameon=False, fontsize=9, loc="lower center")

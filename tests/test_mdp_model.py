@@ -314,8 +314,11 @@ def test_a_policy_leaves_one_chain_whoever_asks_for_it():
 def test_a_chain_has_no_discount_though_the_pairs_have_their_own():
     m = mdp.MDP(P, R, [[0.5, 0.25], [0.125, 0.5]])
     np.testing.assert_array_equal(mdp.MarkovChain.of(m, [1, 0]).P.toarray(), P[[0, 1], [1, 0]])
-    with pytest.raises(ValueError, match="has one discount, the pairs of this process have"):
+    with pytest.raises(ValueError, match="takes pairs with discounts from 0.125 to 0.25"):
         mdp.MarkovRewardProcess.of(m, [1, 0])
+    one = mdp.MarkovRewardProcess.of(m, [0, 1])
+    assert one.gamma == 0.5
+    np.testing.assert_allclose(one.v, mdp.evaluate(m, [0, 1]).v, rtol=1e-13)
 
 
 @given(transitions(), st.integers(0, 2**32 - 1))

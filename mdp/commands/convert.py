@@ -1,4 +1,7 @@
-"""mdp convert: from one file format to another."""
+"""mdp convert: from one file format to another.
+
+Read first: commands/shared.py, formats/files.py.  Read next: commands/evaluate.py.
+"""
 
 from pathlib import Path
 

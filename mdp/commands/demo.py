@@ -1,4 +1,7 @@
-"""mdp demo: solve the examples, compare them with the published answers, draw them."""
+"""mdp demo: solve the examples, compare them with the published answers, draw them.
+
+Read first: demo.py.  Read next: cli.py.
+"""
 
 from pathlib import Path
 

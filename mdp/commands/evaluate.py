@@ -1,4 +1,7 @@
-"""mdp evaluate: value, variance and visits of one policy, or its value in fractions."""
+"""mdp evaluate: value, variance and visits of one policy, or its value in fractions.
+
+Read first: commands/shared.py, evaluation.py, transforms.py.  Read next: commands/simulate.py.
+"""
 
 import warnings
 
@@ -40,7 +43,7 @@ def _in_floats(m, arguments):
     worst = float(np.max(found.error, initial=0.0))
     if not np.isfinite(worst) and not unsure:          # nan is no bound either
         unsure = ["no bound of the error could be proved"]
-    timed = found.v.ndim == 2                          # one policy per step: the first is shown
+    timed = found.v.ndim == 2                # one policy for each step: the first is shown
     v, error = (found.v[0], found.error[0]) if timed else (found.v, found.error)
     visits = None
     if m.initial is not None:

@@ -1,4 +1,7 @@
-"""mdp problems: the textbook examples, and their published answers."""
+"""mdp problems: the textbook examples, and their published answers.
+
+Read first: commands/shared.py, problems/published.py.  Read next: commands/convert.py.
+"""
 
 from npixel.runtime.command import add_force, add_json, check_output, print_json
 

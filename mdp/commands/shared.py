@@ -1,4 +1,8 @@
-"""What the verbs share: the process, the policy, named states, and the files that they write."""
+"""What the verbs share: the process, the policy, named states, and the files that they write.
+
+Read first: formats/files.py, problems/published.py, policy_file.py, layout.py.
+Read next: commands/solve.py.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""mdp simulate: episodes, and their mean return beside the exact one."""
+"""mdp simulate: episodes, and their mean return beside the exact one.
+
+Read first: commands/shared.py, simulation.py.  Read next: commands/demo.py.
+"""
 
 import warnings
 

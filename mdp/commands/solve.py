@@ -1,4 +1,7 @@
-"""mdp solve: the best policy and its value, with bounds, or exactly and with a certificate."""
+"""mdp solve: the best policy and its value, with bounds, or exactly and with a certificate.
+
+Read first: commands/shared.py, planning/solve.py, exact/solve.py.  Read next: commands/verify.py.
+"""
 
 import json
 import sys
@@ -88,8 +91,8 @@ def _check(arguments):
 
 def _require(m, arguments):
     """ValueError, with both numbers, if values and policies of all steps do not fit in memory."""
-    T, S, K = arguments.horizon, m.num_states, m.num_pairs
-    each = STEP * S + (FRACTION * S + PAIR * K if arguments.exact else 0)
+    T, S, X = arguments.horizon, m.num_states, m.num_pairs
+    each = STEP * S + (FRACTION * S + PAIR * X if arguments.exact else 0)
     memory.require(T * each, f"--horizon {T}: {T} steps of {S} states", "fewer steps take less")
 
 

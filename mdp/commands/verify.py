@@ -1,4 +1,7 @@
-"""mdp verify: check a certificate against a process, and say what it states."""
+"""mdp verify: check a certificate against a process, and say what it states.
+
+Read first: commands/shared.py, verify.py, statement.py.  Read next: commands/problems.py.
+"""
 
 import time
 

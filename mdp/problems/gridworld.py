@@ -13,6 +13,7 @@ from ..given_numbers import given
 from ..model import MDP
 from .published import Published
 
+JUMPS = {(0, 1): ((4, 1), 10), (0, 3): ((2, 3), 5)}    # of figure 3.2
 MOVES = {"north": (-1, 0), "south": (1, 0), "east": (0, 1), "west": (0, -1)}
 
 
@@ -38,13 +39,11 @@ def gridworld(gamma="9/10", *, rows=5, columns=5, walls=(), terminal=(), jumps=N
     >>> gridworld(rows=1, columns=2, terminal=[(0, 1)]).to_dict()[0, 0]["east"]
     [(Fraction(1, 1), (0, 1), Fraction(0, 1))]
     """
-    for name, number in (("rows", rows), ("columns", columns)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} expects an integer >= 1, got {number!r}")
+    _check_size(rows=rows, columns=columns)
     walls, terminal = set(walls), set(terminal)
     if jumps is None:
         figure = (rows, columns) == (5, 5) and not walls and not terminal
-        jumps = {(0, 1): ((4, 1), 10), (0, 3): ((2, 3), 5)} if figure else {}
+        jumps = JUMPS if figure else {}
     cells = [(r, c) for r in range(rows) for c in range(columns) if (r, c) not in walls]
     _check_cells(rows, columns, set(cells), walls, terminal, jumps)
     slip = given("slip", slip)
@@ -66,6 +65,12 @@ def gridworld(gamma="9/10", *, rows=5, columns=5, walls=(), terminal=(), jumps=N
                    {action: outcomes(cell, *direction) for action, direction in MOVES.items()}
                    for cell in cells}
     return MDP.from_dict(transitions, gamma)
+
+
+def _check_size(**sizes):
+    for name, number in sizes.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise ValueError(f"{name} expects an integer >= 1, got {number!r}")
 
 
 def _check_cells(rows, columns, cells, walls, terminal, jumps):
