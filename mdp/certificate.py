@@ -1,24 +1,36 @@
 """What a certificate of solve_exact states: a dict for json.dump.
 
     format, version      "mdp-certificate", 2
-    model                sha256 of the process in integers (rational.py): the certificate speaks of no other
-    criterion, minimize  as in solve_exact
+    model                sha256 of the process in integers (rational.py): the certificate speaks of
+                         no other process
+    criterion            as in solve_exact
+    minimize             as in solve_exact
     policy               the action of each state, -1 where it is terminal
-    slack                for each pair 0 if q(s, a) = v(s), 1 if it is worse; average: 1 loses bias, 2 loses gain
-    num, den             v(s) = num[s] / den: hexadecimal integers, since Python prints and reads these at any length
+    slack                for each pair 0 if q(s, a) = v(s), 1 if it is worse.
+                         Average: 1 if it loses bias, 2 if it loses gain
+    num, den             v(s) = num[s] / den: hexadecimal integers, since Python prints and reads
+                         these at any length
 
     finite horizon       horizon T; policy and slack are lists of T; steps, T + 1 vectors {num, den}
-    average              gain, bias, centre: three vectors {num, den} instead of one; bias = centre - P centre under the policy
+    average              gain, bias, centre: three vectors {num, den} instead of one;
+                         bias = centre - P centre under the policy
     total                values are suprema over stationary policies, randomised ones included;
                          with goal over those that reach it
-                         goal (list of states, or null), miss ("inf", "-inf", null), infinite (0, 1
-                         or -1 for each state), and witnesses:
-                         rank (the policy comes nearer to the end; to where it gains), tight, layer, return.   See verify_total.py.
-                         num / den of a state whose value is infinite is its potential there, not a value
+        goal             list of states, or null
+        miss             "inf" or "-inf"; null without a goal
+        infinite         0, 1 or -1 for each state: its value is finite, inf or -inf.
+                         num / den of a state whose value is infinite is its potential, not a value
+        rank             how far the policy is from its end, or from where it gains
+        tight            how far pairs with q(s, a) = v(s) are from their end, where it is needed
+        layer            numbers the states that are worth -inf, where it is needed
+        return           {policy, rank}: how to reach the goal, where it is needed.
+                         These four are witnesses: verify_total.py says what each proves
 
 Each field has one form, and there are no others: certificate_form.py.
 
 exact/ writes it, verify.py and verify_total.py read it. Nothing here solves anything.
+
+Read first: rational.py.  Read next: certificate_form.py, verify_total.py, verify.py.
 """
 
 import math
@@ -30,19 +42,20 @@ FORMAT, VERSION = "mdp-certificate", 2
 
 def write(R, criterion, minimize, **fields):
     """The certificate of a Rational."""
-    return {"format": FORMAT, "version": VERSION, "model": R.hash, "criterion": criterion, "minimize": bool(minimize), **fields}
+    return {"format": FORMAT, "version": VERSION, "model": R.hash, "criterion": criterion,
+            "minimize": bool(minimize), **fields}
 
 
 def vector(x, minimize):
     """Fractions, negated if they were to minimise -> {"num", "den"}."""
-    N, L = integers(x)
-    return {"num": [hex(-n if minimize else n) for n in N], "den": hex(L)}
+    num, den = integers(x)
+    return {"num": [hex(-n if minimize else n) for n in num], "den": hex(den)}
 
 
 def integers(x):
     """Fractions -> (numerators, common denominator)."""
-    L = math.lcm(*{y.denominator for y in x}) if x else 1
-    return [y.numerator * (L // y.denominator) for y in x], L
+    den = math.lcm(*{y.denominator for y in x}) if x else 1
+    return [y.numerator * (den // y.denominator) for y in x], den
 
 
 # reading
@@ -56,7 +69,10 @@ def numbers(c, n):
 
 
 def pairs(R, policy):
-    """The pair of each state's action; None where terminal.   ValueError or KeyError if there is no such action"""
+    """The pair of each state's action; None in terminal states.
+
+    ValueError or KeyError if there is no such action.
+    """
     own = [range(R.pair_ptr[s], R.pair_ptr[s + 1]) for s in range(R.S)]
     if len(policy) != R.S or any(a != -1 for a, k in zip(policy, own) if not k):
         raise ValueError("not one action for each state that has any")
@@ -69,8 +85,8 @@ def over_one(*vectors):
     >>> over_one(([1, 2], 4), ([5, 0], 6))
     ([[3, 6], [10, 0]], 12)
     """
-    L = math.lcm(*(den for _, den in vectors))
-    return [[n * (L // den) for n in num] for num, den in vectors], L
+    one = math.lcm(*(den for _, den in vectors))
+    return [[n * (one // den) for n in num] for num, den in vectors], one
 
 
 def gap(R, k, now, after, den, discounted=True):

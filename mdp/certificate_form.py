@@ -4,7 +4,7 @@ Whoever reads a verified certificate must read what the checker has read. So 0 i
 True is no 1, and each integer is written in one way only. The meaning of the fields is in
 certificate.py; verify.py looks here first.
 
-Read first: certificate.py.  Read next: verify.py.
+Read first: certificate.py.  Read next: verify_total.py, verify.py.
 """
 
 import re
@@ -12,22 +12,22 @@ import re
 HEX = "0x0|-?0x[1-9a-f][0-9a-f]*"            # what hex() prints
 
 
-def malformed(c, S, K):
-    """The fields that are missing, unknown or of another form, for S states and K pairs.
+def malformed(c, S, X):
+    """The fields that are missing, unknown or of another form, for S states and X pairs.
 
     >>> malformed({"criterion": "average", "minimize": 0}, 2, 3)[:4]
     ['format', 'version', 'model', 'minimize']
     """
     if type(c) is not dict or type(c.get("criterion")) is not str:
         return ["criterion"]
-    known = forms(c, S, K)
+    known = forms(c, S, X)
     wrong = [name for name, form in known.items() if name not in c or not fits(c[name], form)]
     return wrong + [name for name in c if name not in known]
 
 
-def forms(c, S, K):
+def forms(c, S, X):
     """{field: its form, see `fits`} for the criterion of a certificate."""
-    states, pairs, vector = (int, S), (range(3), K), {"num": (HEX, S), "den": HEX}
+    states, pairs, vector = (int, S), (range(3), X), {"num": (HEX, S), "den": HEX}
     T = c["horizon"] if type(c.get("horizon")) is int else 0
     goal = (range(S), len(c["goal"]) or 1) if type(c.get("goal")) is list else None
     witness = {"tight": states, "layer": states, "return": {"policy": states, "rank": states}}

@@ -1,14 +1,19 @@
-"""Check a certificate of solve_exact: integers only, one short function per criterion, nothing of any solver.
+"""Check a certificate of solve_exact: integers only, short functions, nothing of any solver.
 
-What is believed afterwards follows from a few lines of mathematics, not from how the numbers were found:
+What is believed afterwards follows from a few lines of mathematics, not from how the numbers were
+found:
 
-    discounted       v = r + gamma P v for the policy and v >= r + gamma P v for every pair: v is the policy's value and nobody's is larger
+    discounted       v = r + gamma P v for the policy: v is what it is worth.
+                     v >= r + gamma P v for every pair: no policy is worth more
     finite horizon   the same, step by step
-    average          g = P g and g + h = r + P h for the policy, so its gain is g; g >= P g for every pair, and g + h >= r + P h where that is an equality:
-                     no gain is larger (Puterman 1994, theorem 9.1.2). h = w - P w for some w: the bias has mean zero in every class
+    average          g = P g and g + h = r + P h for the policy, so that its gain is g.
+                     g >= P g for every pair, and g + h >= r + P h where that is an equality: no
+                     gain is larger (Puterman 1994, theorem 9.1.2).
+                     h = w - P w for some w: the bias has mean zero in every class
     total            verify_total.py
 
-Read first: rational.py, certificate.py, certificate_form.py.  Read next: verify_total.py.
+Read first: rational.py, certificate.py, certificate_form.py, verify_total.py.
+Read next: statement.py, exact/solve.py.
 """
 
 from .certificate import FORMAT, VERSION, gap, numbers, over_one, pairs
@@ -40,19 +45,11 @@ def verify(m, certificate):
         return False
 
 
-def _step(R, side, policy, slack, now, after):
-    """One application of the Bellman equation: equality for the policy, inequality for every pair, slack as stated; terminal states keep their value."""
-    (N, M), den = over_one(now, after)
-    gaps = [side * gap(R, k, N, M, den) for k in range(len(R.owner))]
-    return (all(g >= 0 and x == int(g > 0) for g, x in zip(gaps, slack, strict=True))
-            and all(N[s] == M[s] if k is None else gaps[k] == 0
-                    for s, k in enumerate(pairs(R, policy))))
-
-
 def _discounted(R, c, side):
     v = numbers(c, R.S)
-    ended = all(v[0][s] == 0 for s in range(R.S) if R.pair_ptr[s] == R.pair_ptr[s + 1])
-    return ended and all(n < d for n, d in R.g) and _step(R, side, c["policy"], c["slack"], v, v)
+    return (all(v[0][s] == 0 for s in range(R.S) if R.pair_ptr[s] == R.pair_ptr[s + 1])
+            and all(n < d for n, d in R.g)                       # gamma < 1
+            and _step(R, side, c["policy"], c["slack"], v, v))
 
 
 def _finite_horizon(R, c, side):
@@ -61,7 +58,19 @@ def _finite_horizon(R, c, side):
                for t in range(c["horizon"]))
 
 
+def _step(R, side, policy, slack, now, after):
+    """One application of the Bellman equation, from the values `after` to the values `now`."""
+    (v, w), den = over_one(now, after)
+    loss = [side * gap(R, k, v, w, den) for k in range(len(R.owner))]     # v - r - gamma P w
+    return (all(x >= 0 for x in loss)                            # no pair is better
+            and all(n == int(x > 0) for n, x in zip(slack, loss, strict=True))
+            and all(v[s] == w[s] if k is None                    # a terminal state keeps its value
+                    else loss[k] == 0                            # the policy attains it
+                    for s, k in enumerate(pairs(R, policy))))
+
+
 def _average(R, c, side):
+    """One pair after the other, then one state after the other."""
     (g, h, w), den = over_one(*(numbers(c[name], R.S) for name in ("gain", "bias", "centre")))
     slack = c["slack"]
 
@@ -70,13 +79,16 @@ def _average(R, c, side):
 
     for k, s in enumerate(R.owner):
         D, (rn, rd) = R.D[k], R.r[k]
-        of_gain = side * drift(k, g)
-        of_bias = side * (rd * (D * g[s] + drift(k, h)) - D * rn * den)
-        if of_gain < 0 or of_gain == 0 and of_bias < 0 or slack[k] != (2 if of_gain else int(of_bias > 0)):
+        of_gain = side * drift(k, g)                                         # g - P g
+        of_bias = side * (rd * (D * g[s] + drift(k, h)) - D * rn * den)      # g + h - r - P h
+        if of_gain < 0 or of_gain == 0 and of_bias < 0:
+            return False                                         # this pair is better
+        if slack[k] != (2 if of_gain else int(of_bias > 0)):
             return False
     return all(g[s] == h[s] == w[s] == 0 if k is None
-               else slack[k] == 0 and drift(k, w) == R.D[k] * h[s]
+               else slack[k] == 0 and drift(k, w) == R.D[k] * h[s]           # w - P w = h
                for s, k in enumerate(pairs(R, c["policy"])))
 
 
-CHECKS = {"discounted": _discounted, "finite_horizon": _finite_horizon, "average": _average, "total": total}
+CHECKS = {"discounted": _discounted, "finite_horizon": _finite_horizon, "average": _average,
+          "total": total}
