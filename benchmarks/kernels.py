@@ -307,7 +307,7 @@ ROWS = (
       for name, case in (("_mix", "mcgsm mix"), ("_to_shares", "mcgsm shares"), ("_mix_backward", "mcgsm backward"))),
     _alone("npixel.losses.mcgsm._sum", "mcgsm sum", f"{P}", tolerance=1e-4, environment={}),
     _alone("npixel.data.dead_leaves._lay", "leaves", "256 discs on 64 x 64", environment={}),
-    _alone("mdp.planning.gauss_seidel._sweep", "sweep",
+    _alone("mdp.planning.gauss_seidel.sweep", "sweep",
            f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,
            quick=True),
 )

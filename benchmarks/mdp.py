@@ -293,7 +293,7 @@ def kernel_call(name, arguments, which):
             "graph._distances": lambda: (before.indptr, before.indices, np.arange(S) == 0),
             "graph._levels": lambda: (np.minimum(np.arange(S), 1),                # a chain
                                       np.minimum(np.arange(S + 1), S - 1), np.arange(1, S)),
-            "gauss_seidel._sweep": lambda: (v.copy(), ptr, row, column, p, r, e.gamma),
+            "gauss_seidel.sweep": lambda: (v.copy(), ptr, row, column, p, r, e.gamma),
             "gauss_seidel._breadth_first": lambda: (np.array([S - 1], np.int32), ptr, row, column),
             "choose._steps_to_half": lambda: (ptr, row, column, 20, 989),
             "modified_gauss_seidel._sweep": lambda: (v.copy(), visit, ptr, row, column, p, r, e.gamma, np.empty(S, np.int32)),
@@ -384,7 +384,7 @@ ROWS = (
         bytes=12.0 * 10_000_000 + 8 * 4_000_000 + 24 * 1_000_000, rounds=6, note="to reach half of the triad"),
     *(_kernel_row(name) for name in ("bellman._backup", "bellman._pair_q", "bellman._take",
                                      "graph._distances", "graph._levels",
-                                     "planning.gauss_seidel._sweep",
+                                     "planning.gauss_seidel.sweep",
                                      "planning.gauss_seidel._breadth_first",
                                      "planning.choose._steps_to_half",
                                      *(f"planning.modified_gauss_seidel.{name}" for name in ("_sweep", "_size", "_close", "_settle")),

@@ -15,7 +15,7 @@ horizon", Operations Research 21, 1973; Cassandra, Littman and Zhang, "Increment
 1997; Kaelbling, Littman and Cassandra, "Planning and acting in partially observable stochastic
 domains", Artificial Intelligence 101, 1998 (the tiger).
 
-Read first: model.py, planning/constrained.py (the exact linear program), planning/solve.py.
+Read first: model.py, planning/simplex.py, planning/question.py.
 Read next: problems/tiger.py, formats/cassandra.py.
 """
 
@@ -27,8 +27,8 @@ import numpy as np
 from .checks import distribution
 from .given_numbers import exact, indices
 from .model import MDP
-from .planning.constrained import linear_program
-from .planning.solve import check_minimize
+from .planning.question import check_minimize
+from .planning.simplex import linear_program
 
 
 @dataclass(frozen=True)

@@ -280,8 +280,15 @@ def kernel_arguments(name, draw, rng):
                 others = [i for i in range(row[k], j) if column[i] == owner[k]]
                 if others:
                     p[j] = 0.0
-    if name == "gauss_seidel._sweep":
+    if name == "gauss_seidel.sweep":
         return v, pair_ptr, row, column, p, r, gamma
+    if name == "gauss_seidel.closed_q":
+        if K == 0:                                                       # a pair that leads nowhere
+            return 0, 0, v, np.zeros(2, np.int64), column[:0], p[:0], np.ones(1), gamma
+        k = int(rng.integers(0, K))
+        return k, owner[k], v, row, column, p, r, gamma
+    if name == "prioritized_sweeping._best":
+        return int(rng.integers(0, S)), v, pair_ptr, row, column, p, r, gamma
     if name == "gauss_seidel._breadth_first":
         return rng.permutation(S)[:draw(st.integers(0, S))].astype(np.int32), pair_ptr, row, column
     if name == "choose._steps_to_half":

@@ -168,8 +168,11 @@ def _(draw, rng, dtype):
 case("mdp.bellman._backup")(cases_mdp.backup)
 case("mdp.bellman._pair_q")(cases_mdp.pair_q)
 case("mdp.bellman._take")(cases_mdp.take)
-for module in ("gauss_seidel._sweep", "gauss_seidel._breadth_first", "choose._steps_to_half", *(f"modified_gauss_seidel.{name}" for name in ("_sweep", "_size", "_close", "_settle")),
-               "topological._components", "prioritized_sweeping._batch"):
+for module in ("gauss_seidel.sweep", "gauss_seidel.closed_q", "gauss_seidel._breadth_first",
+               "modified_gauss_seidel._sweep", "modified_gauss_seidel._size",
+               "modified_gauss_seidel._close", "modified_gauss_seidel._settle",
+               "choose._steps_to_half", "topological._components",
+               "prioritized_sweeping._best", "prioritized_sweeping._batch"):
     CASES["mdp.planning." + module] = st.composite(lambda draw, module=module: cases_mdp.kernel_arguments(
         module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
 
@@ -212,6 +215,12 @@ def residues(draw, rng, dtype):
     n, p = draw(st.integers(1, 6)), 2**31 - 1
     M = rng.integers(0, p, (n, n)) * (rng.random((n, n)) < 0.7)
     return M, np.arange(n), p
+
+
+@case("mdp.lifting._inverse")
+def _(draw, rng, dtype):
+    p = 2**31 - 1
+    return int(rng.integers(1, p)), p
 
 
 case("mdp.lifting._lu_mod")(residues)

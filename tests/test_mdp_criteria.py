@@ -14,9 +14,9 @@ import hunt_processes
 import mdp
 from cases_mdp import (contains, exact_gain, exact_optimum, exact_policy_value, garnet, gammas, policy_of,
                        qvbs_questions, solve_exactly, transitions)
-from mdp.planning import gain, gauss_seidel, iterate
-from mdp.planning.solve import choose
-from mdp.planning.constrained import linear_program
+from mdp.planning import gain, gauss_seidel, iterate, simplex
+from mdp.planning.choose import choose
+from mdp.planning.simplex import linear_program
 from test_mdp_planning import anchor_model, anchor_questions, grid
 from oracles import enumeration
 
@@ -346,7 +346,7 @@ def test_a_discounted_constraint_randomises_between_two_policies():
     assert c.value == 3 and c.policy[0, frozenset()] == {0: Fraction(3, 10), 1: Fraction(7, 10)} and c.randomised == 1
     assert mdp.solve_constrained(m, [{"reward": [[1, 0]], "at_least": 11}]).value is None
     assert mdp.solve_constrained(m.replace(gamma=1), []).value == np.inf
-    for bad, message in (({"reward": [[1, 0]]}, "constraint 0 expects"), ({"reward": [[1]], "at_most": 1}, r"reward expects finite numbers of shape \(1, 2\)"),
+    for bad, message in (({"reward": [[1, 0]]}, "constraint 0 must be"), ({"reward": [[1]], "at_most": 1}, r"reward must be \(1, 2\), has shape \(1, 1\)"),
                          ({"goal": [0], "at_least": 1}, '"goal" belongs to criterion "total"')):
         with pytest.raises(ValueError, match=message):
             mdp.solve_constrained(m, [bad])
@@ -360,9 +360,8 @@ def test_the_exact_pivots_repair_a_wrong_basis(monkeypatch):
     b, cost = [Fraction(4), Fraction(3)], [Fraction(2), Fraction(1), Fraction(0)]
     expected = linear_program(columns, b, cost)
     assert expected == ("optimal", [3, 1, 0])
-    import mdp.planning.constrained as module
     for proposal in ([], [2, 1], [0, 1, 2], [1]):
-        monkeypatch.setattr(module, "_proposed", lambda *_: proposal)
+        monkeypatch.setattr(simplex, "_proposed", lambda *_: proposal)
         assert linear_program(columns, b, cost) == expected
     assert linear_program([{0: Fraction(1)}], [Fraction(-1)], [Fraction(1)]) == ("infeasible", None)
     assert linear_program([{0: Fraction(1)}, {0: Fraction(-1)}], [Fraction(1)], [Fraction(1), Fraction(0)]) == ("unbounded", None)

@@ -96,7 +96,7 @@ def test_a_file_of_costs_is_minimised(cost):
         assert made.costs and mdp.solve_exact(made).certificate["minimize"] is True
     with pytest.raises(ValueError, match="costs expects True or False, got 'no'"):
         mdp.MDP([[[1]]], [1], 0.5, costs="no")
-    with pytest.raises(ValueError, match="minimize expects True, False or None, got 'yes'"):
+    with pytest.raises(ValueError, match="minimize must be True, False or None, is 'yes'"):
         mdp.solve(cost, minimize="yes")
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import warnings
 from fractions import Fraction
 
@@ -15,8 +16,8 @@ import mdp
 from cases_mdp import by_rows, contains, data_folder, exact_optimum, exact_policy_value, exact_q, gammas, garnet, policy_of, transitions
 from mdp.planning import bounds
 from mdp.planning.policy_iteration import evaluate_pairs
-from mdp.planning.policy_iteration_total import _upper
-from mdp.planning.total import collapse
+from mdp.planning.collapse import collapse
+from mdp.planning.policy_iteration_total import upper_function
 
 pytestmark = pytest.mark.filterwarnings("error::mdp.ConvergenceWarning")
 
@@ -92,11 +93,11 @@ def test_the_upper_function_is_a_proof_even_where_an_action_is_almost_as_good_an
     """u > r + P_a u for every action, checked in Fractions. The slow action gives away 1e-13; the first attempt at u is refuted by it."""
     m = mdp.MDP.from_dict({"a": {"end": [(1, "end", 1)], "slow": [(1, "wait", "-1/10000000000000")]},
                            "wait": {"end": [("999999/1000000", "wait", 0), ("1/1000000", "end", 1)]}, "end": {}}, 1)
-    collapsed, origin, _, _ = collapse(m.expected, np.ones(m.num_pairs, bool))
+    nodes = collapse(m.expected, np.ones(m.num_pairs, bool))
     pairs = np.array([0, 2, -1, -1])
-    assert origin.tolist() == [0, 1, 2]
-    v, _ = evaluate_pairs(collapsed, pairs)
-    u = [Fraction(float(x)) for x in _upper(collapsed, pairs, v)]
+    assert nodes.origin.tolist() == [0, 1, 2]
+    v, _ = evaluate_pairs(nodes.e, pairs)
+    u = [Fraction(float(x)) for x in upper_function(nodes.e, pairs, v)]
     assert u[2] == 0
     for (s, a), q in exact_q(m.to_dict(), dict(zip(m.state_names, u)), 1).items():
         assert u[m.state(s)] > q, (s, a)
@@ -392,40 +393,49 @@ def test_haddad_and_monmege_is_bracketed_or_given_up():
 # what does not go together
 
 def test_bad_arguments_get_one_line():
-    m, g = mdp.problems.student(), mdp.problems.gridworld()
-    bad = [
-        (dict(criterion="mean"), "criterion 'mean' does not exist; choose one of discounted, total, finite_horizon, average"),
-        (dict(criterion="constrained"), "does not exist"),
+    """The same words from `solve` and, where it has the argument, from `solve_exact`."""
+    both = [
+        (dict(criterion="mean"),
+         "criterion must be one of discounted, total, finite_horizon, average, is 'mean'"),
+        (dict(criterion=["total"]), "average, is ['total']"),
         (dict(criterion="discounted"), 'criterion "discounted" needs gamma < 1, gamma is 1'),
-        (dict(goal=[]), "goal names no state"),
+        (dict(goal=[]), "goal must name a state, is empty"),
         (dict(goal=[9]), "goal[0] is 9, outside [0, 5)"),
-        (dict(goal=[4], miss=0), "miss expects inf or -inf, got 0"),
+        (dict(goal=[4], miss=0), "miss must be inf or -inf, is 0"),
         (dict(miss=np.inf), "miss belongs to goal="),
-        (dict(goal=[4], horizon=3), "goal belongs to criterion \"total\""),
-        (dict(goal=[4], method="enumerate_policies"), "goal belongs to criterion \"total\" and method \"policy_iteration\""),
-        (dict(max_iterations=3), "needs no cap"),
-        (dict(max_iterations=0), "max_iterations expects an integer >= 1, got 0"),
-        (dict(method="linear_programming"), "method 'linear_programming' does not solve criterion 'total'; choose auto or one of policy_iteration"),
-        (dict(method="backward_induction"), "does not solve criterion 'total'"),
-        (dict(criterion="finite_horizon"), "horizon expects an integer >= 0"),
-        (dict(horizon=-1), "horizon expects an integer >= 0"),
-        (dict(horizon=2.5), "horizon expects an integer >= 0"),
-        (dict(horizon=2, terminal_values=[0]), "terminal_values expects shape (5,), got (1,)"),
-        (dict(horizon=2, terminal_values=[0, 0, 0, 0, np.nan]), "terminal_values[4] is nan"),
+        (dict(goal=[4], horizon=3), "goal belongs to criterion \"total\", not to 'finite_horizon'"),
+        (dict(criterion="finite_horizon"), "horizon must be an integer >= 0, is None"),
+        (dict(horizon=-1), "horizon must be an integer >= 0, is -1"),
+        (dict(horizon=2.5), "horizon must be an integer >= 0, is 2.5"),
+        (dict(horizon=True), "horizon must be an integer >= 0, is True"),
+        (dict(horizon=2, terminal_values=[0]), "terminal_values"),
+        (dict(horizon=2, terminal_values=[0, 0, 0, 0, np.nan]), "terminal_values[4]"),
         (dict(criterion="total", horizon=3), 'horizon belongs to criterion "finite_horizon"'),
         (dict(terminal_values=[0] * 5), 'terminal_values belongs to criterion "finite_horizon"'),
-        (dict(tol=0), "tol expects a positive number"),
-        (dict(tol="small"), "tol expects a positive number"),
-        (dict(criterion=["total"]), "criterion ['total'] does not exist"),
-        (dict(method=None), "method None does not solve"),
+        (dict(minimize="no"), "minimize must be True, False or None, is 'no'"),
     ]
-    for arguments, message in bad:
-        with pytest.raises(ValueError) as error:
-            mdp.solve(m, **arguments)
-        assert message in str(error.value) and "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="m expects an MDP, got str"):
-        mdp.solve("student")
-    with pytest.raises(ValueError, match=r"would evaluate 1.13e\+15 policies, above its limit of 65536"):
+    floats = [
+        (dict(goal=[4], method="enumerate_policies"),
+         "goal belongs to method \"policy_iteration\", not to 'enumerate_policies'"),
+        (dict(max_iterations=3), "max_iterations belongs to the methods that sweep"),
+        (dict(max_iterations=0), "max_iterations must be an integer >= 1, is 0"),
+        (dict(method="linear_programming"), "method must be auto or one of policy_iteration, "
+         "value_iteration, enumerate_policies for criterion 'total', is 'linear_programming'"),
+        (dict(method="backward_induction"), "for criterion 'total', is 'backward_induction'"),
+        (dict(method=None), "for criterion 'total', is None"),
+        (dict(tol=0), "tol must be a positive number, is 0"),
+        (dict(tol="small"), "tol must be a positive number, is 'small'"),
+    ]
+    m, g = mdp.problems.student(), mdp.problems.gridworld()
+    for door, bad in ((mdp.solve, both + floats), (mdp.solve_exact, both)):
+        for arguments, message in bad:
+            with pytest.raises(ValueError) as error:
+                door(m, **arguments)
+            assert message in str(error.value) and "\n" not in str(error.value)
+        with pytest.raises(ValueError, match="m .* an MDP, .* str"):
+            door("student")
+    with pytest.raises(ValueError,
+                       match=r"would evaluate 1.13e\+15 policies, above its limit of 65536"):
         mdp.solve(g, method="enumerate_policies")
 
 
@@ -433,7 +443,45 @@ def test_total_ignores_gamma_and_the_model_of_one_terminal_state_is_solved():
     m = mdp.problems.student("1/2")
     np.testing.assert_allclose(mdp.solve(m, criterion="total").v, [6, 6, 8, 10, 0], atol=1e-11)
     empty = mdp.MDP.from_dict({"end": {}}, "1/2")
-    for arguments in (dict(), dict(method="value_iteration"), dict(method="enumerate_policies"), dict(criterion="total"), dict(horizon=2)):
+    for arguments in (dict(), dict(method="value_iteration"), dict(method="enumerate_policies"),
+                      dict(criterion="total"), dict(horizon=2)):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert not mdp.solve(empty, **arguments).v.any()
+
+
+# the warning
+
+HERE = [(criterion, method) for criterion, methods in mdp.planning.METHODS.items()
+        for method in methods if (criterion, method) != ("total", "value_iteration")]
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+@pytest.mark.parametrize("criterion, method", HERE)
+def test_the_warning_points_at_the_line_that_asked(criterion, method, minimize):
+    """Every method, so that a filter by file or module works, and the line that is shown helps."""
+    m, options = garnet(8, 2, 3, 0, 0.999), {}
+    if criterion == "finite_horizon":
+        options["horizon"] = 30
+    if criterion == "total":                                             # some way to an end
+        m = mdp.MDP.from_dict({"a": {"on": [(1 / 3, "a", 0.1), (1 / 3, "b", 0.7), (1 / 3, "c", 1)],
+                                     "off": [(1, "c", 1)]},
+                               "b": {"back": [(0.7, "a", 3), (0.3, "c", 2)]}, "c": {}}, 1)
+    ask = {"door": mdp.solve, "m": m, "criterion": criterion, "method": method,
+           "minimize": minimize, "tol": 1e-300, **options}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        s = ask.pop("door")(ask.pop("m"), **ask); line = sys._getframe().f_lineno      # noqa: E702
+    assert not s.converged
+    mine = [w for w in seen if issubclass(w.category, mdp.ConvergenceWarning)]
+    assert [(w.filename, w.lineno) for w in mine] == [(__file__, line)]
+
+
+def test_what_is_asked_of_the_process_itself_warns_at_that_line_too():
+    """Doors that are methods, and a policy that is evaluated."""
+    m = garnet(8, 2, 3, 0, 0.999)
+    with pytest.warns(mdp.ConvergenceWarning) as seen:
+        mdp.solve(m, tol=1e-300)
+        with np.errstate(all="ignore"):
+            mdp.evaluate(mdp.MDP([[[1.0]]], [1e308], 0.999), [0])
+    assert {w.filename for w in seen} == {__file__} and len(seen) == 2

@@ -93,7 +93,7 @@ def test_what_quantecon_refuses_is_refused_here_with_the_numbers(wrong):
 def test_no_sweeps_and_no_discount_are_refused_or_another_criterion():
     m = mdp.from_quantecon([[0, 1], [1, 0]], np.full((2, 2, 2), .5), .95)
     for cap in (0, -1):
-        with pytest.raises(ValueError, match=f"max_iterations expects an integer >= 1, got {cap}"):
+        with pytest.raises(ValueError, match=f"max_iterations must be an integer >= 1, is {cap}"):
             mdp.solve(m, method="value_iteration", max_iterations=cap)
     undiscounted = mdp.from_quantecon([[0, 1], [1, 0]], np.full((2, 2, 2), .5), 1)       # theirs: not implemented
     with pytest.raises(ValueError, match="needs gamma < 1, gamma is 1"):

@@ -1,6 +1,7 @@
 """A finite horizon exactly: backward induction in fractions.
 
-Read first: process.py.
+Read first: exact/process.py, exact/solution.py, planning/backward_induction.py.
+Read next: exact/average.py.
 """
 
 from fractions import Fraction
@@ -13,28 +14,35 @@ from .process import process_of
 from .solution import ExactSolution, actions, array, ties
 
 
-def finite_horizon(m, R, horizon, terminal_values, minimize):
-    if isinstance(horizon, (bool, np.bool_)) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
-        raise ValueError(f'horizon expects an integer >= 0 for criterion "finite_horizon", got {horizon!r}')
-    x = [Fraction(0)] * R.S
-    if terminal_values is not None:
-        numbers, exact = parse_array("terminal_values", terminal_values)
-        if numbers.shape != (R.S,) or not np.isfinite(numbers).all():
-            raise ValueError(f"terminal_values expects finite numbers of shape {(R.S,)}, got shape {numbers.shape}")
-        x = list(exact) if exact is not None else [Fraction(repr(v)) for v in numbers.tolist()]
-        x = [-v for v in x] if minimize else x
+def finite_horizon(R, horizon, terminal_values, minimize):
+    """The ExactSolution of the process of a Rational.   terminal_values (S,) or None, as given"""
+    x = _terminal(R, terminal_values)
+    x = [-v for v in x] if minimize else x
     process = process_of(R, minimize, discounted=True)
-    steps, policies, signs = [x], [], []
+    steps, policies, slack = [x], [], []
     for _ in range(horizon):
-        q = [process.r[k] + sum((Fraction(n, process.d[k]) * x[t] for t, n in process.row[k]), Fraction(0)) for k in range(len(process.r))]
-        best = [max((q[k] for k in own), default=x[s]) for s, own in enumerate(process.of)]
-        policies.append([next((k for k in own if q[k] == best[s]), -1) for s, own in enumerate(process.of)])
-        signs.append([int(best[s] > q[k]) for k, s in enumerate(process.owner)])
-        x = best
-        steps.append(x)
-    steps.reverse(), policies.reverse(), signs.reverse()
-    certificate = write(R, "finite_horizon", minimize, horizon=int(horizon), policy=[actions(R, p) for p in policies], slack=signs,
-                               steps=[vector(x, minimize) for x in steps])
+        x, policy, signs = _step(process, x)
+        steps.insert(0, x), policies.insert(0, actions(R, policy)), slack.insert(0, signs)
+    certificate = write(R, "finite_horizon", minimize, horizon=int(horizon), policy=policies,
+                        slack=slack, steps=[vector(x, minimize) for x in steps])
     v = np.array([array(x, minimize) for x in steps], object).reshape(horizon + 1, R.S)
-    return ExactSolution(v, np.array([actions(R, p) for p in policies], np.int64).reshape(horizon, R.S), [ties(R, sign) for sign in signs], certificate,
-                         "finite_horizon", int(horizon))
+    return ExactSolution(v, np.array(policies, np.int64).reshape(horizon, R.S),
+                         [ties(R, signs) for signs in slack], certificate, "finite_horizon",
+                         int(horizon))
+
+
+def _terminal(R, values):
+    """None or checked numbers (S,) -> list of Fractions."""
+    if values is None:
+        return [Fraction(0)] * R.S
+    numbers, exact = parse_array("terminal_values", values)
+    return list(exact) if exact is not None else [Fraction(repr(v)) for v in numbers.tolist()]
+
+
+def _step(process, x):
+    """(T x, the first best pairs, signs: 0 where a pair is best, else 1).   x   list of Fractions"""
+    q = [r + sum((Fraction(n, d) * x[t] for t, n in row), Fraction(0))
+         for r, d, row in zip(process.r, process.d, process.row)]
+    best = [max((q[k] for k in own), default=x[s]) for s, own in enumerate(process.of)]
+    policy = [next((k for k in own if q[k] == best[s]), -1) for s, own in enumerate(process.of)]
+    return best, policy, [int(best[s] > q[k]) for k, s in enumerate(process.owner)]

@@ -1,10 +1,12 @@
-"""Policies in fractions: a process in integers, the exact value of a policy, exact policy iteration.
+"""Policies in fractions: a process in integers, the exact value of a policy, policy iteration.
 
     x(s) = r_k + sum over t of n / d x(t)        for the pair k that the policy takes in s
 
-A policy is a list of pairs, one for each state, -1 where none is taken. Rewards are negated to minimise, so that everything here maximises.
+A policy is a list of pairs, one for each state, -1 where none is taken. Rewards are negated to
+minimise, so that everything here maximises.
 
-Read first: ../rational.py, ../lifting.py.  Read next: discounted.py, average.py, total.py.
+Read first: graph.py, rational.py, lifting.py, certificate.py.  Read next: exact/discounted.py,
+exact/average.py, exact/total.py.
 """
 
 from fractions import Fraction
@@ -20,90 +22,126 @@ from ..lifting import solve_integers
 
 class Process(NamedTuple):
     """Pairs in integers, the discount folded in: x(s) = r_k + sum of n / d x(t)."""
-    N: int                                   # states or nodes
-    owner: list                              # (K,)
-    of: list                                 # (N,) list of the pairs of each state
-    r: list                                  # (K,) Fractions
-    d: list                                  # (K,)
-    row: list                                # (K,) list of (t, n)
+    S: int                                   # states, or nodes
+    owner: list                              # (X,) the state of each pair
+    of: list                                 # (S,) list of the pairs of each state
+    r: list                                  # (X,) Fractions
+    d: list                                  # (X,) integers
+    row: list                                # (X,) list of (t, n)
 
 
 def process_of(R, minimize, discounted):
     """Rational -> Process, rewards negated to minimise."""
-    r = [Fraction(-n if minimize else n, d) for n, d in R.r]
+    d, row = R.D, [list(zip(after, n)) for after, n in zip(R.next, R.n)]
     if discounted:
-        d, row = [D * g[1] for D, g in zip(R.D, R.g)], [[(t, x * g[0]) for t, x in zip(after, n) if g[0]] for after, n, g in zip(R.next, R.n, R.g)]
-    else:
-        d, row = R.D, [list(zip(after, n)) for after, n in zip(R.next, R.n)]
-    return Process(R.S, R.owner, [list(range(R.pair_ptr[s], R.pair_ptr[s + 1])) for s in range(R.S)], r, d, row)
+        d = [D * gd for D, (_, gd) in zip(R.D, R.g)]
+        row = [[(t, n * gn) for t, n in after if gn] for after, (gn, _) in zip(row, R.g)]
+    return made_of(R.S, R.owner, [Fraction(-n if minimize else n, d) for n, d in R.r], d, row)
 
+
+def made_of(S, owner, r, d, row):
+    """The Process with these pairs."""
+    of = [[] for _ in range(S)]
+    for k, s in enumerate(owner):
+        of[s].append(k)
+    return Process(S, owner, of, r, d, row)
+
+
+# the value of a policy
 
 def evaluate(process, policy, b, known):
-    """x = b + P_pi x on the states of `policy` {s: k}, with `known` {s: x} and 0 elsewhere; components one after the other -> {s: Fraction}."""
-    states = list(policy)
+    """x = b + P_pi x on the states of `policy` -> {s: Fraction}.
+
+    The strongly connected components are solved one after the other, last ones first.
+
+    policy   {s: k}
+    b        {s: number}
+    known    {s: x}: values outside; 0 where there is none
+    """
+    states, value = list(policy), dict(known)
     if not states:
         return {}
     place = {s: i for i, s in enumerate(states)}
-    edges = [(i, place[t]) for i, s in enumerate(states) for t, _ in process.row[policy[s]] if t in place]
-    rows, columns = zip(*edges) if edges else ((), ())
-    order, ends = graph.successors_first(sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(states),) * 2))
-    x = {}
+    edges = [(i, place[t]) for i, s in enumerate(states) for t, _ in process.row[policy[s]]
+             if t in place]
+    order, ends = graph.successors_first(arrows(edges, len(states)))
     for first, last in zip(ends[:-1], ends[1:]):
         component = [states[i] for i in order[first:last]]
-        local = {s: i for i, s in enumerate(component)}
-        matrix, right = [], []
-        for s in component:
-            d, row = process.d[policy[s]], {local[s]: process.d[policy[s]]}
-            total = d * b[s]
-            for t, n in process.row[policy[s]]:
-                if t in local:
-                    row[local[t]] = row.get(local[t], 0) - n
-                else:
-                    value = x.get(t, known.get(t))
-                    if value:
-                        total += n * value
-            matrix.append(row), right.append(total)
+        matrix, right = _equations(process, policy, b, value, component)
         if len(component) == 1:
-            x[component[0]] = Fraction(right[0]) / matrix[0][0]
+            value[component[0]] = Fraction(right[0]) / matrix[0][0]
             continue
-        numerators, L = integers(right)
+        numerators, den = integers(right)
         solved, d = solve_integers(matrix, numerators)
         for s, n in zip(component, solved):
-            x[s] = Fraction(n, d * L)
-    return x
+            value[s] = Fraction(n, d * den)
+    return {s: value[s] for s in states}
 
 
-def slack(process, k, N, L):
-    """x(s) - q(k), times d r.den L, for x = N / L: an integer."""
+def _equations(process, policy, b, known, component):
+    """(rows, right sides) of d x(s) - sum of n x(t) = d b(s) + what is known.
+
+    rows   list of {number in the component: integer}
+    """
+    local = {s: i for i, s in enumerate(component)}
+    matrix, right = [], []
+    for s in component:
+        d = process.d[policy[s]]
+        row, total = {local[s]: d}, d * b[s]
+        for t, n in process.row[policy[s]]:
+            if t in local:
+                row[local[t]] = row.get(local[t], 0) - n
+            elif known.get(t):
+                total += n * known[t]
+        matrix.append(row), right.append(total)
+    return matrix, right
+
+
+def arrows(edges, n):
+    """(n, n) CSR with these edges (row, column)."""
+    rows, columns = zip(*edges) if edges else ((), ())
+    return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+
+
+# policy iteration
+
+def slack(process, k, num, den):
+    """x(s) - q(k), times d r.den den, for x = num / den: an integer."""
     s, d, r = process.owner[k], process.d[k], process.r[k]
-    return r.denominator * (d * N[s] - sum(n * N[t] for t, n in process.row[k])) - d * r.numerator * L
+    ahead = sum(n * num[t] for t, n in process.row[k])
+    return r.denominator * (d * num[s] - ahead) - d * r.numerator * den
 
 
-def optimise(process, policy, known=None):
+def optimise(process, policy):
     """(x, policy, signs, iterations): exact policy iteration from a policy that has a value.
 
-    x (N,) Fractions, 0 where there is no pair;   known {s: x} states whose value is given   signs (K,) 0 where x(s) = q(k), else 1
+    x      (S,) Fractions, 0 where there is no pair
+    signs  (X,) 0 where x(s) = q(k), else 1
     """
-    known = known or {}
     iterations = 0
     while True:
         iterations += 1
-        own = {s: k for s, k in enumerate(policy) if k >= 0 and s not in known}
-        x = [known.get(s, Fraction(0)) for s in range(process.N)]
-        for s, value in evaluate(process, own, {s: process.r[k] for s, k in own.items()}, known).items():
+        own = {s: k for s, k in enumerate(policy) if k >= 0}
+        x = [Fraction(0)] * process.S
+        for s, value in evaluate(process, own, {s: process.r[k] for s, k in own.items()},
+                                 {}).items():
             x[s] = value
-        N, L = integers(x)
-        better, signs = {}, []
+        num, den = integers(x)
+        better, signs = {}, []               # {s: (loss, pair)} of the best pair
         for k, s in enumerate(process.owner):
-            loss = slack(process, k, N, L) if policy[s] >= 0 and s not in known else 1
+            loss = slack(process, k, num, den) if policy[s] >= 0 else 1
             signs.append(int(loss != 0))
             if loss < 0:
-                loss = Fraction(loss, process.d[k] * process.r[k].denominator)
-                if s not in better or loss < better[s][0]:
-                    better[s] = (loss, k)
+                lower(better, s, Fraction(loss, process.d[k] * process.r[k].denominator), k)
         if not better:
             return x, policy, signs, iterations
         policy = [better[s][1] if s in better else k for s, k in enumerate(policy)]
+
+
+def lower(best, s, loss, k):
+    """best[s] = (loss, k) if there is none or it is larger: the first of the lowest stays."""
+    if s not in best or loss < best[s][0]:
+        best[s] = loss, k
 
 
 def first_best(process, policy, signs):

@@ -1,6 +1,6 @@
 """What solve_exact returns, and how policies, ties and values are written in it.
 
-Read next: ../certificate.py.
+Read first: certificate.py, planning/solution.py.  Read next: exact/discounted.py.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,19 @@ import numpy as np
 class ExactSolution:
     """The fields of Solution as fractions.   S states, T steps
 
-    v                (S,) Fractions, object array; float inf or -inf where the total is infinite;         finite horizon: (T+1, S)
-    policy           (S,) the first optimal action of each state, -1 in terminal states;   (T, S).
+    v                (S,) Fractions, object array; float inf or -inf where the total is infinite.
+                     Finite horizon: (T+1, S)
+    policy           (S,) the first optimal action of each state, -1 in terminal states; (T, S).
                      Criterion "total": where the policy still ends with it; in a component without
                      rewards one that leads to where it is left. "average": where these together
                      keep the bias
-    optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s), criterion "average": that attain both optimality equations;
-                     (T, S) nested lists
+    optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s); a list of
+                     these for each step.  "average": that attain both optimality equations
     certificate      a dict for json.dump and mdp.verify
-    gain, bias       criterion "average": (S,) Fractions; else None
+    criterion        as in `solve`
     iterations       policies evaluated exactly
+    gain             criterion "average": (S,) Fractions; else None
+    bias             criterion "average": (S,) Fractions; else None
     """
     v: np.ndarray
     policy: np.ndarray

@@ -1,11 +1,10 @@
 """`solve_exact`: one door to every criterion in fractions, and no answer leaves it unchecked.
 
-Read first: the criteria.
+Read first: planning/question.py, verify.py, exact/discounted.py, exact/finite_horizon.py,
+exact/average.py, exact/total.py.  Read next: statement.py.
 """
 
-from ..model import check_model
-from ..planning.solve import (check_discounted, check_goal, check_minimize, check_miss,
-                              default_criterion)
+from ..planning.question import question
 from ..rational import rational
 from ..verify import verify
 from .average import average
@@ -35,9 +34,9 @@ def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, termin
     >>> [str(x) for x in s.v], s.optimal_actions[1]
     (['9/5', '3'], frozenset({0, 1}))
     """
-    check_model(m)
-    minimize = check_minimize(m, minimize)
-    s = _solve(m, criterion, horizon, goal, miss, terminal_values, minimize)
+    asked = question(m, criterion=criterion, horizon=horizon, goal=goal, miss=miss,
+                     terminal_values=terminal_values, minimize=minimize)
+    s = _solve(m, rational(m), asked)
     if not verify(m, s.certificate):
         raise CertificateError(
             f"solve_exact found an answer to {m!r}, criterion {s.criterion!r}, whose certificate "
@@ -46,21 +45,12 @@ def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, termin
     return s
 
 
-def _solve(m, criterion, horizon, goal, miss, terminal_values, minimize):
-    criterion = default_criterion(m, horizon, goal) if criterion is None else criterion
-    if criterion != "total" and (goal is not None or miss is not None):
-        raise ValueError(f'goal and miss belong to criterion "total", not to {criterion!r}')
-    R = rational(m)
-    if criterion == "finite_horizon":
-        return finite_horizon(m, R, horizon, terminal_values, minimize)
-    if horizon is not None or terminal_values is not None:
-        raise ValueError(f'horizon and terminal_values belong to criterion "finite_horizon", not to {criterion!r}')
-    if criterion == "discounted":
-        check_discounted(m)
-        return discounted(m, R, minimize)
-    if criterion == "total":
-        states = None if goal is None and miss is None else check_goal(m, goal)
-        return total(m, R, states, check_miss(miss, minimize), minimize)
-    if criterion == "average":
-        return average(m, R, minimize)
-    raise ValueError(f"criterion {criterion!r} does not exist; choose one of discounted, finite_horizon, total, average")
+def _solve(m, R, asked):
+    """The ExactSolution of what is asked, not yet checked."""
+    if asked.criterion == "finite_horizon":
+        return finite_horizon(R, asked.horizon, asked.terminal_values, asked.minimize)
+    if asked.criterion == "discounted":
+        return discounted(m, R, asked.minimize)
+    if asked.criterion == "average":
+        return average(m, R, asked.minimize)
+    return total(m, R, asked.goal, asked.miss, asked.minimize)

@@ -1,10 +1,21 @@
 """Planning: the optimal value and policy of a known process. One algorithm, one file.
 
-Reading order, discounted: enumerate_policies (the definition), value_iteration, policy_iteration and its variants (_dense, _sparse, _krylov),
-iterate, modified_policy_iteration, gauss_seidel, modified_gauss_seidel, anderson, prioritized_sweeping, topological, linear_programming and its dual.
-Finite horizon: backward_induction. Total reward: total, policy_iteration_total. Average reward: gain, policy_iteration_multichain.
-Under constraints: constrained, and staying (policies that never end). Any guess: certify. bounds,
-settle and solution are shared, solve is the door, choose says what auto takes.
+In reading order:
+
+    discounted        enumerate_policies (the definition); bounds, solution, settle, iterate (shared
+                      by all); value_iteration, gauss_seidel, prioritized_sweeping, topological,
+                      anderson; policy_iteration and its variants (_dense, _sparse, _krylov);
+                      modified_policy_iteration, modified_gauss_seidel; linear_programming and
+                      linear_programming_dual; choose (what auto takes)
+    finite horizon    backward_induction
+    total reward      collapse, gain, undefined, total, policy_iteration_total
+    average reward    policy_iteration_multichain
+    any of them       question (what is asked), solve (the door)
+    constraints       simplex, staying (policies that never end), constrained_program, constrained
+    any guess         certify
+
+Read first: bellman.py, evaluation.py, graph.py, linear.py.
+Read next: planning/enumerate_policies.py, planning/value_iteration.py, planning/solve.py.
 """
 
 from .certify import Proof, certify

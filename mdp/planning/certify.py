@@ -1,13 +1,15 @@
 """The cheap certificate: what one float sweep proves about any v, at any size.
 
-    lower <= v of the greedy policy <= v* <= upper                          bounds.py: MacQueen and Porteus, rounding included
-    r(s, a) + gamma sum of P(s' | s, a) upper(s') < lower(s)                then a is not optimal in s, whatever the exact values are
+    lower <= v of the greedy policy <= v* <= upper           bounds.py, rounding included
+    a is not optimal in s, whatever the exact values are, if
+        r(s, a) + gamma sum of P(s' | s, a) upper(s') < lower(s)
 
 Where solve_exact takes fractions, this takes two sweeps, and leaves the near-ties undecided.
 
-MacQueen, "A test for suboptimal actions in Markovian decision problems", Operations Research 15, 1967; Puterman 1994, section 6.7.
+MacQueen, "A test for suboptimal actions in Markovian decision problems", Operations Research 15,
+1967; Puterman 1994, section 6.7.
 
-Read first: bounds.py.  The exact one: ../exact/.
+Read first: bellman.py, planning/bounds.py.  Read next: exact/solve.py.
 """
 
 from typing import NamedTuple
@@ -17,34 +19,43 @@ import numpy as np
 from .. import bellman
 from ..model import check_model
 from . import bounds
+from .question import check_minimize
 
 
 class Proof(NamedTuple):
     """What is proved, rounding included."""
-    lower: np.ndarray                        # (S,) lower <= v of `policy` <= v* <= upper; minimising: lower <= v* <= v of `policy`
+    lower: np.ndarray                        # (S,) lower <= v of `policy` <= v* <= upper.
+                                             # Minimising: lower <= v* <= v of `policy` <= upper
     upper: np.ndarray                        # (S,)
     policy: np.ndarray                       # (S,) greedy for v, -1 in terminal states
-    suboptimal: np.ndarray                   # (S, A) bool: proved not optimal; False where undecided or unavailable
+    suboptimal: np.ndarray                   # (S, A) bool: proved not optimal; False where it is
+                                             # undecided or not available
 
 
 def certify(m, v, *, minimize=None):
-    """Bounds and suboptimal actions from a guess v of the optimal discounted value -> Proof.   v (S,) finite; zero is assumed in terminal states
+    """Bounds and suboptimal actions from a guess of the optimal discounted value -> Proof.
 
+    v          (S,) finite; zero is assumed in terminal states
     minimize   rewards are costs.  Default: m.costs
+
+    ValueError at gamma = 1, where no residual bounds the error.
 
     >>> from mdp import MDP
     >>> certify(MDP([[[1.0], [1.0]]], [[1.0, 0.0]], 0.5), [1.9]).suboptimal.tolist()
     [[False, True]]
     """
     check_model(m)
-    minimize = m.costs if minimize is None else minimize
+    minimize = check_minimize(m, minimize)
     e = m.expected
     if not e.gamma < 1:
-        raise ValueError("certify needs gamma < 1; at gamma = 1 no residual bounds the error: use solve or solve_exact")
+        raise ValueError("certify needs gamma < 1; at gamma = 1 no residual bounds the error: use "
+                         "solve or solve_exact")
     v = np.asarray(v, dtype=float)
-    if v.shape != (m.num_states,) or not np.isfinite(v).all():
-        raise ValueError(f"v expects finite numbers of shape {(m.num_states,)}, got shape {v.shape}")
-    e = e._replace(r=-e.r) if minimize else e
+    if v.shape != (m.num_states,):
+        raise ValueError(f"v must be ({m.num_states},), has shape {v.shape}")
+    for s in np.flatnonzero(~np.isfinite(v))[:1]:
+        raise ValueError(f"v[{s}] must be finite, is {v[s]}")
+    e = e.replace(r=-e.r) if minimize else e
     v = -v if minimize else v
     v = v if e.choices else np.where(m.terminal, 0.0, v)
     lower, upper, pairs = bounds.discounted(e, v)
@@ -52,4 +63,6 @@ def certify(m, v, *, minimize=None):
     with np.errstate(invalid="ignore"):
         table = table < (lower - bounds.rounding(e, upper))[:, None]
     policy = bellman.actions(e, pairs)
-    return Proof(0 - upper, 0 - lower, policy, table) if minimize else Proof(lower, upper, policy, table)
+    if minimize:
+        return Proof(0 - upper, 0 - lower, policy, table)
+    return Proof(lower, upper, policy, table)

@@ -1,13 +1,16 @@
-"""Which method "auto" takes for the discounted criterion: a look at the process, far cheaper than one sweep.
+"""Which method "auto" takes for the discounted criterion: a look at the process.
 
-    few states                        policy_iteration: LU factors cost less than sweeps; unless the matrix is full
-    everything near everything        modified_policy_iteration: a random process mixes in a few steps
-    far across (grids, queues)        modified_gauss_seidel: ordered sweeps carry news through in one go
+    few states                   policy_iteration: LU factors cost less than sweeps; unless the
+                                 matrix is full
+    everything near everything   modified_policy_iteration: a random process mixes in a few steps
+    far across (grids, queues)   modified_gauss_seidel: ordered sweeps carry news through in one go
 
-Far or near is told by the number of steps in which half of the states are reached from a few of them. The choice is never wrong, only slow: every method has the same bounds. Each case is a row of
-`python -m benchmarks mdp`.
+The look is far cheaper than one sweep. Far or near is told by the number of steps in which half of
+the states are reached from a few of them. The choice is never wrong, only slow: every method has
+the same bounds. Each case is a row of `python -m benchmarks mdp`.
 
-Read first: solve.py.
+Read first: bellman.py, planning/policy_iteration.py, planning/modified_policy_iteration.py,
+planning/modified_gauss_seidel.py.  Read next: planning/solve.py.
 """
 
 import numpy as np
@@ -17,7 +20,9 @@ from npixel.runtime.kernels import kernel
 POLICY_ITERATION_UP_TO = 2000                # states
 DENSE = 400                                  # states: up to here a dense LU is cheaper than looking
 FULL = 1 / 20                                # of the entries: the LU factors will be full
-FAR = 2                                      # times log2 S steps; a process with two successors for each state needs one
+FAR = 2                                      # times log2 S steps; a process with two successors for
+                                             # each state needs one
+GOLDEN = 0.618                               # of the states lie between one start and the next
 
 
 def choose(e):
@@ -28,7 +33,7 @@ def choose(e):
     if e.full is not None:
         return "modified_policy_iteration"
     limit = int(FAR * np.log2(S))
-    stride = next(j for j in range(int(0.618 * S), S + 1) if np.gcd(j, S) == 1)
+    stride = next(j for j in range(int(GOLDEN * S), S + 1) if np.gcd(j, S) == 1)
     near = _steps_to_half(e.pair_ptr, *e.rows[:2], limit, stride) < limit
     return "modified_policy_iteration" if near else "modified_gauss_seidel"
 
@@ -36,7 +41,10 @@ def choose(e):
 def _steps_to_half_numpy(pair_ptr, row, column, limit, stride):
     """Steps after which half of the states are reached from some state, `limit` at most.
 
-    From the states 0, stride, 2 stride, ... modulo S in turn: the most steps that were needed, each time not counting states reached before.
+    From the states 0, stride, 2 stride, ... modulo S in turn: the most steps that were needed. Each
+    time, states that were reached before do not count.
+
+    pair_ptr (S+1,)   the arrows as CSR: row (X+1,), column
     """
     S = pair_ptr.size - 1
     seen, most = np.zeros(S, bool), 0

@@ -1,10 +1,12 @@
 """Constrained processes: the best policy among those that keep other promises.
 
-    maximise  sum over (s, a) of r(s, a) x(s, a)      subject to      flow:        sum over a of x(s, a) = initial(s) + gamma sum of P(s | t, b) x(t, b)
-                                                                      promises:    sum of c_i(s, a) x(s, a) >= b_i,     x >= 0
+    maximise    sum over (s, a) of r(s, a) x(s, a)
+    subject to  flow      sum over a of x(s, a) = initial(s) + gamma sum of P(s | t, b) x(t, b)
+                promises  sum of c_i(s, a) x(s, a) >= b_i,     x >= 0
 
-x is the expected (discounted) number of visits from the initial distribution. The optimal policy pi(a | s) = x(s, a) / sum over a of x(s, a) may have to
-randomise, in at most as many states as there are promises, since a basic solution has that many positive entries beyond one for each state.
+x is the expected (discounted) number of visits from the initial distribution. The optimal policy
+pi(a | s) = x(s, a) / sum over a of x(s, a) may have to randomise, in at most as many states as
+there are promises: a basic solution has that many positive entries beyond one for each state.
 
 Total reward: "the goal is reached with probability at least b" is a promise about the flow into
 the goal. So that it can be counted, the state remembers which goals were reached. And a policy may
@@ -25,46 +27,49 @@ The policies are those that visit states finitely often, in the mean, until they
 stay by a stationary policy. A process where staying may earn rewards of mean zero is refused: such
 a sum has no limit.
 
-HiGHS (through scipy) finds a basis. The basis is solved again in Fractions, and its feasibility and optimality (reduced costs of every column) are
-checked exactly; where rounding misled HiGHS, exact pivots (Bland's rule) go on from there. Nothing of the answer is a float.
+The program is solved in Fractions (constrained_program.py, simplex.py). Nothing of the answer is a
+float.
 
-Altman, "Constrained Markov Decision Processes", 1999; Etessami, Kwiatkowska, Vardi, Yannakakis, "Multi-objective model checking of Markov decision
-processes", LMCS 4, 2008.
+Altman, "Constrained Markov Decision Processes", 1999; Etessami, Kwiatkowska, Vardi, Yannakakis,
+"Multi-objective model checking of Markov decision processes", LMCS 4, 2008.
 
-Read first: linear_programming_dual.py, total.py, ../rational.py.
+Read first: rational.py, planning/staying.py, planning/constrained_program.py.
+Read next: pomdp.py.
 """
 
-import itertools
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import linprog
 
 from .. import graph
 from ..checks import state_set
-from ..model import check_model
 from ..given_numbers import parse, parse_array
+from ..model import check_model
 from ..rational import rational
+from .constrained_program import Flow, Program
+from .question import default_criterion
 from .staying import NoSum, offers
-from .total import names
+from .undefined import names
 
 
 @dataclass(frozen=True)
 class Constrained:
     """The exact optimum.
 
-    value      Fraction; inf where no policy bounds it, -inf if all that keep the promises lose for
-               ever (floats; to minimise the other way round); None if no policy keeps the promises
-    states     list of (state, frozenset of the numbers of the constraints whose goal was reached): the memory of the policy
-    policy     {state of `states`: {action: Fraction}}, states that are visited; empty where the
-               value is infinite. The action None: stay in this component from now on, by `stays`
-    kept       list of Fraction, inf or -inf: the left side of each constraint
-    randomised how many states choose more than one action
-    attained   False: no policy found attains the value, which is a supremum; `policy` goes another
-               way with one part in a thousand
-    stays      {state of `states`: {action: Fraction}} for the components that are stayed in
+    value       Fraction; inf where no policy bounds it, -inf if all that keep the promises lose for
+                ever (floats; to minimise the other way round); None if no policy keeps the promises
+    states      list of (state, frozenset of the numbers of the constraints whose goal was reached):
+                the memory of the policy
+    policy      {state of `states`: {action: Fraction}}, states that are visited; empty where the
+                value is infinite. The action None: stay in this component from now on, by `stays`
+    kept        list of Fraction, inf or -inf: the left side of each constraint
+    randomised  how many states choose more than one action
+    attained    False: no policy found attains the value, which is a supremum; `policy` goes another
+                way with one part in a thousand
+    stays       {state of `states`: {action: Fraction}} for the components that are stayed in
     """
     value: object
     states: list
@@ -81,7 +86,8 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
     constraints   list of dicts, each with "at_least" or "at_most" (a number, better "2/5"), and
                   "goal": states, the probability to reach them (criterion "total"), or
                   "reward": (S, A) numbers, the expected (discounted) sum of them
-    goal          maximise the probability to reach these states instead of the rewards (criterion "total")
+    goal          maximise the probability to reach these states instead of the rewards; it belongs
+                  to criterion "total"
     minimize      the smallest value instead.  Default: m.costs; with `goal` the largest
     criterion     "discounted" or "total"; default: by m.gamma
 
@@ -100,37 +106,98 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
         raise ValueError("constraints speak of the initial distribution: give the MDP initial=")
     if minimize is None:
         minimize = m.costs and goal is None
-    criterion = criterion or ("discounted" if m.gamma < 1 else "total")
+    criterion = criterion or default_criterion(m, None, None)
     if criterion not in ("discounted", "total"):
-        raise ValueError(f'criterion expects "discounted" or "total", got {criterion!r}')
-    goals, tables, limits, senses = [], [], [], []
-    for i, one in enumerate(constraints):
-        given = set(one) if isinstance(one, dict) else set()
-        if len(given & {"goal", "reward"}) != 1 or len(given & {"at_least", "at_most"}) != 1 or len(given) != 2:
-            raise ValueError(f'constraint {i} expects {{"goal" or "reward": ..., "at_least" or "at_most": number}}, got {one!r}')
-        if "goal" in one and criterion == "discounted":
-            raise ValueError(f'constraint {i}: "goal" belongs to criterion "total"')
-        goals.append(state_set("goal", one["goal"], m.num_states) if "goal" in one else None)
-        tables.append(None if "goal" in one else _table(i, one["reward"], m))
-        sense = "at_least" if "at_least" in one else "at_most"
-        value, exact = parse(sense, one[sense])
-        limits.append(exact if exact is not None else Fraction(repr(value)))
-        senses.append(1 if sense == "at_least" else -1)
-    R = rational(m)
-    objective_goal = None if goal is None else state_set("goal", goal, m.num_states)
-    discounted = criterion == "discounted"
-    watched = goals + ([objective_goal] if objective_goal is not None else [])
+        raise ValueError(f'criterion must be "discounted" or "total", is {criterion!r}')
+    sign, discounted = -1 if minimize else 1, criterion == "discounted"
+    promises = [_promise(i, one, m, discounted) for i, one in enumerate(constraints)]
+    aim = None if goal is None else state_set("goal", goal, m.num_states)
+    unfolded = _unfold(m, promises, aim, discounted)
+    ends = None if discounted or not unfolded.flows else _Ends(m, unfolded, promises, aim, sign)
+    program = _program(unfolded, promises, sign, ends, [] if ends is None else ends.offered())
+    status, x = program.best()
+    if status == "optimal":
+        return _answer(program, x, unfolded, promises)
+    value = sign * np.inf if status == "unbounded" else None
+    if value is None and ends is not None:
+        losing = _program(unfolded, promises, sign, ends, ends.losing())
+        if losing.best()[0] != "infeasible":
+            value = -sign * np.inf
+    return Constrained(value, unfolded.states, {}, [], 0)
 
-    # unfold: (state, goals reached)
-    reached = lambda s, before: before | frozenset(i for i, g in enumerate(watched) if g is not None and g[s])       # noqa: E731
-    first = {}
-    exact_initial = m.exact_initial if m.exact_initial is not None else [Fraction(repr(p)) for p in m.initial.tolist()]
-    for s, p in enumerate(exact_initial):
-        if p:
-            first[s, reached(s, frozenset())] = p
-    states = list(first)
-    index = {state: i for i, state in enumerate(states)}
-    columns = []                                                         # (owner, {successor: weight}, reward, promises, pair)
+
+# 1. what is promised
+
+class Promise(NamedTuple):
+    """One constraint: sense (what is counted) >= sense limit."""
+    goal: np.ndarray | None                  # (S,) bool: the states to reach
+    table: list | None                       # (S, A) Fractions, else
+    limit: Fraction
+    sense: int                               # 1 at least, -1 at most
+
+
+def _promise(i, one, m, discounted):
+    """Constraint number i -> Promise."""
+    given = set(one) if isinstance(one, dict) else set()
+    what, sense = given & {"goal", "reward"}, given & {"at_least", "at_most"}
+    if len(what) != 1 or len(sense) != 1 or len(given) != 2:
+        raise ValueError(f'constraint {i} must be {{"goal" or "reward": ..., "at_least" or '
+                         f'"at_most": number}}, is {one!r}')
+    (what,), (sense,) = what, sense
+    if what == "goal" and discounted:
+        raise ValueError(f'constraint {i}: "goal" belongs to criterion "total"')
+    goal = state_set("goal", one["goal"], m.num_states) if what == "goal" else None
+    table = _table(i, one["reward"], m) if what == "reward" else None
+    value, exact = parse(sense, one[sense])
+    limit = exact if exact is not None else Fraction(repr(value))
+    return Promise(goal, table, limit, 1 if sense == "at_least" else -1)
+
+
+def _table(i, reward, m):
+    """(S, A) numbers -> the same as Fractions."""
+    numbers, exact = parse_array(f"constraint {i}: reward", reward)
+    shape = m.num_states, m.num_actions
+    if numbers.shape != shape:
+        raise ValueError(f"constraint {i}: reward must be {shape}, has shape {numbers.shape}")
+    for s, a in np.argwhere(~np.isfinite(numbers))[:1]:
+        raise ValueError(f"constraint {i}: reward[{s}, {a}] must be finite, is {numbers[s, a]}")
+    if exact is not None:
+        return exact
+    return [[Fraction(repr(x)) for x in row] for row in numbers.tolist()]
+
+
+# 2. the process whose states remember
+
+class Unfolded(NamedTuple):
+    """The process whose states remember which goals were reached."""
+    m: object                                # the MDP
+    R: object                                # the same in integers
+    states: list                             # of (state, frozenset of the goals that were reached)
+    first: dict                              # {number of a state: probability to start there}
+    flows: list                              # Flow of each available action
+    already: list                            # for each goal the probability to start in it
+    constant: Fraction                       # what the objective receives before the first step
+
+
+def _unfold(m, promises, aim, discounted):
+    """Follow every action from the initial states -> Unfolded.
+
+    The goals are those of the promises, and the one that is aimed at, the last, if there is one.
+    """
+    R = rational(m)
+    watched = [p.goal for p in promises] + ([aim] if aim is not None else [])
+
+    def reached(s, before):
+        return before | {i for i, goal in enumerate(watched) if goal is not None and goal[s]}
+
+    initial = m.exact_initial
+    if initial is None:
+        initial = [Fraction(repr(p)) for p in m.initial.tolist()]
+    states = [(s, reached(s, frozenset())) for s, p in enumerate(initial) if p]
+    first = {i: initial[s] for i, (s, _) in enumerate(states)}
+    already = [sum((p for i, p in first.items() if c in states[i][1]), Fraction(0))
+               for c in range(len(watched))]
+    index, flows = {state: i for i, state in enumerate(states)}, []
     for i, (s, before) in enumerate(states):                             # grows while it is read
         for k in range(R.pair_ptr[s], R.pair_ptr[s + 1]):
             after, gains = {}, [Fraction(0)] * len(watched)
@@ -143,354 +210,118 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
                 after[index[state]] = factor * Fraction(n, R.D[k])
                 for w in state[1] - before:
                     gains[w] += Fraction(n, R.D[k])
-            reward = Fraction(*R.r[k]) if objective_goal is None else gains[-1]
-            promises = [gains[c] if goals[c] is not None else tables[c][s][R.action[k]] for c in range(len(constraints))]
-            columns.append((i, after, reward, promises, k))
-    # goals reached at the start count as well
-    already = [sum((p for (s, before), p in first.items() if c in before), Fraction(0)) for c in range(len(watched))]
-    constant = already[-1] if objective_goal is not None else Fraction(0)
-    owner = np.array([c[0] for c in columns], np.int64)
-    node, found, circles = np.arange(len(states)), [], False
-    sign = -1 if minimize else 1
-    if not discounted and columns:
-        transitions = [c[1] for c in columns]
-        ptr = np.concatenate(([0], np.cumsum([len(after) for after in transitions])))
-        ahead = [t for after in transitions for t in after]
-        P = sp.csr_matrix((np.ones(len(ahead)), ahead, ptr), shape=(len(columns), len(states)))
-        objective = [sign * c[2] for c in columns]
-        pledges = [[sense * c[3][i] for c in columns] for i, sense in enumerate(senses)]
+            counted = [gains[c] if p.goal is not None else p.table[s][R.action[k]]
+                       for c, p in enumerate(promises)]
+            flows.append(Flow(i, after, Fraction(*R.r[k]) if aim is None else gains[-1],
+                              counted, k))
+    constant = Fraction(0) if aim is None else already[-1]
+    return Unfolded(m, R, states, first, flows, already, constant)
 
-        there = [[bool(x) for x in pledge] for pledge in pledges]
-        paid = [bool(c[2]) or objective_goal is None and not R.zero[c[4]] for c in columns]
 
-        def offered(allowed, *more):
-            rewards, some = pledges + [x for x, _ in more], there + [x for _, x in more]
-            try:
-                return offers(P, owner, transitions, allowed, rewards, some)
-            except NoSum as zero:
-                f, where = zero.args
-                what = "the reward" if f == len(constraints) else f"the reward of constraint {f}"
-                where = names(m, [states[i][0] for i in where])
-                raise ValueError("total reward is undefined: a policy may stay for ever in "
-                                 f"{where}, where {what} has mean zero, though it is not absent; "
-                                 "use gamma < 1") from None
+# 3. where a policy may stay for ever
 
-        found = [(offer, False) for offer in offered(~np.array(paid))]
-        found += [(offer, True) for offer in offered(np.ones(owner.size, bool), (objective, paid))
-                  if len(constraints) in offer.plus]
+class _Ends:
+    """The end components of the unfolded process, criterion "total", and what they offer."""
+
+    def __init__(self, m, unfolded, promises, aim, sign):
+        self.m, self.states, flows = m, unfolded.states, unfolded.flows
+        self.transitions = [f.after for f in flows]
+        ptr = np.concatenate(([0], np.cumsum([len(after) for after in self.transitions])))
+        ahead = [t for after in self.transitions for t in after]
+        self.P = sp.csr_matrix((np.ones(len(ahead)), ahead, ptr),
+                               shape=(len(flows), len(self.states)))
+        self.owner = np.array([f.state for f in flows], np.int64)
+        self.objective = [sign * f.reward for f in flows]
+        # a reward may be there and have mean zero
+        self.paid = [bool(f.reward) or aim is None and not unfolded.R.zero[f.pair] for f in flows]
+        self.pledges = [[p.sense * f.promises[i] for f in flows] for i, p in enumerate(promises)]
+        self.there = [[bool(x) for x in pledge] for pledge in self.pledges]
         # an end component in which nothing is paid and nothing promised is one node
-        quiet = np.array([not some and not any(c[3]) for c, some in zip(columns, paid)], bool)
-        label, inside = graph.maximal_end_components(P, owner, quiet)
-        node = np.where(label >= 0, label, label.max(initial=-1) + 1 + np.cumsum(label < 0) - 1)
-        flows = [c for c, within in zip(columns, inside) if not within]
-        circles = bool((graph.maximal_end_components(P, owner, ~inside)[0] >= 0).any())
-    else:
-        flows = columns
+        quiet = np.array([not some and not any(f.promises) for f, some in zip(flows, self.paid)])
+        label, self.inside = graph.maximal_end_components(self.P, self.owner, quiet)
+        alone = label.max(initial=-1) + 1 + np.cumsum(label < 0) - 1
+        self.node = np.where(label >= 0, label, alone)
+        left, _ = graph.maximal_end_components(self.P, self.owner, ~self.inside)
+        self.circles = bool((left >= 0).any())
+
+    def offered(self):
+        """[(Offer, whether the objective is inf there)] where the objective is never -inf."""
+        objective = len(self.pledges)
+        found = [(offer, False) for offer in self._offers(~np.array(self.paid))]
+        every = np.ones(self.owner.size, bool)
+        return found + [(offer, True) for offer in self._offers(every, [self.objective], [self.paid])
+                        if objective in offer.plus]
+
+    def losing(self):
+        """The same where only the promises matter."""
+        return [(offer, False) for offer in self._offers(np.ones(self.owner.size, bool))]
+
+    def _offers(self, allowed, rewards=(), there=()):
+        """staying.offers of the promises and of further rewards."""
+        try:
+            return offers(self.P, self.owner, self.transitions, allowed,
+                          [*self.pledges, *rewards], [*self.there, *there])
+        except NoSum as zero:
+            f, where = zero.args
+            what = "the reward" if f == len(self.pledges) else f"the reward of constraint {f}"
+            where = names(self.m, [self.states[i][0] for i in where])
+            raise ValueError("total reward is undefined: a policy may stay for ever in "
+                             f"{where}, where {what} has mean zero, though it is not absent; "
+                             "use gamma < 1") from None
+
+
+# 4. the program and its answer
+
+def _program(unfolded, promises, sign, ends, found):
+    """The Program of what is unfolded and of the components that may be stayed in."""
+    flows, node, circles = unfolded.flows, np.arange(len(unfolded.states)), False
+    if ends is not None:
+        flows = [f for f, within in zip(flows, ends.inside) if not within]
+        node, circles = ends.node, ends.circles
     starts = {}
-    for state, p in first.items():
-        starts[int(node[index[state]])] = starts.get(int(node[index[state]]), Fraction(0)) + p
-    left = [limit if goals[c] is None else limit - already[c] for c, limit in enumerate(limits)]
-    program = _Program(flows, found, node, starts, left, senses, sign, circles)
-    status, x = program.best()
-    if status == "infeasible" and not discounted and columns:
-        found = [(offer, False) for offer in offered(np.ones(owner.size, bool))]  # and lose there
-        losing = _Program(flows, found, node, starts, left, senses, sign, circles)
-        if losing.best()[0] != "infeasible":
-            return Constrained(-sign * np.inf, states, {}, [], 0)
-    if status == "infeasible":
-        return Constrained(None, states, {}, [], 0)
-    if status == "unbounded":
-        return Constrained(sign * np.inf, states, {}, [], 0)
-    value = constant + sum((x[j] * flows[j][2] for j in range(len(flows))), Fraction(0))
+    for i, p in unfolded.first.items():
+        starts[int(node[i])] = starts.get(int(node[i]), Fraction(0)) + p
+    return Program(flows, found, node, starts, _left(unfolded, promises),
+                   [p.sense for p in promises], sign, circles)
+
+
+def _left(unfolded, promises):
+    """What the limits leave: goals that are reached at the start count as well."""
+    return [p.limit if p.goal is None else p.limit - already
+            for p, already in zip(promises, unfolded.already)]
+
+
+def _answer(program, x, unfolded, promises):
+    """The Constrained of an optimal x."""
+    flows, zero = program.flows, Fraction(0)
+    value = unfolded.constant + sum((y * f.reward for y, f in zip(x, flows)), zero)
     x, attained = program.attain(x)
     kept = []
-    for c in range(len(constraints)):
-        total = sum((x[j] * flows[j][3][c] for j in range(len(flows))), limits[c] - left[c])
-        kept.append(senses[c] * np.inf if program.stays_for(c, x) else total)
-    used, chosen, stays = {}, {}, {}
-    for j, (i, n, k, offer) in enumerate(program.choices):
+    for c, (p, left) in enumerate(zip(promises, _left(unfolded, promises))):
+        total = sum((y * f.promises[c] for y, f in zip(x, flows)), p.limit - left)
+        kept.append(p.sense * np.inf if program.stays_for(c, x) else total)
+    used = {}                                # {node: the columns that are taken in it}
+    for j, choice in enumerate(program.choices):
         if x[j]:
-            used.setdefault(n, []).append((j, i, k))
-            if offer is not None:
-                stays.update(_stationary(offer, columns, states, owner, R))
+            used.setdefault(choice.node, []).append(j)
+    policy, stays = {}, {}
     for group in used.values():
-        total = sum(x[j] for j, _, _ in group)
-        for j, i, k in group:
-            chosen.setdefault(states[i], {})[None if k < 0 else R.action[k]] = x[j] / total
+        total = sum(x[j] for j in group)
+        for j in group:
+            state, _, pair, offer = program.choices[j]
+            action = None if pair < 0 else unfolded.R.action[pair]
+            policy.setdefault(unfolded.states[state], {})[action] = x[j] / total
+    for j, choice in enumerate(program.choices):
+        if x[j] and choice.offer is not None:
+            stays.update(_stationary(choice.offer, unfolded))
     randomised = sum(len(group) > 1 for group in used.values())
-    return Constrained(value, states, chosen, kept, randomised, attained, stays)
+    return Constrained(value, unfolded.states, policy, kept, randomised, attained, stays)
 
 
-def _stationary(offer, columns, states, owner, R):
+def _stationary(offer, unfolded):
     """How to stay: {state: {action: probability}}."""
     out = {}
     for k, weight in offer.weights.items():
-        out.setdefault(states[owner[k]], {})[R.action[columns[k][4]]] = weight
+        flow = unfolded.flows[k]
+        out.setdefault(unfolded.states[flow.state], {})[unfolded.R.action[flow.pair]] = weight
     return {state: {a: w / sum(row.values()) for a, w in row.items()} for state, row in out.items()}
-
-
-class _Program:
-    """The linear program: flows, then a column for each state of each component to stay in.
-
-    flows      list of (owner, {successor: weight}, reward, promises, pair)
-    found      list of (Offer, whether the objective is inf there)
-    choices    (state, node, pair or -1, Offer or None) of each column
-    endless    the promises that are kept by staying, y > 0 however small; their rows are left out
-    circles    whether visits may go round without an end: in end components with rewards
-    alive      the columns that are not left out
-    """
-
-    def __init__(self, flows, found, node, starts, limits, senses, sign, circles):
-        self.flows, self.circles = flows, circles
-        self.choices = [(i, int(node[i]), k, None) for i, _, _, _, k in flows]
-        self.paid = []  # columns with an objective of inf
-        for offer, paid in found:
-            for n in dict.fromkeys(int(node[s]) for s in offer.states):
-                i = next(int(s) for s in offer.states if node[s] == n)
-                self.paid += [len(self.choices)] * paid
-                self.choices.append((i, n, -1, offer))
-        place = {n: i for i, n in enumerate(sorted({n for _, n, _, _ in self.choices}))}
-        self.nodes, self.promises = len(place), len(limits)
-        self.columns = []                                                # {row: number}
-        for i, n, k, _ in self.choices:
-            column = {place[n]: Fraction(1)}
-            if len(self.columns) < len(flows):
-                _, after, _, promises, _ = flows[len(self.columns)]
-                for t, w in after.items():
-                    at = place.get(int(node[t]))
-                    if at is not None:
-                        column[at] = column.get(at, Fraction(0)) - w
-                column.update({self.nodes + c: senses[c] * x for c, x in enumerate(promises) if x})
-            self.columns.append(column)
-        self.columns += [{self.nodes + c: Fraction(-1)} for c in range(self.promises)]  # surplus
-        self.b = [Fraction(0)] * (self.nodes + self.promises)
-        for n, p in starts.items():
-            if n in place:
-                self.b[place[n]] = p
-        for c in range(self.promises):
-            self.b[self.nodes + c] = senses[c] * limits[c]
-        self.cost = {j: sign * c[2] for j, c in enumerate(flows) if c[2]}
-        self.first = set(starts)
-        self.to = [{int(node[t]) for t in c[1]} & set(place) for c in flows]
-        self.endless = sorted({c for offer, _ in found for c in offer.plus if c < self.promises})
-
-    def stayers(self, c):
-        """The columns of staying where promise c is inf."""
-        return [j for j, (_, _, _, offer) in enumerate(self.choices)
-                if offer is not None and c in offer.plus]
-
-    def stays_for(self, c, x):
-        return any(x[j] for j in self.stayers(c))
-
-    def best(self):
-        """(status, x) of the supremum."""
-        self.alive, self.inner = set(range(len(self.columns))), None
-        if self.circles or self.endless:
-            self.inner = self.settle()
-            if self.inner is None:
-                return "infeasible", None
-        if self.paid:
-            status, x = self.solve({j: 1 for j in self.paid})
-            if status == "infeasible":
-                return status, None
-            if any(x[j] for j in self.paid):
-                return "unbounded", None
-        return self.solve(self.cost)
-
-    def solve(self, cost, most=None):
-        """linear_program of the columns `alive` without the promises `endless`.
-
-        cost   {column: number}     most   the objective may not exceed it
-        """
-        gone = {self.nodes + c for c in self.endless}
-        columns = [{i: x for i, x in column.items() if i not in gone and j in self.alive}
-                   for j, column in enumerate(self.columns)]
-        cost = {j: Fraction(c) for j, c in cost.items() if j in self.alive}
-        b = [Fraction(0) if i in gone else x for i, x in enumerate(self.b)]
-        if most is not None:
-            for j, c in cost.items():
-                columns[j][len(b)] = c
-            columns.append({len(b): Fraction(1)})
-            b.append(Fraction(most))
-        costs = [cost.get(j, Fraction(0)) for j in range(len(columns))]
-        status, x = linear_program(columns, b, costs)
-        return status, x if x is None else x[:len(self.columns)]
-
-    def settle(self):
-        """A point that stays for each promise in `endless` and visits all nodes left; or None.
-
-        Promises that no point stays for leave `endless`. Nodes that no point can go to from the
-        initial states are left out: visits that go round among them alone would solve the
-        equations, and are none.
-        """
-        while True:
-            status, x = self.solve({})
-            if status == "infeasible":
-                return None
-            points = [x]
-            for c in self.endless:
-                points.append(self.solve({j: 1 for j in self.stayers(c)})[1])
-            still = [c for c, x in zip(self.endless, points[1:]) if self.stays_for(c, x)]
-            if still != self.endless:
-                self.endless = still
-                continue
-            while True:
-                x = [sum(numbers) / len(points) for numbers in zip(*points)]
-                seen = self.visited(x)
-                further = [j for j in self.alive
-                           if self.begins_in(j, seen) and not self.goes_to(j) <= seen]
-                if not further:
-                    break
-                point = self.solve(dict.fromkeys(further, 1), most=1)[1]
-                if not any(point[j] for j in further):
-                    break
-                points.append(point)
-            left = {j for j in self.alive if j >= len(self.choices)
-                    or self.begins_in(j, seen) and self.goes_to(j) <= seen}
-            if left == self.alive:
-                return x
-            self.alive = left
-
-    def begins_in(self, j, nodes):
-        return j < len(self.choices) and self.choices[j][1] in nodes
-
-    def goes_to(self, j):
-        """The nodes that column j leads to."""
-        return self.to[j] if j < len(self.flows) else set()
-
-    def visited(self, x):
-        """The nodes that are reached from the initial ones by what x visits."""
-        seen, frontier = set(self.first), list(self.first)
-        leaving = {}
-        for j, (_, n, _, _) in enumerate(self.choices):
-            if x[j]:
-                leaving.setdefault(n, []).append(j)
-        while frontier:
-            new = set().union(*(self.goes_to(j) for j in leaving.get(frontier.pop(), ()))) - seen
-            seen |= new
-            frontier += new
-        return seen
-
-    def keeps(self, x):
-        """Whether x is a policy, and keeps the endless promises by staying or by what it counts."""
-        seen = self.visited(x)
-        return (all(not x[j] or self.begins_in(j, seen) for j in range(len(self.choices)))
-                and all(self.stays_for(c, x) or self.counts(c, x) for c in self.endless))
-
-    def counts(self, c, x):
-        """Whether the visits alone keep promise c."""
-        row = self.nodes + c
-        flows = self.columns[:len(self.flows)]
-        return sum((column.get(row, 0) * x[j] for j, column in enumerate(flows)), 0) >= self.b[row]
-
-    def attain(self, x):
-        """(a policy that keeps all promises and is as good as x, True).
-
-        If none is found, (one that goes with a thousandth where all promises are kept, False).
-        """
-        if self.keeps(x):
-            return x, True
-        alive, endless, row = self.alive, self.endless, len(self.b)
-        # from now on among the best
-        self.b.append(sum((c * x[j] for j, c in self.cost.items()), Fraction(0)))
-        for j, c in self.cost.items():
-            self.columns[j][row] = c
-        for size in range(len(endless), -1, -1):
-            for staying in itertools.combinations(endless, size):
-                self.alive, self.endless = alive, list(staying)
-                inner = self.settle()
-                if inner is not None and self.endless == list(staying):
-                    return inner, True
-        return [Fraction(999, 1000) * y + z / 1000 for y, z in zip(x, self.inner)], False
-
-
-def _table(i, reward, m):
-    numbers, exact = parse_array(f"constraint {i}: reward", reward)
-    if numbers.shape != (m.num_states, m.num_actions) or not np.isfinite(numbers).all():
-        raise ValueError(f"constraint {i}: reward expects finite numbers of shape {(m.num_states, m.num_actions)}, got shape {numbers.shape}")
-    return exact if exact is not None else [[Fraction(repr(x)) for x in row] for row in numbers.tolist()]
-
-
-def linear_program(columns, b, cost):
-    """maximise cost . x subject to sum of x_j columns_j = b, x >= 0, in Fractions -> ("optimal", x), ("infeasible", None) or ("unbounded", None).
-
-    columns   list of {row: Fraction}     b, cost   lists of Fractions
-    HiGHS proposes the basis; the tableau of that basis is computed exactly, and pivoted on until every reduced cost is right. Infeasibility
-    and unboundedness are decided exactly as well.
-    """
-    M, N = len(b), len(columns)
-    signs = [-1 if x < 0 else 1 for x in b]
-    T = [[Fraction(0)] * (N + M + 1) for _ in range(M)]                  # the last M columns: artificial
-    for j, column in enumerate(columns):
-        for i, x in column.items():
-            T[i][j] = signs[i] * x
-    for i in range(M):
-        T[i][N + i], T[i][-1] = Fraction(1), signs[i] * b[i]
-    basis = [N + i for i in range(M)]
-    for j in _proposed(columns, b, cost):                                # bring HiGHS's support in, where a pivot exists and keeps x >= 0
-        _enter(T, basis, j)
-    # phase 1: artificial variables out
-    if not _optimise(T, basis, [Fraction(0)] * N + [Fraction(-1)] * M, N + M):
-        raise AssertionError("phase 1 is bounded")
-    if any(basis[i] >= N and T[i][-1] != 0 for i in range(M)):
-        return "infeasible", None
-    for i in range(M):
-        if basis[i] >= N:
-            j = next((j for j in range(N) if T[i][j] != 0), None)
-            if j is not None:
-                _pivot(T, basis, i, j)
-    if not _optimise(T, basis, list(cost) + [Fraction(0)] * M, N):
-        return "unbounded", None
-    x = [Fraction(0)] * N
-    for i, j in enumerate(basis):
-        if j < N:
-            x[j] = T[i][-1]
-    for i in range(M):                                                   # the answer against the data, not the tableau
-        if sum((column.get(i, 0) * x[j] for j, column in enumerate(columns)), Fraction(0)) != b[i] or min(x, default=0) < 0:
-            raise AssertionError("the basic solution does not satisfy its equations")
-    return "optimal", x
-
-
-def _proposed(columns, b, cost):
-    if not columns or not b:
-        return []
-    entries = [(i, j, float(x)) for j, column in enumerate(columns) for i, x in column.items()]
-    rows, cols, data = zip(*entries)
-    A = sp.csr_matrix((data, (rows, cols)), shape=(len(b), len(columns)))
-    result = linprog([-float(c) for c in cost], A_eq=A, b_eq=[float(x) for x in b], bounds=(0, None), method="highs")
-    return [] if result.x is None else [int(j) for j in np.argsort(-result.x) if result.x[j] > 1e-9]
-
-
-def _enter(T, basis, j):
-    """Pivot column j in by the ratio test; nothing if no row allows it."""
-    if j in basis:
-        return
-    rows = [i for i in range(len(T)) if T[i][j] > 0]
-    if rows:
-        _pivot(T, basis, min(rows, key=lambda i: (T[i][-1] / T[i][j], -basis[i])), j)
-
-
-def _optimise(T, basis, cost, columns):
-    """Exact primal simplex with Bland's rule; False if unbounded."""
-    while True:
-        entering = None
-        for j in range(columns):
-            if j not in basis and cost[j] - sum((cost[basis[i]] * T[i][j] for i in range(len(T)) if T[i][j]), Fraction(0)) > 0:
-                entering = j
-                break
-        if entering is None:
-            return True
-        rows = [i for i in range(len(T)) if T[i][entering] > 0]
-        if not rows:
-            return False
-        _pivot(T, basis, min(rows, key=lambda i: (T[i][-1] / T[i][entering], basis[i])), entering)
-
-
-def _pivot(T, basis, i, j):
-    head = T[i][j]
-    T[i] = [x / head for x in T[i]]
-    for k, row in enumerate(T):
-        if k != i and row[j]:
-            factor = row[j]
-            T[k] = [x - factor * y if y else x for x, y in zip(row, T[i])]
-    basis[i] = j

@@ -1,11 +1,13 @@
 """The largest mean reward per step within one end component, with bounds that hold.
 
-In a maximal end component every state reaches every other, so that the optimal gain g is the same number everywhere:
+In a maximal end component every state reaches every other, so that the optimal gain g is the same
+number everywhere:
 
     g + h(s) = max over the actions that stay of r(s, a) + sum over s' of P(s' | s, a) h(s')
 
-Policy iteration for such (communicating) processes: take the best recurrent class of the policy, lead every other state into it, solve
-g + h = r_pi + P_pi h, improve. A policy with a new class has a larger gain, one without a larger bias, so that no policy comes back.
+Policy iteration for such (communicating) processes: take the best recurrent class of the policy,
+lead every other state into it, solve g + h = r_pi + P_pi h, improve. A policy with a new class has
+a larger gain, one without a larger bias, so that no policy comes back.
 
 For any h whatever, min over s of (r_pi + P_pi h - h) <= gain of pi, and g <= max over pairs of (r +
 P h - h): these are the bounds (Odoni 1969). Where h is too large for that (a chain that changes
@@ -14,7 +16,8 @@ bounds the gain of a policy. And every gain lies between the smallest and the la
 
 Puterman 1994, sections 8.5.1 and 9.5.1.
 
-Read first: policy_iteration.py, ../graph.py.  Read next: policy_iteration_multichain.py, total.py.
+Read first: bellman.py, graph.py, linear.py.
+Read next: planning/policy_iteration_multichain.py, planning/total.py.
 """
 
 from typing import NamedTuple
@@ -23,29 +26,39 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import bellman, graph
-from ..linear import Resolvent, spread, stationary
 from ..expected import NORMAL
+from ..linear import Resolvent, spread, stationary
 
 LARGE = 1e290                                # rewards from which sums over long times may overflow
+MOST = 10_000                                # policies
+PATIENCE = 9_000                             # policies that differ
+TIE = 1e-12                                  # of the largest step: asked of a switch when a policy
+                                             # came back
 
 
 class Gain(NamedTuple):
     """Of one end component."""
     lower: float                             # lower <= gain of `pairs` <= the optimal gain <= upper
     upper: float
-    pairs: np.ndarray                        # (n,) the pair of each of its states, in the order given; one recurrent class
+    pairs: np.ndarray                        # (n,) the pair of each of its states, in the order
+                                             # given; one recurrent class
     bias: np.ndarray                         # (n,) h, zero somewhere in the recurrent class
 
 
 def restrict(e, states, pairs):
-    """The process of `states` (indices) and `pairs` (indices, sorted), which must stay in it: Expected with states renumbered."""
+    """The process of some states, renumbered: Expected.
+
+    states   indices
+    pairs    sorted indices; they must stay among the states
+    """
     place = np.full(e.P.shape[1], -1)
     place[states] = np.arange(len(states))
     P = e.P[pairs]
     P = sp.csr_matrix((P.data, place[P.indices], P.indptr), shape=(len(pairs), len(states)))
     owner = place[e.owner[pairs]]
     ptr = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(states)))))
-    return e._replace(P=P, r=e.r[pairs], size=e.size[pairs], count=e.count[pairs], pair_ptr=ptr, owner=owner, action=e.action[pairs], zero=e.zero[pairs])
+    return e.replace(P=P, r=e.r[pairs], size=e.size[pairs], count=e.count[pairs], pair_ptr=ptr,
+                      owner=owner, action=e.action[pairs], zero=e.zero[pairs])
 
 
 def component_gain(e, states, pairs):
@@ -59,7 +72,7 @@ def component_gain(e, states, pairs):
     least, most = float((c.r - given).min()), float((c.r + given).max())
     alone = c.r.size == len(states)                                            # no choice
     best, seen = None, set()
-    for _ in range(10_000):
+    for _ in range(MOST):
         policy, g, error, h = _evaluate(c, policy)
         step, rounding = steps(c, h)
         low, high = float((step - rounding)[policy].min()), float((step + rounding).max())
@@ -67,14 +80,14 @@ def component_gain(e, states, pairs):
         low, high = max(least, g - error, low), min(most, g + error if alone else np.inf, high)
         if best is None or high - low < best[1] - best[0]:
             best = (low, high, policy, h)
-        key = policy.tobytes()
-        margin = 0.0 if key not in seen else 4 * rounding.max() + 1e-12 * np.abs(step).max()
-        if key in seen and margin > high - low:
+        back = policy.tobytes() in seen
+        margin = 4 * rounding.max() + TIE * np.abs(step).max() if back else 0.0
+        if back and margin > high - low:
             break
-        seen.add(key)
+        seen.add(policy.tobytes())
         better = bellman.pair_argmax(c, step)
         switch = step[better] - step[policy] > rounding[better] + rounding[policy] + margin
-        if not switch.any() or key in seen and len(seen) > 9_000:
+        if not switch.any() or len(seen) > PATIENCE:
             break
         policy = np.where(switch, better, policy)
     low, high, policy, h = best
@@ -91,17 +104,20 @@ def _in_units(c):
         return c, 1.0
     unit = 2.0 ** (np.frexp(c.scale)[1] - 1)
     size = np.where(c.zero, 0.0, np.maximum(c.size / unit, NORMAL))
-    return c._replace(r=c.r / unit, size=size, zero=c.zero), unit
+    return c.replace(r=c.r / unit, size=size, zero=c.zero), unit
 
 
 def steps(e, h):
-    """(r + P h - h of every pair, a bound on its rounding), (K,) each.   h (S,)
+    """(r + P h - h of every pair, a bound on its rounding), (X,) each.   h (S,)
 
     As r + sum of P(s' | s, a) (h(s') - h(s)): where h is large and its differences small, nothing
     cancels.
     """
     rows = np.repeat(np.arange(e.r.size), np.diff(e.P.indptr))
-    total = lambda terms: np.bincount(rows, terms, minlength=e.r.size)         # noqa: E731
+
+    def total(terms):
+        return np.bincount(rows, terms, minlength=e.r.size)
+
     terms = e.P.data * (h[e.P.indices] - h[e.owner[rows]])
     off = np.abs(total(e.P.data) - 1)  # decimals cut off: a row means no distribution
     off = np.where(off <= spread(e.count), 0.0, off)
@@ -138,8 +154,10 @@ def _evaluate(c, policy):
 def class_gain(e, pairs, states):
     """(g, error, h, mu) of a recurrent class `states` (n,) of the policy that takes `pairs` (S,).
 
-    g      mean reward per step, the mean of r under mu       error   bound on |g - true g|
-    h (n,) relative values, zero in the first state           mu (n,) stationary law
+    g       mean reward per step, the mean of r under mu
+    error   bound on |g - true g|
+    h       (n,) relative values, zero in the first state
+    mu      (n,) stationary law
     """
     taken = pairs[states]
     P, r, size, count = e.P[taken][:, states], e.r[taken], e.size[taken], e.count[taken]
@@ -148,7 +166,7 @@ def class_gain(e, pairs, states):
     error = relative * (r.max() - r.min()) + mu @ (spread(count) * size)
     error += spread(len(states)) * np.abs(r).max()
     if not (np.abs(P @ np.ones(len(states)) - 1) <= spread(count)).all():
-        error = np.inf                                                         # decimals cut off
+        error = np.inf                       # decimals cut off: a row means no distribution
     h = np.zeros(len(states))
     if len(states) > 1:
         inner = Resolvent(P[1:][:, 1:], 1.0, exits=P[1:][:, [0]].toarray()[:, 0], count=count[1:])

@@ -1,15 +1,31 @@
 """Gauss-Seidel value iteration: every state already sees the new values of the states before it.
 
-    v(s) <- max over a of (r(s, a) + gamma sum over s' != s of P(s' | s, a) v(s')) / (1 - gamma P(s | s, a))        for s in order, in place
+    v(s) <- max over a of (r(s, a) + gamma sum over s' != s of P(s' | s, a) v(s'))
+                          / (1 - gamma P(s | s, a))                      for s in order, in place
 
-The division closes the loop from s to itself. The order is what makes it fast: states are renumbered by their distance, backwards along the arrows,
-from the states that gain most in the first sweep (the goal, the source of reward), so that news travels through the whole process in
-one sweep, and memory is read in sequence.
+The division closes the loop from s to itself. The textbook loop, on a process that has every action
+in every state:
 
-Puterman 1994, section 6.3.3; Wingate and Seppi, "Prioritization methods for accelerating MDP solvers", JMLR 6, 2005 (orderings).
-Differs from value_iteration.py in that the sweep works in place.
+    >>> import mdp
+    >>> m = mdp.problems.gridworld()
+    >>> P, R = m.dense()                                     # (S, A, S), (S, A)
+    >>> v = np.zeros(m.num_states)
+    >>> for _ in range(500):
+    ...     for s in range(m.num_states):
+    ...         ahead = P[s] @ v - P[s, :, s] * v[s]         # of the other states
+    ...         v[s] = max((R[s] + m.gamma * ahead) / (1 - m.gamma * P[s, :, s]))
+    >>> bool(np.allclose(v, mdp.solve(m, method="gauss_seidel").v, rtol=0, atol=1e-7))
+    True
 
-Read first: iterate.py.  Read next: modified_gauss_seidel.py.
+The order is what makes it fast: states are renumbered by their distance, backwards along the
+arrows, from the states that gain most in the first sweep (the goal, the source of reward). So news
+travels through the whole process in one sweep, and memory is read in sequence.
+
+Puterman 1994, section 6.3.3; Wingate and Seppi, "Prioritization methods for accelerating MDP
+solvers", JMLR 6, 2005 (orderings). Differs from value_iteration.py in that the sweep works in place.
+
+Read first: bellman.py, planning/iterate.py, planning/value_iteration.py.
+Read next: planning/modified_gauss_seidel.py, planning/topological.py.
 """
 
 import numpy as np
@@ -21,27 +37,89 @@ from .. import bellman
 from ..expected import Expected
 from . import iterate
 
+LEVEL = 1e-9                                 # relative: gains this near the largest are largest
 
-def gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
+
+def gauss_seidel(m, e, *, tol, max_iterations=iterate.MOST):
+    """Solve the discounted criterion -> Solution of e.
+
+    m   MDP
+    e   its Expected, gamma < 1, rewards negated to minimise
+    """
     v = iterate.start(e)
     order = outward(e, v)
-    ptr, row, column, p, r = renumbered(e, order)
-    w = v[order]
-
-    def sweep(v):
-        change = _sweep(w, ptr, row, column, p, r, e.gamma)
+    arrays, w = renumbered(e, order), v[order]
+    stop = iterate.Sweeps(m, e, tol, "gauss_seidel", max_iterations)
+    while True:
+        change = sweep(w, *arrays, e.gamma)
         v[order] = w
-        return v, change
-    return iterate.close_in(m, e, sweep, v=v, tol=tol, method="gauss_seidel", limit=max_iterations)
+        if stop.at(v, change):
+            return stop.solution()
+
+
+def closed_q_numpy(k, s, v, row, column, p, r, gamma):
+    """q of pair k of state s, the loop from s to itself closed.
+
+        (r + gamma sum over s' != s of P(s' | k) v(s')) / (1 - gamma P(s | k))
+
+    v (S,)   P as CSR: row (X+1,), column, p   r (X,)
+    """
+    to, probability = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
+    elsewhere = to != s
+    ahead = probability[elsewhere] @ v[to[elsewhere]]
+    return (r[k] + gamma * ahead) / (1 - gamma * probability[~elsewhere].sum())
+
+
+@kernel(defined_by=closed_q_numpy)
+def closed_q(k, s, v, row, column, p, r, gamma):
+    total, loop = 0.0, 0.0
+    for j in range(row[k], row[k + 1]):
+        if column[j] == s:
+            loop += p[j]
+        else:
+            total += p[j] * v[column[j]]
+    return (r[k] + gamma * total) / (1 - gamma * loop)
+
+
+def sweep_numpy(v, pair_ptr, row, column, p, r, gamma):
+    """One sweep in place, returns the largest change.
+
+    v (S,)   P as CSR: row (X+1,), column, p   r (X,)   pair_ptr (S+1,)
+    """
+    largest = 0.0
+    for s in range(v.size):
+        q = [closed_q_numpy(k, s, v, row, column, p, r, gamma)
+             for k in range(pair_ptr[s], pair_ptr[s + 1])]
+        if q:
+            largest = max(largest, abs(max(q) - v[s]))
+            v[s] = max(q)
+    return largest
+
+
+@kernel(defined_by=sweep_numpy)
+def sweep(v, pair_ptr, row, column, p, r, gamma):
+    largest = 0.0
+    for s in range(v.size):
+        if pair_ptr[s] < pair_ptr[s + 1]:
+            best = -np.inf
+            for k in range(pair_ptr[s], pair_ptr[s + 1]):
+                best = max(best, closed_q(k, s, v, row, column, p, r, gamma))
+            largest = max(largest, abs(best - v[s]))
+            v[s] = best
+    return largest
 
 
 def outward(e, v):
-    """The states in order of their distance from those that gain most in one sweep from v: (S,) a permutation."""
+    """The states in order of their distance from those that gain most in one sweep from v.
+
+    returns   (S,) a permutation
+    """
     gain = np.where(np.diff(e.pair_ptr) > 0, bellman.backup(e, v)[0] - v, -np.inf)
     most = gain.max()
-    gain[np.isinf(gain)] = most                                         # terminal states are where things end well
-    sources = np.flatnonzero(gain >= most - 1e-9 * abs(most)) if np.isfinite(most) else np.arange(v.size)
+    gain[np.isinf(gain)] = most              # terminal states are where things end well
+    sources = np.arange(v.size)
+    if np.isfinite(most):
+        sources = np.flatnonzero(gain >= most - LEVEL * abs(most))
     return _breadth_first(sources.astype(np.int32), e.pair_ptr, *e.rows[:2])
 
 
@@ -59,14 +137,17 @@ def renumbered(e, order):
 
 
 def _breadth_first_numpy(sources, pair_ptr, row, column):
-    """The states in the order in which a breadth-first search backwards along the arrows finds them, then those it does not find: (S,) int32.
+    """The states as a breadth-first search finds them, then those it does not find: (S,) int32.
 
-    sources  a list of states, none twice      predecessors of a state are found in their own order
+    It searches backwards along the arrows. Predecessors of a state are found in their own order.
+
+    sources   a list of states, none twice
     """
     S = pair_ptr.size - 1
-    arrows = sp.csr_matrix((np.ones(column.size), column, row[pair_ptr]), shape=(S, S)).T.tocsr()      # the pairs of a state lie together
+    # the pairs of a state lie together
+    arrows = sp.csr_matrix((np.ones(column.size), column, row[pair_ptr]), shape=(S, S)).T.tocsr()
     order, seen = list(sources), np.isin(np.arange(S), sources)
-    for s in order:                                                     # grows as we go
+    for s in order:                          # grows as we go
         for t in sorted(set(arrows.indices[arrows.indptr[s]:arrows.indptr[s + 1]])):
             if not seen[t]:
                 seen[t] = True
@@ -77,7 +158,8 @@ def _breadth_first_numpy(sources, pair_ptr, row, column):
 @kernel(defined_by=_breadth_first_numpy)
 def _breadth_first(sources, pair_ptr, row, column):
     S = pair_ptr.size - 1
-    before_ptr, before = np.zeros(S + 2, np.int64), np.empty(column.size, np.int32)         # the arrows turned round, sorted by counting
+    # the arrows turned round, sorted by counting
+    before_ptr, before = np.zeros(S + 2, np.int64), np.empty(column.size, np.int32)
     for j in range(row[0], row[row.size - 1]):
         before_ptr[column[j] + 2] += 1
     for s in range(S):
@@ -104,37 +186,3 @@ def _breadth_first(sources, pair_ptr, row, column):
             order[count] = s
             count += 1
     return order
-
-
-def _sweep_numpy(v, pair_ptr, row, column, p, r, gamma):
-    """One sweep in place, returns the largest change.   v (S,)   P as CSR: row (K+1,), column, p   r (K,)   pair_ptr (S+1,)"""
-    largest = 0.0
-    for s in range(v.size):
-        q = []
-        for k in range(pair_ptr[s], pair_ptr[s + 1]):
-            to, probability = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
-            elsewhere = to != s
-            q.append((r[k] + gamma * (probability[elsewhere] @ v[to[elsewhere]])) / (1 - gamma * probability[~elsewhere].sum()))
-        if q:
-            largest = max(largest, abs(max(q) - v[s]))
-            v[s] = max(q)
-    return largest
-
-
-@kernel(defined_by=_sweep_numpy)
-def _sweep(v, pair_ptr, row, column, p, r, gamma):
-    largest = 0.0
-    for s in range(v.size):
-        if pair_ptr[s] < pair_ptr[s + 1]:
-            best = -np.inf
-            for k in range(pair_ptr[s], pair_ptr[s + 1]):
-                total, loop = 0.0, 0.0
-                for j in range(row[k], row[k + 1]):
-                    if column[j] == s:
-                        loop += p[j]
-                    else:
-                        total += p[j] * v[column[j]]
-                best = max(best, (r[k] + gamma * total) / (1 - gamma * loop))
-            largest = max(largest, abs(best - v[s]))
-            v[s] = best
-    return largest

@@ -1,13 +1,16 @@
 """Linear programming, primal: the optimal value is the smallest function that no action improves.
 
-    minimise sum over s of v(s)     subject to     v(s) >= r(s, a) + gamma sum over s' of P(s' | s, a) v(s')     for every pair
+    minimise    sum over s of v(s)
+    subject to  v(s) >= r(s, a) + gamma sum over s' of P(s' | s, a) v(s')     for every pair
 
-The solver (HiGHS, through scipy) works to a feasibility tolerance, which 1 / (1 - gamma) magnifies; so only its policy is taken, the pair with
-the least slack in each state, evaluated anew, and bounded like any other.
+The solver (HiGHS, through scipy) works to a feasibility tolerance, which 1 / (1 - gamma) magnifies.
+So only its policy is taken, the pair with the least slack in each state, evaluated anew, and
+bounded like any other.
 
 d'Epenoux 1960; Puterman 1994, section 6.9.  The dual: linear_programming_dual.py.
 
-Read first: bounds.py, policy_iteration.py.
+Read first: bellman.py, planning/policy_iteration.py, planning/settle.py.
+Read next: planning/linear_programming_dual.py.
 """
 
 import numpy as np
@@ -20,19 +23,26 @@ from .settle import settle
 
 
 def linear_programming(m, e, *, tol):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
+    """Solve the discounted criterion -> Solution of e.
+
+    m   MDP
+    e   its Expected, gamma < 1, rewards negated to minimise
+    """
     if not e.r.size:
         return bounded(m, e, np.full(m.num_states, -1), tol, 0, "linear_programming")
-    free = [(None, None) if n else (0, 0) for n in np.diff(e.pair_ptr)]       # a terminal state is worth zero
-    result = linprog(np.ones(m.num_states), A_ub=-balance(e), b_ub=-e.r, bounds=free, method="highs")
+    free = [(None, None) if n else (0, 0) for n in np.diff(e.pair_ptr)]      # terminal: worth zero
+    result = linprog(np.ones(m.num_states), A_ub=-balance(e), b_ub=-e.r, bounds=free,
+                     method="highs")
     v = result.x if result.x is not None else np.zeros(m.num_states)
-    return bounded(m, e, bellman.pair_argmax(e, bellman.pair_q(e, v)), tol, result.nit, "linear_programming")
+    pairs = bellman.pair_argmax(e, bellman.pair_q(e, v))
+    return bounded(m, e, pairs, tol, result.nit, "linear_programming")
 
 
 def balance(e):
-    """(K, S): row k is [s = owner of k] - gamma P_k."""
-    K = e.r.size
-    return sp.csr_matrix((np.ones(K), (np.arange(K), e.owner)), shape=e.P.shape) - e.gamma * e.P
+    """(X, S): row k is [s = owner of k] - gamma P_k."""
+    X = e.r.size
+    owner = sp.csr_matrix((np.ones(X), (np.arange(X), e.owner)), shape=e.P.shape)
+    return owner - e.gamma * e.P
 
 
 def bounded(m, e, pairs, tol, iterations, method):

@@ -1,78 +1,114 @@
-"""Gauss-Seidel sweeps, most of them of one policy only: what modified policy iteration is to value iteration.
+"""Gauss-Seidel sweeps, most of them of one policy only.
 
-    v <- T v, and the bounds; where T v - v is nearly the same everywhere, the rest of the series is added, were every later change alike
-    one sweep over all actions, in place, in the order of gauss_seidel.py; it leaves the policy that it took
-    then sweeps of that policy,   v(s) <- (r_pi(s) + gamma sum over s' != s of P_pi(s' | s) v(s')) / (1 - gamma P_pi(s | s)),   in place, in the same order
+This is to gauss_seidel.py what modified policy iteration is to value iteration. In turn:
 
-The first line matters where nothing ends, as in queues: sweeps in place wear away what differs between states, but a constant that is missing everywhere
-only by the factor gamma. (Five times faster on 1e5 states of queues at gamma = .999.)
+    v <- T v, and the bounds; where T v - v is nearly the same everywhere, the rest of the series is
+         added, were every later change alike
+    one sweep over all actions, in place, in the order of gauss_seidel.py; it leaves the policy that
+         it took
+    some sweeps of that policy, in place, in the same order:
+         v(s) <- (r_pi(s) + gamma sum over s' != s of P_pi(s' | s) v(s')) / (1 - gamma P_pi(s | s))
 
-A sweep of the policy reads one row for each state, and reads it in sequence: its rows are copied in the order of the sweep, loops closed, discount
-multiplied in. The process itself is copied in that order too where it is small; where it is large, the few sweeps over all actions read it
-where it lies, which costs three times as much for each, and no memory.
+The first line matters where nothing ends, as in queues: sweeps in place wear away what differs
+between states, but a constant that is missing everywhere only by the factor gamma. (Five times
+faster on 1e5 states of queues at gamma = .999.)
 
-Puterman and Shin 1978; MacQueen 1966; Wingate and Seppi 2005. Differs from gauss_seidel.py in the sweeps of the policy, and from modified_policy_iteration.py in that
-they work in place, in an order.
+A sweep of the policy reads one row for each state, and reads it in sequence: its rows are copied in
+the order of the sweep, loops closed, discount multiplied in. The process itself is copied in that
+order too where it is small. Where it is large, the few sweeps over all actions read it where it
+lies, which costs three times as much for each, and no memory.
 
-Read first: gauss_seidel.py, modified_policy_iteration.py.
+Puterman and Shin 1978; MacQueen 1966; Wingate and Seppi 2005. Differs from gauss_seidel.py in the
+sweeps of the policy, and from modified_policy_iteration.py in that they work in place, in an order.
+
+Read first: planning/gauss_seidel.py, planning/modified_policy_iteration.py.
+Read next: planning/choose.py.
 """
 
 import numpy as np
 
 from npixel.runtime.kernels import kernel
 
+from .. import bellman
 from . import iterate
-from .gauss_seidel import outward, renumbered
+from .gauss_seidel import closed_q, closed_q_numpy, outward, renumbered
 
 SWEEPS = 50                                  # of one policy, at most
 ENOUGH = 0.03                                # of the largest change in the sweep over all actions
-ALIKE = 0.5                                  # changes: their mean distance from their mean, as a part of it
+ALIKE = 0.5                                  # changes: their mean distance from their mean, as a
+                                             # part of it
 COPIED = 4_000_000                           # entries of P: above, no copy is made
 
 
-def modified_gauss_seidel(m, e, *, tol, max_iterations=1_000_000):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
-    v = iterate.start(e)
-    order = outward(e, v)
-    arrays, visit = (e.pair_ptr, *e.rows, e.r), order
-    copied = e.P.nnz <= COPIED
-    if copied:
-        arrays, visit = renumbered(e, order), np.arange(v.size, dtype=np.int32)
-    place = np.empty(v.size, np.int32)
-    place[visit] = np.arange(v.size, dtype=np.int32)
-    x = np.empty_like(v)                                                 # numbered as `arrays` are
-    pairs = np.empty(v.size, np.int32 if e.r.size < 2**31 else np.int64)
-    chain = []                                                           # its arrays, used again by every policy that fits
-    lasts = iterate.lasts(e)
+def modified_gauss_seidel(m, e, *, tol, max_iterations=iterate.MOST):
+    """Solve the discounted criterion -> Solution of e.
 
-    def step(v, Tv, greedy, excess):
+    m   MDP
+    e   its Expected, gamma < 1, rewards negated to minimise
+    """
+    v = iterate.start(e)
+    sweeps, lasts = _Ordered(e, v), iterate.lasts(e)
+    stop = iterate.Backups(m, e, tol, "modified_gauss_seidel", max_iterations)
+    while True:
+        Tv, _ = bellman.backup(e, v)
+        if stop.at(v, Tv):
+            return stop.solution()
         change = Tv - v
         mean = float(change.mean())
         if lasts and np.abs(change - mean).mean() < ALIKE * abs(mean):
             Tv = Tv + e.gamma / (1 - e.gamma) * mean
-        x[:] = Tv[order] if copied else Tv
-        change = _sweep(x, visit, *arrays, e.gamma, pairs)
-        size = _size(pairs, arrays[1])
-        if not chain or chain[1].size < size:
-            chain[:] = np.empty(v.size + 1, np.uint32 if size < 2**32 else np.uint64), np.empty(size, np.uint32), np.empty(size), np.empty(v.size)
-        _close(visit, place, pairs, *arrays[1:], e.gamma, *chain)
-        y = x if copied else x[visit]                                    # numbered as visited
+        v = sweeps.after(Tv)
+
+
+class _Ordered:
+    """The sweeps in place, in the order of gauss_seidel.py, and the memory they work in."""
+
+    def __init__(self, e, v):
+        self.gamma, self.order = e.gamma, outward(e, v)
+        self.copied = e.P.nnz <= COPIED
+        if self.copied:
+            self.arrays, self.visit = renumbered(e, self.order), np.arange(v.size, dtype=np.int32)
+        else:
+            self.arrays, self.visit = (e.pair_ptr, *e.rows, e.r), self.order
+        self.place = np.empty(v.size, np.int32)
+        self.place[self.visit] = np.arange(v.size, dtype=np.int32)
+        self.x = np.empty_like(v)            # values, numbered as `arrays` are
+        self.pairs = np.empty(v.size, np.int32 if e.r.size < 2**31 else np.int64)
+        self.chain = []                      # used again by every policy that fits
+
+    def after(self, v):
+        """v after one sweep over all actions, and some of the policy that it took; (S,) anew."""
+        x, visit, pairs = self.x, self.visit, self.pairs
+        x[:] = v[self.order] if self.copied else v
+        change = _sweep(x, visit, *self.arrays, self.gamma, pairs)
+        chain = self._room(_size(pairs, self.arrays[1]))
+        _close(visit, self.place, pairs, *self.arrays[1:], self.gamma, *chain)
+        y = x if self.copied else x[visit]   # numbered as visited
         _settle(y, *chain, SWEEPS, ENOUGH * change)
         v = np.empty_like(v)
-        v[order] = y                                                     # `order` is what was visited, whichever way it is numbered
+        v[self.order] = y                    # what was visited, whichever way it is numbered
         return v
-    return iterate.from_backups(m, e, step, v=v, tol=tol, method="modified_gauss_seidel", limit=max_iterations)
+
+    def _room(self, size):
+        """(ptr, to, weight, b) for a chain with `size` entries."""
+        S = self.x.size
+        if not self.chain or self.chain[1].size < size:
+            index = np.uint32 if size < 2**32 else np.uint64
+            self.chain[:] = (np.empty(S + 1, index), np.empty(size, np.uint32), np.empty(size),
+                             np.empty(S))
+        return self.chain
 
 
 def _sweep_numpy(v, visit, pair_ptr, row, column, p, r, gamma, pairs):
-    """One sweep in place over the states of `visit` in turn; pairs (S,) becomes the pairs taken, -1 where there is none. Returns the largest change."""
+    """One sweep in place over the states of `visit` in turn. Returns the largest change.
+
+    v (S,)   P as CSR: row (X+1,), column, p   r (X,)   pair_ptr (S+1,)
+    pairs (S,) becomes the pairs taken, -1 where there is none
+    """
     largest = 0.0
     for s in visit:
-        q = []
-        for k in range(pair_ptr[s], pair_ptr[s + 1]):
-            to, probability = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
-            elsewhere = to != s
-            q.append((r[k] + gamma * (probability[elsewhere] @ v[to[elsewhere]])) / (1 - gamma * probability[~elsewhere].sum()))
+        q = [closed_q_numpy(k, s, v, row, column, p, r, gamma)
+             for k in range(pair_ptr[s], pair_ptr[s + 1])]
         pairs[s] = pair_ptr[s] + np.argmax(q) if q else -1
         if q:
             largest = max(largest, abs(max(q) - v[s]))
@@ -87,15 +123,9 @@ def _sweep(v, visit, pair_ptr, row, column, p, r, gamma, pairs):
         s = visit[i]
         most, at = -np.inf, -1
         for k in range(pair_ptr[s], pair_ptr[s + 1]):
-            total, loop = 0.0, 0.0
-            for j in range(row[k], row[k + 1]):
-                if column[j] == s:
-                    loop += p[j]
-                else:
-                    total += p[j] * v[column[j]]
-            total = (r[k] + gamma * total) / (1 - gamma * loop)
-            if total > most or at < 0:
-                most, at = total, k
+            q = closed_q(k, s, v, row, column, p, r, gamma)
+            if q > most or at < 0:
+                most, at = q, k
         pairs[s] = at
         if at >= 0:
             largest = max(largest, abs(most - v[s]))
@@ -118,9 +148,12 @@ def _size(pairs, row):
 
 
 def _close_numpy(visit, place, pairs, row, column, p, r, gamma, ptr, to, weight, b):
-    """The chain of `pairs`, numbered as visited, loops closed: y[i] = b[i] + sum of weight[j] y[to[j]] over j in ptr[i]:ptr[i+1].
+    """The chain of `pairs`, numbered as visited, loops closed.
 
-    place is the inverse of visit;  ptr (S+1,), to, weight, b (S,) are written;  states without a pair keep b = 0 and no entries
+        y[i] = b[i] + sum over j in ptr[i]:ptr[i+1] of weight[j] y[to[j]]
+
+    place   the inverse of visit
+    ptr (S+1,), to, weight and b (S,) are written. States without a pair have b = 0 and no entries.
     """
     ptr[0] = 0
     for i, s in enumerate(visit):
@@ -157,7 +190,10 @@ def _close(visit, place, pairs, row, column, p, r, gamma, ptr, to, weight, b):
 
 
 def _settle_numpy(y, ptr, to, weight, b, sweeps, enough):
-    """Sweep y <- b + weights y in place, in order, until no change is larger than `enough`, or `sweeps` times. Returns the largest last change."""
+    """Sweep y <- b + weights y in place, in order. Returns the largest change of the last sweep.
+
+    It stops when no change is larger than `enough`, or after so many sweeps.
+    """
     largest = 0.0
     for _ in range(sweeps):
         largest = 0.0

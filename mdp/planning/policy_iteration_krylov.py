@@ -1,13 +1,15 @@
-"""Policy iteration whose linear systems are solved by a Krylov method: memory stays that of the model.
+"""Policy iteration whose linear systems are solved by a Krylov method.
 
     (I - gamma P_pi) v = r_pi     by BiCGSTAB with an incomplete LU factorisation
 
-Differs from policy_iteration.py only in how a policy is evaluated. An inexact v costs nothing but iterations: the bounds come from one
-application of T to whatever was returned.
+Memory stays that of the model. Differs from policy_iteration.py only in how a policy is evaluated.
+An inexact v costs nothing but iterations: the bounds come from one application of T to whatever was
+returned.
 
-Gargiani, Liao-McPherson, Zanelli and Lygeros, "Inexact GMRES policy iteration for large-scale Markov decision processes", 2022.
+Gargiani, Liao-McPherson, Zanelli and Lygeros, "Inexact GMRES policy iteration for large-scale
+Markov decision processes", 2022.
 
-Read first: policy_iteration.py.
+Read first: planning/policy_iteration.py.  Read next: planning/choose.py.
 """
 
 from functools import partial
@@ -16,5 +18,10 @@ from .policy_iteration import evaluate_pairs, policy_iteration
 
 
 def policy_iteration_krylov(m, e, *, tol):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
-    return policy_iteration(m, e, tol=tol, evaluate=partial(evaluate_pairs, solver="krylov"), method="policy_iteration_krylov")
+    """Solve the discounted criterion -> Solution of e.
+
+    m   MDP
+    e   its Expected, gamma < 1, rewards negated to minimise
+    """
+    return policy_iteration(m, e, tol=tol, method="policy_iteration_krylov",
+                            evaluate=partial(evaluate_pairs, solver="krylov"))

@@ -1,9 +1,10 @@
-"""Policy iteration with sparse LU factors (SuperLU): on a planar grid a policy costs about as much as 65 sweeps at 1e5 states.
+"""Policy iteration with sparse LU factors (SuperLU).
 
-Differs from policy_iteration.py only in how a policy is evaluated. On models whose graph expands (random successors) the factors fill up:
-policy_iteration_krylov.py then needs less memory.
+On a planar grid a policy costs about as much as 65 sweeps at 1e5 states. Differs from
+policy_iteration.py only in how a policy is evaluated. On models whose graph expands (random
+successors) the factors fill up: policy_iteration_krylov.py then needs less memory.
 
-Read first: policy_iteration.py.
+Read first: planning/policy_iteration.py.  Read next: planning/policy_iteration_krylov.py.
 """
 
 from functools import partial
@@ -12,5 +13,10 @@ from .policy_iteration import evaluate_pairs, policy_iteration
 
 
 def policy_iteration_sparse(m, e, *, tol):
-    """Solve the discounted criterion.   m MDP, e its Expected (rewards negated to minimise), gamma < 1 -> Solution of e"""
-    return policy_iteration(m, e, tol=tol, evaluate=partial(evaluate_pairs, solver="sparse"), method="policy_iteration_sparse")
+    """Solve the discounted criterion -> Solution of e.
+
+    m   MDP
+    e   its Expected, gamma < 1, rewards negated to minimise
+    """
+    return policy_iteration(m, e, tol=tol, method="policy_iteration_sparse",
+                            evaluate=partial(evaluate_pairs, solver="sparse"))

@@ -1,7 +1,10 @@
-"""Policy iteration for the total expected reward, gamma = 1: the same two steps, and what must be known before they mean anything.
+"""Policy iteration for the total expected reward, gamma = 1.
 
     without a goal   v*(s) = sup over policies of the limit of E[R_1 + ... + R_n | s]
     with a goal      v*(s) = sup over stationary policies that reach it of E[rewards until then | s]
+
+The two steps are those of policy_iteration.py. What must be known before they mean anything comes
+first here.
 
 A stationary policy looks at the current state alone, and may be randomised. Without a goal memory
 gains nothing. With one it may, where rewards of mean zero can be collected for as long as one
@@ -13,65 +16,89 @@ which is v* here.
 2. Start from a policy that ends ("proper"), found from the arrows alone. In what is left a policy
    that never ends loses for ever, or has rewards of mean zero, with a goal. So every switch that
    gains, beyond rounding, leads to a proper policy again.
-3. At the end an upper function u, u > r + P_a u for every action, strictly, is constructed and checked with its rounding. It proves both
-   that every policy that never ends loses for ever (its mean reward is negative), and that every policy that ends is worth at most u.
-   The lower bound is the policy's own value with its proven error (linear.py). Where no reward
-   ahead is positive u is at most 0. Where none on the policy's way is negative its value is at
-   least 0. No rounding takes part in that.
+3. At the end an upper function u, u > r + P_a u for every action, strictly, is constructed and
+   checked with its rounding. It proves both that every policy that never ends loses for ever (its
+   mean reward is negative), and that every policy that ends is worth at most u. The lower bound is
+   the policy's own value with its proven error (linear.py). Where no reward ahead is positive u is
+   at most 0. Where none on the policy's way is negative its value is at least 0. No rounding takes
+   part in that.
 
 With a goal, no policy attains an infinite value. The one returned collects rewards for ever without
 reaching the goal. To collect at least x and still reach it, follow it for long enough and then go
-to the goal.
-Among actions that rounding cannot tell apart the first is taken, where the policy still ends.
+to the goal. Among actions that rounding cannot tell apart the first is taken, where the policy
+still ends.
 
-Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16, 1991; de Alfaro, "Computing minimum and
-maximum reachability times in probabilistic systems", 1999 (end components). Differs from policy_iteration.py in steps 1 and 3.
+Bertsekas and Tsitsiklis, "An analysis of stochastic shortest path problems", Math. Oper. Res. 16,
+1991; de Alfaro, "Computing minimum and maximum reachability times in probabilistic systems", 1999
+(end components). Differs from policy_iteration.py in steps 1 and 3.
 
-Read first: policy_iteration.py, total.py.
+Read first: planning/policy_iteration.py, planning/total.py.
+Read next: planning/policy_iteration_multichain.py, exact/total.py.
 """
 
 import numpy as np
 
 from .. import bellman, graph
+from ..expected import induced
 from ..linear import spread
-from ..expected import mix
+from .collapse import arrows, numbers
 from .gain import restrict
 from .policy_iteration import evaluate_pairs, improve
 from .solution import finish
-from .total import arrows, lift, numbers, prepare, signs
+from .total import policy_of, prepare, signs
+
+ATTEMPTS = 100                               # at an upper function
+IMPROVEMENTS = 1000                          # of the longest way to the end
+LONGER = 1e-6                                # relative: by how much an improvement makes it longer
+NEAR = 4                                     # times rounding: an action that may be optimal
+AHEAD = 2.5                                  # times what the near-optimal actions seem to gain
+LEAST = 1e-300                               # of a distance, so that it is not zero
 
 
 def policy_iteration_total(m, e, *, tol, goal=None, miss=-np.inf):
-    """Solve the total-reward criterion.   m MDP, e its Expected with gamma = 1 (rewards negated to minimise) -> Solution of e
+    """Solve the total-reward criterion -> Solution of e.
 
-    goal   bool (S,) or None;   miss   what missing the goal is worth, -inf or inf
+    m      MDP
+    e      its Expected, gamma = 1, rewards negated to minimise
+    goal   bool (S,) or None
+    miss   what missing the goal is worth, -inf or inf
     """
     with np.errstate(over="ignore", invalid="ignore"):                  # then bounds are infinite
         total = prepare(m, e, goal, miss)
-        lower, upper, pairs, iterations, v = solve_proper(total, numbers(e, total))
-    policy = lift(e, total, pairs)
-    if goal is not None:
-        policy = np.where(goal & (policy < 0) & (np.diff(e.pair_ptr) > 0), e.pair_ptr[:-1], policy)      # after the goal nothing counts
-    return finish(lower=lower[total.node], upper=upper[total.node], v=v[total.node], tol=tol,
-                  policy=bellman.actions(e, policy), iterations=iterations,
-                  method="policy_iteration", criterion="total", q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))
+        lower, upper, chosen, iterations, v = solve_proper(total, numbers(e, total.nodes))
+    node = total.nodes.node
+    return finish(m, e, lower=lower[node], upper=upper[node], v=v[node], tol=tol,
+                  pairs=policy_of(e, total, chosen), iterations=iterations,
+                  method="policy_iteration", criterion="total")
 
 
 def solve_proper(total, number=None):
-    """(lower, upper, pairs, iterations, v), (N,) each: the infinities of total.py, and the rest.
+    """(lower, upper, pairs, iterations, v): the infinities of total.py, and the rest.
 
-    number   (K',) the order in which the first of the best pairs is looked for; None: any of them
-    v is the value of the policy `pairs`, as computed.
+    lower    (S',), as are upper, pairs and v
+    v        the value of the policy `pairs`, as computed
+    number   (X',) the order in which the first of the best pairs is looked for; None: any of them
     """
     lower = np.where(total.plus, np.inf, np.where(total.minus, -np.inf, 0.0))
-    upper, pairs = lower.copy(), total.pairs.copy()
-    nodes = np.flatnonzero(~total.plus & ~total.minus)
+    upper, pairs, values = lower.copy(), total.pairs.copy(), lower.copy()
+    left = np.flatnonzero(~total.plus & ~total.minus)
     kept = np.flatnonzero(total.usable)
     if not kept.size:
-        return lower, upper, pairs, 0, lower
-    e = restrict(total.e, nodes, kept)
-    ends = total.ends[nodes] | (np.diff(e.pair_ptr) == 0)
+        return lower, upper, pairs, 0, values
+    e = restrict(total.nodes.e, left, kept)
+    ends = total.ends[left] | (np.diff(e.pair_ptr) == 0)
     policy, _ = graph.attractor_pairs(e.P, e.owner, ends, np.ones(e.r.size, bool))
+    policy, v, error, iterations = _improved(e, policy)
+    if number is not None:
+        policy, v, error = _first_best(e, policy, v, error, number[kept])
+    lower[left], upper[left] = _by_signs(e, policy, v - error, upper_function(e, policy, v))
+    values[left] = v
+    pairs[left] = np.where(policy >= 0, kept[policy], -1)
+    return lower, upper, pairs, iterations, values
+
+
+def _improved(e, policy):
+    """(policy, v, error, iterations): improve until no action is better beyond rounding."""
     seen, careful, iterations = set(), False, 0
     while True:
         iterations += 1
@@ -79,24 +106,19 @@ def solve_proper(total, number=None):
         key = policy.tobytes()
         careful = careful or key in seen
         seen.add(key)
-        better = _keep_ending(e, policy, improve(e, policy, v, 2 * error.max(initial=0) if careful else 0.0))
+        better = improve(e, policy, v, 2 * error.max(initial=0) if careful else 0.0)
+        better = _keep_ending(e, policy, better)
         if (better == policy).all():
-            break
+            return policy, v, error, iterations
         policy = better
-    if number is not None:
-        policy, v, error = _first_best(e, policy, v, error, number[kept])
-    values = lower.copy()
-    lower[nodes], upper[nodes] = _by_signs(e, policy, v - error, _upper(e, policy, v))
-    values[nodes] = v
-    pairs[nodes] = np.where(policy >= 0, kept[policy], -1)
-    return lower, upper, pairs, iterations, values
 
 
 def _first_best(e, pairs, v, error, number):
     """(pairs, v, error): the first of the best pairs of each node, unless that lost something.
 
     The best pairs are those that rounding cannot tell from the best one.
-    number   (K,) the order of pairs
+
+    number   (X,) the order of pairs
     """
     q, rounding = bellman.pair_q(e, v), bellman.pair_rounding(e, v)
     tied = np.flatnonzero(q + rounding >= (v - spread(0) * np.abs(v))[e.owner])
@@ -128,62 +150,65 @@ def _by_signs(e, pairs, lower, upper):
 def _keep_ending(e, pairs, better):
     """Undo switches after which the policy would never end: rounding misled them, or made a tie."""
     while (better != pairs).any():
-        weights = np.zeros(e.r.size)
-        weights[better[better >= 0]] = 1
-        classes = graph.closed_classes(mix(e, weights)[0])
+        classes = graph.closed_classes(induced(e, better).P)
         if not classes:
             break
-        better = np.where(np.isin(np.arange(better.size), np.concatenate(classes)), pairs, better)
+        stuck = np.isin(np.arange(better.size), np.concatenate(classes))
+        better = np.where(stuck, pairs, better)
     return better
 
 
-def _upper(e, pairs, v):
-    """u (N,) with u > r + P_a u for every pair, rounding included: u = v + delta w, w the longest expected time to the end over near-optimal actions.
+def upper_function(e, pairs, v):
+    """u (S,) with u > r + P_a u for every pair, rounding included.
 
-    Where floating point cannot provide one, inf: so if near-optimal actions, their differences below rounding, form an end component.
+    u = v + delta w, w the longest expected time to the end over near-optimal actions. Infinite
+    where floating point cannot provide one: so if near-optimal actions, their differences below
+    rounding, form an end component.
     """
     infinite = np.where(np.diff(e.pair_ptr) == 0, 0.0, np.inf)
     if not np.isfinite(v).all():
         return infinite
     rounding = bellman.pair_rounding(e, v)
     slack = v[e.owner] - bellman.pair_q(e, v)                            # what an action gives away
-    near = slack <= 4 * rounding
+    near = slack <= NEAR * rounding
     near[pairs[pairs >= 0]] = True
-    if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
-        return infinite
     w = _longest(e, pairs, near)
-    delta = 2.5 * max(float((rounding - slack)[near].max(initial=0)), 0.0) + 1e-300
-    for _ in range(100):
+    delta = AHEAD * max(float((rounding - slack)[near].max(initial=0)), 0.0) + LEAST
+    for _ in range(ATTEMPTS):
         if w is None:
             break
         u = v + delta * w
-        gap = u[e.owner] - bellman.pair_q(e, u) - bellman.pair_rounding(e, u) - spread(0) * np.abs(u[e.owner])
+        gap = u[e.owner] - bellman.pair_q(e, u) - bellman.pair_rounding(e, u)
+        gap -= spread(0) * np.abs(u[e.owner])
         if (gap > 0).all():
-            return u                                                     # this line is the proof; how u was found does not matter
+            return u                         # this line is the proof; how u was found is no part
         failed = (gap <= 0) & ~near
-        if failed.any():
-            near |= failed                                               # they were nearer than it seemed
-            if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
-                break
+        if failed.any():                     # they were nearer than it seemed
+            near |= failed
             w = _longest(e, pairs, near)
         else:
-            delta *= 2                                                   # rounding of u itself: ask for more distance
+            delta *= 2                       # rounding of u itself: ask for more distance
     return infinite
 
 
 def _longest(e, pairs, near):
-    """w(s) = 1 + max over near-optimal actions of P_a w: (N,), zero at the end; None if it is not found.   There is no end component in `near`"""
+    """w(s) = 1 + max over near-optimal actions of P_a w: (S,), zero at the end; None if there is none.
+
+    So if an end component can be stayed in by pairs of `near` (X,) bool.
+    """
+    if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
+        return None
     pairs = pairs.copy()
-    time = e._replace(r=np.ones(e.r.size), size=np.ones(e.r.size))
-    for _ in range(1000):
+    time = e.replace(r=np.ones(e.r.size), size=np.ones(e.r.size))
+    for _ in range(IMPROVEMENTS):
         w, _ = evaluate_pairs(time, pairs)
         if not np.isfinite(w).all() or (w < 0).any():
             return None
         q = np.where(near, bellman.pair_q(time, w), -np.inf)
         best = bellman.pair_argmax(e, q)
         alive = np.flatnonzero(pairs >= 0)
-        now = q[pairs[alive]]                                            # the policy's own pairs are near: finite
-        longer = alive[q[best[alive]] > now + 1e-6 * (1 + np.abs(now))]
+        now = q[pairs[alive]]                # the policy's own pairs are near: finite
+        longer = alive[q[best[alive]] > now + LONGER * (1 + np.abs(now))]
         if not longer.size:
             return w
         pairs[longer] = best[longer]

@@ -9,7 +9,8 @@ small. The policy that takes the first of them is proved anew: its lower bound m
 within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy
 stays as the method found it.
 
-Read first: bounds.py.  Read next: iterate.py, policy_iteration.py.
+Read first: bellman.py, planning/bounds.py, planning/solution.py.
+Read next: planning/iterate.py, planning/policy_iteration.py.
 """
 
 import numpy as np
@@ -18,12 +19,18 @@ from .. import bellman
 from . import bounds
 from .solution import allowed, finish
 
-TIE = 1e-8  # of the largest value: a loss above this is never called a tie
-SWEEPS = 100  # of the policy of first actions, until its lower bound is good
+TIE = 1e-8                                   # of the largest value: a larger loss is never a tie
+SWEEPS = 100                                 # of the policy of first actions, until its lower
+                                             # bound is good
+OUTWARD = 4                                  # spacings that `finish` may add
 
 
 def settle(m, e, v, pairs, *, tol, iterations, method, history=None):
-    """The Solution that v (S,) and the policy `pairs` (S,), None for the greedy one, prove."""
+    """The Solution that v and a policy prove.
+
+    v       (S,) any finite numbers, zero in terminal states
+    pairs   (S,) the policy; None for the greedy one
+    """
     high, best = bellman.backup(e, v)
     low = high if pairs is None else bellman.backup(bellman.follow(e, pairs), v)[0]
     pairs = best if pairs is None else pairs
@@ -31,9 +38,8 @@ def settle(m, e, v, pairs, *, tol, iterations, method, history=None):
     width = float(np.max(upper - lower, initial=0.0))
     if np.isfinite(width) and e.r.size:
         lower, pairs = _first_best(e, v, high, pairs, lower, upper, width, tol)
-    return finish(lower=lower, upper=upper, tol=tol, policy=bellman.actions(e, pairs),
-                  iterations=iterations, method=method, criterion="discounted", history=history,
-                  q_of=lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions))
+    return finish(m, e, lower=lower, upper=upper, pairs=pairs, tol=tol, iterations=iterations,
+                  method=method, history=history)
 
 
 def _first_best(e, v, high, pairs, lower, upper, width, tol):
@@ -60,7 +66,7 @@ def _lower(e, v, pairs, upper, limit):
         swept = bellman.backup(chain, v)[0]
         lower, _ = bounds.around(e, v, swept, swept)
         distance = float(np.max(upper - lower))
-        if distance <= limit - 4 * np.spacing(np.abs(upper).max()):
+        if distance <= limit - OUTWARD * np.spacing(np.abs(upper).max()):
             return lower
         if not distance < closest:
             return None

@@ -1,14 +1,16 @@
-"""What every planner returns."""
+"""What every planner returns, and the one place where it is made.
 
-from dataclasses import dataclass, field
+Read first: bellman.py, convergence.py.  Read next: planning/settle.py.
+"""
+
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Callable
 
 import numpy as np
 
-from ..convergence import ConvergenceWarning, warn
-
-__all__ = ["ConvergenceWarning", "Solution", "finish"]
+from .. import bellman
+from ..convergence import warn
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,15 @@ class Known:
 class Solution:
     """Values with bounds, and the policy they belong to.   S states, A actions, T steps
 
-    v            (S,) the midpoint of the bounds;   finite horizon: (T+1, S), v[T] terminal values.
+    v            (S,) the midpoint of the bounds.  Finite horizon: (T+1, S), v[T] terminal values.
                  Criterion "total": the value of `policy` as computed, since bounds are lopsided;
                  inf or -inf where the sum is infinite, bounds alike
-    lower, upper (S,) lower <= v of `policy` <= v* <= upper, rounding included (when minimising: lower <= v* <= v of `policy` <= upper);   (T+1, S)
-    q            (S, A) value of each first action, from v; nan where it is not available;   (T, S, A).  Computed when it is first asked for
-    policy       (S,) actions, -1 in terminal states;   (T, S).  In each state the first best one.
+    lower        (S,) lower <= v of `policy` <= v* <= upper, rounding included.  When minimising:
+                 lower <= v* <= v of `policy` <= upper.  Finite horizon: (T+1, S)
+    upper        (S,), (T+1, S)
+    q            (S, A) value of each first action, from v; nan where it is not available.  Finite
+                 horizon: (T, S, A).  Computed when it is first asked for
+    policy       (S,) actions, -1 in terminal states; (T, S).  In each state the first best one.
                  Floats cannot always tell which actions are equally good. They are called so if
                  their q differ by no more than rounding and what the bounds leave open, up to 1e-8
                  of the largest value (settle.py). Criterion "total": the first with which the
@@ -38,9 +43,13 @@ class Solution:
     iterations   sweeps, policy improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
     criterion    "discounted", "total", "finite_horizon" or "average"
-    gain, bias   criterion "average": (S,) the mean reward per step from each state, the same numbers as v; and of the returned policy what
-                 starting in s earns beyond it, normalised P* bias = 0; else None
-    history      (iterations,) the largest upper - lower after each iteration, where the method has one, else None
+    tol          as asked for
+    history      (iterations,) the largest upper - lower after each iteration, where the method has
+                 one, else None
+    gain         criterion "average": (S,) the mean reward per step from each state, the same
+                 numbers as v; else None
+    bias         criterion "average": (S,) what starting in s earns beyond the gain under `policy`,
+                 normalised P* bias = 0; else None
     """
     v: np.ndarray
     lower: np.ndarray
@@ -67,8 +76,14 @@ class Solution:
     @property
     def width(self):
         """The largest upper - lower; 0 where both are the same infinity."""
-        with np.errstate(invalid="ignore"):
-            return float(np.max(np.where(self.lower == self.upper, 0.0, self.upper - self.lower), initial=0.0))
+        return float(np.max(_widths(self.lower, self.upper), initial=0.0))
+
+    def mirrored(self):
+        """The same for costs, from a solution for rewards that are their negatives."""
+        turned = {name: None if getattr(self, name) is None else 0 - getattr(self, name)
+                  for name in ("v", "gain", "bias")}
+        return replace(self, lower=0 - self.upper, upper=0 - self.lower,
+                       q_of=lambda _: 0 - self.q, **turned)
 
 
 def allowed(tol, v):
@@ -80,30 +95,54 @@ def allowed(tol, v):
     return float(tol * max(1.0, np.abs(v[np.isfinite(v)]).max(initial=0.0)))
 
 
-def finish(*, lower, upper, tol, q_of, policy, iterations, method, criterion, history=None, v=None):
-    """The value, convergence, and the warning that goes with its absence.   q_of: v -> q
+def finish(m, e, *, lower, upper, pairs, tol, iterations, method, criterion="discounted",
+           q_of=None, v=None, bias=None, history=None):
+    """The Solution that bounds and a policy make, and the warning if they are too far apart.
 
-    v   (S,) the value of the policy as computed, taken where `lower` proves it to some precision.
-        Default: the midpoint
+    lower     (S,) what is proved; nan where a number overflowed, and nothing is
+    upper     (S,)
+    pairs     (S,) the policy as pairs of e, -1 in terminal states
+    q_of      v -> q.   Default: one backup of v
+    v         (S,) the value of the policy as computed, taken where `lower` proves it to some
+              precision.  Default: the midpoint
+    bias      (S,) criterion "average"
+    history   the largest distance of the bounds after each iteration
+    With a horizon each has a leading axis of time.
     """
     with np.errstate(invalid="ignore"):
-        # where a number overflowed, nothing is known
-        for bound, nothing in ((lower, -np.inf), (upper, np.inf)):
-            if np.isnan(bound).any():
-                bound[np.isnan(bound)] = nothing
-        # the subtractions and additions that made the bounds rounded once more; where both are the same infinity, or proved equal, that is an answer
+        lower, upper, width, middle = _outward(lower, upper)
         known = lower == upper
-        lower, upper = np.where(known, lower, np.nextafter(lower, -np.inf)), np.where(known, upper, np.nextafter(upper, np.inf))
-        width = np.where(known, 0.0, upper - lower)
-        middle = np.where(known, lower, lower + width / 2)
-        if v is not None:
-            proved = np.isfinite(lower) & (lower <= v) & (v <= upper)
-        v = middle if v is None else np.where(proved, v, middle)
+        proved = False if v is None else np.isfinite(lower) & (lower <= v) & (v <= upper)
+        v = np.where(proved, v, middle) if v is not None else middle
     v[~(np.isfinite(v) | known)] = 0.0                                 # one of the bounds is infinite
     widest, limit = float(np.max(width, initial=0.0)), allowed(tol, v)
-    converged = bool(widest <= limit)
-    if not converged:
+    if not widest <= limit:
         warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, "
              f"tol is {tol:.3g} and allows {limit:.3g}; the bounds are valid")
-    return Solution(v, lower, upper, q_of, policy, converged, int(iterations), method, criterion, tol,
-                    None if history is None else np.asarray(history, dtype=float))
+    if q_of is None:
+        q_of = lambda v: bellman.table(e, bellman.pair_q(e, v), m.num_actions)         # noqa: E731
+    return Solution(v, lower, upper, q_of, bellman.actions(e, pairs), bool(widest <= limit),
+                    int(iterations), method, criterion, tol,
+                    None if history is None else np.asarray(history, dtype=float),
+                    None if bias is None else v, bias)
+
+
+def _outward(lower, upper):
+    """(lower, upper, their distance, their midpoint), bounds one unit farther apart.
+
+    The subtractions and additions that made the bounds rounded once more. Where both are the same
+    infinity, or proved equal, that is an answer.
+    """
+    lower = np.where(np.isnan(lower), -np.inf, lower)
+    upper = np.where(np.isnan(upper), np.inf, upper)
+    known = lower == upper
+    lower = np.where(known, lower, np.nextafter(lower, -np.inf))
+    upper = np.where(known, upper, np.nextafter(upper, np.inf))
+    width = _widths(lower, upper)
+    return lower, upper, width, np.where(known, lower, lower + width / 2)
+
+
+def _widths(lower, upper):
+    """upper - lower; 0 where both are the same infinity."""
+    with np.errstate(invalid="ignore"):
+        return np.where(lower == upper, 0.0, upper - lower)

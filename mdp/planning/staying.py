@@ -10,13 +10,13 @@ A policy that stays in an end component by a stationary policy receives of each 
 given it receives nothing or inf. Within one end component all mixtures of behaviours are possible,
 so that this is a linear program over the mean number of visits per step, x >= 0: what flows in
 flows out, sum of x = 1, sum of f(k) x(k) >= 0 for each reward f. It is solved in Fractions
-(linear_program). Where every reward has one sign, the signs decide.
+(simplex.py). Where every reward has one sign, the signs decide.
 
 Etessami, Kwiatkowska, Vardi, Yannakakis, "Multi-objective model checking of Markov decision
 processes", LMCS 4, 2008; Forejt, Kwiatkowska, Norman, Parker, Qu, "Quantitative multi-objective
 verification for probabilistic systems", TACAS 2011.
 
-Read first: constrained.py, total.py.
+Read first: graph.py, planning/collapse.py, planning/simplex.py.  Read next: planning/constrained.py.
 """
 
 from fractions import Fraction
@@ -25,15 +25,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import graph
-from .total import components
+from .collapse import components
+from .simplex import linear_program
 
 
 class Offer(NamedTuple):
     """An end component to stay in."""
     states: np.ndarray                       # indices
-    # pair -> its mean number of visits, up to a factor for each state; all of them positive
-    weights: dict
-    plus: frozenset  # the numbers of the rewards that sum to inf there; the others are absent
+    weights: dict                            # pair -> its mean number of visits, all of them
+                                             # positive, up to a factor for each state
+    plus: frozenset                          # the numbers of the rewards that sum to inf there;
+                                             # the others are absent
 
 
 class NoSum(ValueError):
@@ -41,90 +43,112 @@ class NoSum(ValueError):
 
 
 def offers(P, owner, rows, allowed, rewards, there):
-    """The offers of all end components of the pairs `allowed` (K,) bool -> list of Offer.
+    """The offers of all end components of the pairs `allowed` (X,) bool -> list of Offer.
 
-    P, owner   as in graph.maximal_end_components
+    P          as in graph.maximal_end_components
+    owner      as in graph.maximal_end_components
     rows       list of {successor: probability} in Fractions, one for each pair
-    rewards    list of lists of K Fractions
-    there      list of lists of K bools: False where a pair has no such reward
+    rewards    list of lists of X Fractions
+    there      list of lists of X bools: False where a pair has no such reward
     NoSum where the best mean of a reward is zero, though it is there.
     """
     found = []
     label, inside = graph.maximal_end_components(P, owner, allowed)
     for states, own in components(label, inside, owner):
-        present = [f for f, some in enumerate(there) if any(some[k] for k in own)]
-        high = {f: max(rewards[f][k] for k in own) for f in present}
-        low = {f: min(rewards[f][k] for k in own) for f in present}
-        lost = [f for f in present if high[f] <= 0 and low[f] < 0]  # -inf, unless it is avoided
-        if lost:
-            still = [k for k in own if not any(rewards[f][k] for f in lost)]
-        else:
-            for f in present:
-                if high[f] == 0:
-                    raise NoSum(f, states)
-            weights, zero = dict.fromkeys(own.tolist(), Fraction(1)), []
-            if any(low[f] < 0 for f in present):
-                both = [(rewards[f], there[f]) for f in present]
-                weights, zero = _balance(states, own, owner, rows, both)
-            if weights is None:
-                continue  # some reward is lost whatever one does
-            if not zero:
-                found.append(Offer(states, weights, frozenset(present)))
-                continue
-            for f in (present[i] for i in zero):
-                if any(there[f][k] for k in weights):
-                    raise NoSum(f, states)
-            still = [k for k in own if not any(there[present[i]][k] for i in zero)]
-        kept = np.zeros(owner.size, bool)
-        kept[still] = True
-        found += offers(P, owner, rows, kept, rewards, there)
+        offer, still = _offer(states, own, owner, rows, rewards, there)
+        if offer is not None:
+            found.append(offer)
+        elif still is not None:              # look again without the pairs that spoil it
+            kept = np.zeros(owner.size, bool)
+            kept[still] = True
+            found += offers(P, owner, rows, kept, rewards, there)
     return found
 
 
-def _balance(states, own, owner, rows, rewards):
-    """(weights, zero): visits per step with sum f x >= 0 for all rewards f, and those whose mean
-    is zero for all such visits.
+def _offer(states, own, owner, rows, rewards, there):
+    """(the Offer of one end component, None), or (None, the pairs among which to look again).
 
-    Without any: visits to all pairs, all means positive. Else the pairs with such a reward that
-    some of these visits have, as keys. (None, None) if there are no such visits.
-    rewards   list of (numbers, whether there)
+    (None, None) where some reward is lost whatever one does.
     """
-    rewards, there = zip(*rewards)
-    place, n, N = {int(s): i for i, s in enumerate(states)}, len(states), len(own)
-    flow = []  # columns: flow, sum, a row for each reward
-    for k in own:
-        column = {place[int(owner[k])]: Fraction(1)}
-        for t, p in rows[k].items():
-            column[place[t]] = column.get(place[t], Fraction(0)) - p
-        column[n] = Fraction(1)
-        column.update({n + 1 + f: reward[k] for f, reward in enumerate(rewards) if reward[k]})
-        flow.append(column)
-    surplus = [{n + 1 + f: Fraction(-1)} for f in range(len(rewards))]
-    b = [Fraction(0)] * n + [Fraction(1)] + [Fraction(0)] * len(rewards)
-    # all visits at least t, all means at least t - u
-    least = {}
-    for column in flow:
-        for i, x in column.items():
-            least[i] = least.get(i, Fraction(0)) + x
-    for f in range(len(rewards)):
-        least[n + 1 + f] = least.get(n + 1 + f, Fraction(0)) - 1
-    below = {n + 1 + f: Fraction(1) for f in range(len(rewards))}
-    cost = [Fraction(0)] * (N + len(rewards)) + [Fraction(1), Fraction(-1)]
-    _, x = _optimum(flow + surplus + [least, below], b, cost)
-    if x[-2] > x[-1]:
-        return {int(k): x[j] + x[-2] for j, k in enumerate(own)}, []
-    if x[-2] < x[-1]:
+    present = [f for f, some in enumerate(there) if any(some[k] for k in own)]
+    high = {f: max(rewards[f][k] for k in own) for f in present}
+    low = {f: min(rewards[f][k] for k in own) for f in present}
+    lost = [f for f in present if high[f] <= 0 and low[f] < 0]          # -inf, unless it is avoided
+    if lost:
+        return None, [k for k in own if not any(rewards[f][k] for f in lost)]
+    for f in present:
+        if high[f] == 0:
+            raise NoSum(f, states)
+    if all(low[f] >= 0 for f in present):
+        return Offer(states, dict.fromkeys(own.tolist(), Fraction(1)), frozenset(present)), None
+    visits = _Visits(states, own, owner, rows, [rewards[f] for f in present])
+    weights = visits.positive()
+    if weights:
+        return Offer(states, weights, frozenset(present)), None
+    if weights is None:
         return None, None
-    columns, free = flow + surplus, [Fraction(0)] * len(rewards)
-    best = [_optimum(columns, b, [reward[k] for k in own] + free)[0] for reward in rewards]
-    zero = [f for f, mean in enumerate(best) if mean == 0]
-    used = [k for j, k in enumerate(own) if any(there[f][k] for f in zero)
-            and _optimum(columns, b, [Fraction(int(i == j)) for i in range(N)] + free)[0] > 0]
-    return {int(k): None for k in used}, zero
+    zero = [present[i] for i in visits.means_of_zero()]
+    for f in zero:
+        if visits.some([k for k in own if there[f][k]]):
+            raise NoSum(f, states)
+    return None, [k for k in own if not any(there[f][k] for f in zero)]
+
+
+class _Visits:
+    """The mean numbers of visits per step, x (n,), in one end component of n pairs.
+
+    What flows in flows out, sum of x = 1, sum of f x >= 0 for each of the `rewards`.
+    """
+
+    def __init__(self, states, own, owner, rows, rewards):
+        self.own, self.rewards, S = own, rewards, len(states)
+        place = {int(s): i for i, s in enumerate(states)}
+        flow = []                            # rows: a state each, the sum, a reward each
+        for k in own:
+            column = {place[int(owner[k])]: Fraction(1)}
+            for t, p in rows[k].items():
+                column[place[t]] = column.get(place[t], Fraction(0)) - p
+            column[S] = Fraction(1)
+            column.update({S + 1 + f: reward[k] for f, reward in enumerate(rewards) if reward[k]})
+            flow.append(column)
+        self.means = [S + 1 + f for f in range(len(rewards))]           # their rows
+        self.columns = flow + [{i: Fraction(-1)} for i in self.means]   # with a surplus each
+        self.b = [Fraction(0)] * S + [Fraction(1)] + [Fraction(0)] * len(rewards)
+
+    def positive(self):
+        """{pair: visits} where all visits and all means are positive; {} if there are none such,
+        None if no visits have means >= 0.
+
+        Maximise t - u where all visits are at least t, and all means at least t - u.
+        """
+        t = {}                               # t more of all visits, t less of each mean
+        for column in self.columns[:len(self.own)]:
+            for i, x in column.items():
+                t[i] = t.get(i, Fraction(0)) + x
+        for i in self.means:
+            t[i] = t.get(i, Fraction(0)) - 1
+        u = {i: Fraction(1) for i in self.means}
+        cost = [Fraction(0)] * len(self.columns) + [Fraction(1), Fraction(-1)]
+        _, x = _optimum([*self.columns, t, u], self.b, cost)
+        if x[-2] < x[-1]:
+            return None
+        return {int(k): x[j] + x[-2] for j, k in enumerate(self.own)} if x[-2] > x[-1] else {}
+
+    def means_of_zero(self):
+        """The numbers of the rewards whose largest mean is zero."""
+        return [f for f, reward in enumerate(self.rewards)
+                if self.largest([reward[k] for k in self.own]) == 0]
+
+    def some(self, pairs):
+        """True if one of the pairs can be visited."""
+        return any(self.largest([Fraction(int(k == j)) for j in self.own]) > 0 for k in pairs)
+
+    def largest(self, cost):
+        """The largest sum of cost x.   cost   a number for each pair"""
+        return _optimum(self.columns, self.b, cost + [Fraction(0)] * len(self.rewards))[0]
 
 
 def _optimum(columns, b, cost):
-    from .constrained import linear_program
     status, x = linear_program(columns, b, cost)
     if status != "optimal":
         raise AssertionError("visits per step are bounded, and there are some")
