@@ -1,4 +1,5 @@
-"""The same answers as QuantEcon's DiscreteDP (Sargent and Stachurski), which shares no code with ours. Skipped where quantecon is not installed."""
+"""The same answers as QuantEcon's DiscreteDP (Sargent and Stachurski), which shares no code with
+ours. Skipped where quantecon is not installed."""
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ def full(S, A, gamma):
 
 
 def corridor(n, gamma):
-    """Cells in a row, slippery steps to either side, a reward at each end: far across. The last state is terminal, and one cell has a single action."""
+    """Cells in a row, slippery steps to either side, a reward at each end: far across. The last
+    state is terminal, and one cell has a single action."""
     P, R = np.zeros((n, 2, n)), np.zeros((n, 2))
     for s in range(n):
         for a, step in enumerate((-1, 1)):
@@ -44,7 +46,7 @@ MODELS = {
 def theirs(m):
     """(values, actions) by QuantEcon's policy iteration."""
     result = markov.DiscreteDP(*mdp.to_quantecon(m)).solve(method="policy_iteration")
-    assert result.num_iter < 100                                        # it did not go round between policies that tie
+    assert result.num_iter < 100  # it did not go round between policies that tie
     return result.v, result.sigma
 
 
@@ -53,12 +55,15 @@ def test_values_and_policies_are_those_of_quantecon(name):
     """Values of every method to 1e-8; the policy may differ only where two actions tie."""
     m = MODELS[name]()
     v, sigma = theirs(m)
-    slow = {"enumerate_policies"} | ({"prioritized_sweeping", "linear_programming", "linear_programming_dual"} if "full" in name else set())
+    slow = {"enumerate_policies"} | ({"prioritized_sweeping", "linear_programming",
+                                      "linear_programming_dual"} if "full" in name else set())
     for method in ["auto", *(method for method in METHODS["discounted"] if method not in slow)]:
         s = mdp.solve(m, method=method, tol=1e-8 / max(1.0, np.abs(v).max()))
-        np.testing.assert_allclose(s.v, v, rtol=0, atol=1e-8 + 1e-12 * np.abs(v).max(), err_msg=s.method)
+        np.testing.assert_allclose(s.v, v, rtol=0, atol=1e-8 + 1e-12 * np.abs(v).max(),
+                                   err_msg=s.method)
         for state in np.flatnonzero((s.policy != sigma) & ~m.terminal):
-            assert s.q[state, sigma[state]] == pytest.approx(s.q[state, s.policy[state]], abs=1e-7), (s.method, state)
+            assert s.q[state, sigma[state]] == pytest.approx(s.q[state, s.policy[state]],
+                                                             abs=1e-7), (s.method, state)
 
 
 def test_finite_horizons_are_those_of_quantecon():

@@ -40,7 +40,7 @@ def _terminal(R, values):
 
 
 def _step(process, x):
-    """(T x, the first best pairs, signs: 0 where a pair is best, else 1).   x   list of Fractions"""
+    """(T x, the first best pairs, signs: 0 where a pair is best, else 1).   x list of Fractions"""
     q = [r + sum((Fraction(n, d) * x[t] for t, n in row), Fraction(0))
          for r, d, row in zip(process.r, process.d, process.row)]
     best = [max((q[k] for k in own), default=x[s]) for s, own in enumerate(process.of)]

@@ -70,7 +70,7 @@ def _prepare(m, R, e, goal, miss, minimize):
 
     def gain(nodes, states, pairs):
         found = component_gain(nodes.e, states, pairs)
-        if found.lower > 0 or found.upper < 0:                # its bounds hold: they decide the sign
+        if found.lower > 0 or found.upper < 0:                # its bounds hold, and decide the sign
             return found
         process = _between(R, minimize, nodes, pairs.tolist())
         place = {s: i for i, s in enumerate(states.tolist())}
@@ -98,7 +98,7 @@ def _solve(R, prepared, minimize):
 
 
 def _between(R, minimize, nodes, kept):
-    """The Process between end components, of the pairs `kept` (indices); "stay" is worth nothing."""
+    """The Process between end components, of the pairs `kept`; "stay" is worth nothing."""
     sign, node, owner = -1 if minimize else 1, nodes.node.tolist(), nodes.e.owner.tolist()
     r, d, row = [], [], []
     for k in nodes.origin[kept].tolist():

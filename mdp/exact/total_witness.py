@@ -214,16 +214,19 @@ def _tight_ranks(R, label, tight):
     members, leaving, before = {}, {}, {}
     for s, g in enumerate(group):
         members.setdefault(g, []).append(s)
+        leaving[g] = []
     for k, s in enumerate(R.owner):
-        stays = label[s] >= 0 and all(label[t] == label[s] for t in R.next[k])
-        if tight[k] and not stays:
-            leaving.setdefault(group[s], []).append(k)
+        if tight[k] and any(group[t] != group[s] or label[s] < 0 for t in R.next[k]):
+            leaving[group[s]].append(k)
             for t in R.next[k]:
                 before.setdefault(t, set()).add(group[s])               # groups that lead to t
     rank, todo, level = [-1] * R.S, set(members), 0
+
+    def falls(k):                            # it has a successor whose rank is known
+        return any(rank[t] >= 0 for t in R.next[k])
+
     while todo:
-        ready = [g for g in todo if all(any(rank[t] >= 0 for t in R.next[k])
-                                        for k in leaving.get(g, ()))]
+        ready = [g for g in todo if all(map(falls, leaving[g]))]
         new = [s for g in ready for s in members[g]]
         for s in new:
             rank[s] = level

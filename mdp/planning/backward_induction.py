@@ -1,7 +1,8 @@
 """Backward induction: the finite horizon, one step at a time from the end.
 
     v_T = terminal values
-    v_t(s) = max over a of r(s, a) + gamma sum over s' of P(s' | s, a) v_{t+1}(s'),   t = T-1, ..., 0
+    v_t(s) = max over a of r(s, a) + gamma sum over s' of P(s' | s, a) v_{t+1}(s')
+             for t = T-1, ..., 0
 
 The textbook loop, on a process that has every action in every state:
 

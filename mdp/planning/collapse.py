@@ -40,7 +40,9 @@ def collapse(e, kept, stay=True, ends=None):
            Default: those in which no reward is received
     """
     S = e.P.shape[1]
-    label, inside = graph.maximal_end_components(e.P, e.owner, e.zero & kept) if ends is None else ends
+    if ends is None:
+        ends = graph.maximal_end_components(e.P, e.owner, e.zero & kept)
+    label, inside = ends
     count = label.max(initial=-1) + 1                                   # components
     node = np.where(label >= 0, label, 0)
     node[label < 0] = count + np.arange((label < 0).sum())

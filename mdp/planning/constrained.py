@@ -117,7 +117,8 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
     program = _program(unfolded, promises, sign, ends, [] if ends is None else ends.offered())
     status, x = program.best()
     if status == "optimal":
-        return _answer(program, x, unfolded, promises)
+        already = unfolded.already[-1] if aim is not None else 0
+        return _answer(program, x, unfolded, promises, already)
     value = sign * np.inf if status == "unbounded" else None
     if value is None and ends is not None:
         losing = _program(unfolded, promises, sign, ends, ends.losing())
@@ -176,7 +177,6 @@ class Unfolded(NamedTuple):
     first: dict                              # {number of a state: probability to start there}
     flows: list                              # Flow of each available action
     already: list                            # for each goal the probability to start in it
-    constant: Fraction                       # what the objective receives before the first step
 
 
 def _unfold(m, promises, aim, discounted):
@@ -187,35 +187,52 @@ def _unfold(m, promises, aim, discounted):
     R = rational(m)
     watched = [p.goal for p in promises] + ([aim] if aim is not None else [])
 
-    def reached(s, before):
-        return before | {i for i, goal in enumerate(watched) if goal is not None and goal[s]}
-
-    initial = m.exact_initial
-    if initial is None:
-        initial = [Fraction(repr(p)) for p in m.initial.tolist()]
-    states = [(s, reached(s, frozenset())) for s, p in enumerate(initial) if p]
+    initial = _initial(m)
+    states = [_enter(s, frozenset(), watched) for s, p in enumerate(initial) if p]
     first = {i: initial[s] for i, (s, _) in enumerate(states)}
-    already = [sum((p for i, p in first.items() if c in states[i][1]), Fraction(0))
+    already = [sum((first[i] for i, (_, before) in enumerate(states) if c in before), Fraction(0))
                for c in range(len(watched))]
     index, flows = {state: i for i, state in enumerate(states)}, []
+
+    def number(state):
+        if state not in index:
+            index[state] = len(states)
+            states.append(state)
+        return index[state]
+
     for i, (s, before) in enumerate(states):                             # grows while it is read
         for k in range(R.pair_ptr[s], R.pair_ptr[s + 1]):
-            after, gains = {}, [Fraction(0)] * len(watched)
-            factor = Fraction(*R.g[k]) if discounted else Fraction(1)
-            for t, n in zip(R.next[k], R.n[k]):
-                state = (t, reached(t, before))
-                if state not in index:
-                    index[state] = len(states)
-                    states.append(state)
-                after[index[state]] = factor * Fraction(n, R.D[k])
-                for w in state[1] - before:
-                    gains[w] += Fraction(n, R.D[k])
-            counted = [gains[c] if p.goal is not None else p.table[s][R.action[k]]
-                       for c, p in enumerate(promises)]
-            flows.append(Flow(i, after, Fraction(*R.r[k]) if aim is None else gains[-1],
-                              counted, k))
-    constant = Fraction(0) if aim is None else already[-1]
-    return Unfolded(m, R, states, first, flows, already, constant)
+            ahead = [(_enter(t, before, watched), Fraction(n, R.D[k]))
+                     for t, n in zip(R.next[k], R.n[k])]
+            gains = _gains(ahead, before, len(watched))
+            counted = [gain if p.goal is not None else p.table[s][R.action[k]]
+                       for gain, p in zip(gains, promises)]
+            reward = Fraction(*R.r[k]) if aim is None else gains[-1]
+            gamma = Fraction(*R.g[k]) if discounted else 1
+            after = {number(state): gamma * p for state, p in ahead}
+            flows.append(Flow(i, after, reward, counted, k))
+    return Unfolded(m, R, states, first, flows, already)
+
+
+def _enter(s, before, watched):
+    """(s, the goals reached before or now)."""
+    return s, before | {i for i, goal in enumerate(watched) if goal is not None and goal[s]}
+
+
+def _gains(ahead, before, count):
+    """The probability that each of `count` goals is reached now, for the first time."""
+    gains = [Fraction(0)] * count
+    for (_, reached), p in ahead:
+        for c in reached - before:
+            gains[c] += p
+    return gains
+
+
+def _initial(m):
+    """The initial distribution as Fractions: floats are the decimals that were typed."""
+    if m.exact_initial is not None:
+        return m.exact_initial
+    return [Fraction(repr(p)) for p in m.initial.tolist()]
 
 
 # 3. where a policy may stay for ever
@@ -249,8 +266,8 @@ class _Ends:
         objective = len(self.pledges)
         found = [(offer, False) for offer in self._offers(~np.array(self.paid))]
         every = np.ones(self.owner.size, bool)
-        return found + [(offer, True) for offer in self._offers(every, [self.objective], [self.paid])
-                        if objective in offer.plus]
+        paid = self._offers(every, [self.objective], [self.paid])
+        return found + [(offer, True) for offer in paid if objective in offer.plus]
 
     def losing(self):
         """The same where only the promises matter."""
@@ -291,10 +308,10 @@ def _left(unfolded, promises):
             for p, already in zip(promises, unfolded.already)]
 
 
-def _answer(program, x, unfolded, promises):
-    """The Constrained of an optimal x."""
-    flows, zero = program.flows, Fraction(0)
-    value = unfolded.constant + sum((y * f.reward for y, f in zip(x, flows)), zero)
+def _answer(program, x, unfolded, promises, already):
+    """The Constrained of an optimal x.   already   what is received before the first step"""
+    flows = program.flows
+    value = already + sum((y * f.reward for y, f in zip(x, flows)), Fraction(0))
     x, attained = program.attain(x)
     kept = []
     for c, (p, left) in enumerate(zip(promises, _left(unfolded, promises))):

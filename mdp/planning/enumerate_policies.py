@@ -63,8 +63,9 @@ def _count(e):
         count *= max(int(n), 1)
     if count > MOST:
         shown = "more than 1e300" if count >= 10**300 else f"{count:.3g}"
-        raise ValueError("enumerate_policies would evaluate "
-                         f"{count if count < 10**12 else shown} policies, above its limit of {MOST}")
+        shown = count if count < 10**12 else shown
+        raise ValueError(f"enumerate_policies would evaluate {shown} policies, above its limit of "
+                         f"{MOST}")
     return count
 
 

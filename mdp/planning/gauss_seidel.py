@@ -22,7 +22,7 @@ arrows, from the states that gain most in the first sweep (the goal, the source 
 travels through the whole process in one sweep, and memory is read in sequence.
 
 Puterman 1994, section 6.3.3; Wingate and Seppi, "Prioritization methods for accelerating MDP
-solvers", JMLR 6, 2005 (orderings). Differs from value_iteration.py in that the sweep works in place.
+solvers", JMLR 6, 2005 (orderings). Differs from value_iteration.py in that sweeps work in place.
 
 Read first: bellman.py, planning/iterate.py, planning/value_iteration.py.
 Read next: planning/modified_gauss_seidel.py, planning/topological.py.

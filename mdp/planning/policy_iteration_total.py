@@ -192,9 +192,9 @@ def upper_function(e, pairs, v):
 
 
 def _longest(e, pairs, near):
-    """w(s) = 1 + max over near-optimal actions of P_a w: (S,), zero at the end; None if there is none.
+    """w(s) = 1 + max over near-optimal actions of P_a w: (S,), zero at the end.
 
-    So if an end component can be stayed in by pairs of `near` (X,) bool.
+    None if there is none: if an end component can be stayed in by pairs of `near` (X,) bool.
     """
     if (graph.maximal_end_components(e.P, e.owner, near)[0] >= 0).any():
         return None

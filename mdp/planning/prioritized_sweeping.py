@@ -105,7 +105,7 @@ def _batch(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floor, mos
         done += 1
         v[s] = target[s]
         priority[s] = 0.0
-        for i in range(before_ptr[s] - 1, before_ptr[s + 1]):           # itself, then those before it
+        for i in range(before_ptr[s] - 1, before_ptr[s + 1]):           # itself, then those before
             t = s if i < before_ptr[s] else before[i]
             target[t] = _best(t, v, pair_ptr, row, column, p, r, gamma)
             changed = abs(target[t] - v[t])

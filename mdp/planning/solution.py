@@ -70,7 +70,7 @@ class Solution:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.q_of(self.v)
 
-    def __getstate__(self):                                            # to be pickled: with q instead of the way to it
+    def __getstate__(self):                  # to be pickled: with q instead of the way to it
         return {**self.__dict__, "q": self.q, "q_of": Known(self.q)}
 
     @property
@@ -114,7 +114,7 @@ def finish(m, e, *, lower, upper, pairs, tol, iterations, method, criterion="dis
         known = lower == upper
         proved = False if v is None else np.isfinite(lower) & (lower <= v) & (v <= upper)
         v = np.where(proved, v, middle) if v is not None else middle
-    v[~(np.isfinite(v) | known)] = 0.0                                 # one of the bounds is infinite
+    v[~(np.isfinite(v) | known)] = 0.0       # one of the bounds is infinite
     widest, limit = float(np.max(width, initial=0.0)), allowed(tol, v)
     if not widest <= limit:
         warn(f"{method}: stopped after {iterations} iterations with bounds {widest:.3g} apart, "

@@ -16,7 +16,8 @@ Etessami, Kwiatkowska, Vardi, Yannakakis, "Multi-objective model checking of Mar
 processes", LMCS 4, 2008; Forejt, Kwiatkowska, Norman, Parker, Qu, "Quantitative multi-objective
 verification for probabilistic systems", TACAS 2011.
 
-Read first: graph.py, planning/collapse.py, planning/simplex.py.  Read next: planning/constrained.py.
+Read first: graph.py, planning/collapse.py, planning/simplex.py.
+Read next: planning/constrained_program.py.
 """
 
 from fractions import Fraction
@@ -71,18 +72,13 @@ def _offer(states, own, owner, rows, rewards, there):
     (None, None) where some reward is lost whatever one does.
     """
     present = [f for f, some in enumerate(there) if any(some[k] for k in own)]
-    high = {f: max(rewards[f][k] for k in own) for f in present}
-    low = {f: min(rewards[f][k] for k in own) for f in present}
-    lost = [f for f in present if high[f] <= 0 and low[f] < 0]          # -inf, unless it is avoided
-    if lost:
-        return None, [k for k in own if not any(rewards[f][k] for f in lost)]
-    for f in present:
-        if high[f] == 0:
-            raise NoSum(f, states)
-    if all(low[f] >= 0 for f in present):
-        return Offer(states, dict.fromkeys(own.tolist(), Fraction(1)), frozenset(present)), None
-    visits = _Visits(states, own, owner, rows, [rewards[f] for f in present])
-    weights = visits.positive()
+    lost, mixed = _by_signs(states, own, present, rewards)
+    if lost:                                 # -inf, unless it is avoided
+        return None, _without(own, [rewards[f] for f in lost])
+    weights = dict.fromkeys(own.tolist(), Fraction(1))
+    if mixed:
+        visits = _Visits(states, own, owner, rows, [rewards[f] for f in present])
+        weights = visits.positive()
     if weights:
         return Offer(states, weights, frozenset(present)), None
     if weights is None:
@@ -91,7 +87,26 @@ def _offer(states, own, owner, rows, rewards, there):
     for f in zero:
         if visits.some([k for k in own if there[f][k]]):
             raise NoSum(f, states)
-    return None, [k for k in own if not any(there[f][k] for f in zero)]
+    return None, _without(own, [there[f] for f in zero])
+
+
+def _by_signs(states, own, present, rewards):
+    """(the rewards that are -inf whatever one does, those that have both signs), lists of numbers.
+
+    NoSum for a reward that is zero everywhere, though it is there.
+    """
+    high = {f: max(rewards[f][k] for k in own) for f in present}
+    low = {f: min(rewards[f][k] for k in own) for f in present}
+    lost = [f for f in present if high[f] <= 0 and low[f] < 0]
+    for f in present if not lost else ():
+        if high[f] == 0:
+            raise NoSum(f, states)
+    return lost, [f for f in present if low[f] < 0 < high[f]]
+
+
+def _without(own, tables):
+    """The pairs of `own` for which every table has a zero."""
+    return [k for k in own if not any(table[k] for table in tables)]
 
 
 class _Visits:

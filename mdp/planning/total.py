@@ -18,8 +18,8 @@ Steps:
    parts are both infinite: a ValueError names the states. In an end component with rewards of mean
    zero the sum has no limit: a ValueError as well, without a goal. With one it is left alone: no
    stationary policy both stays in it and reaches the goal.
-3. What cannot end (reach the goal) with probability one is worth -inf. With miss=+inf, what can miss
-   it is worth +inf.
+3. What cannot end (reach the goal) with probability one is worth -inf. With miss=+inf, what can
+   miss it is worth +inf.
 4. The rest is left for policy_iteration_total.py: some policy ends there almost surely.
 
 Whether a mean reward is positive is asked of `signs` and of `gain`. In floats both know only what
