@@ -139,17 +139,10 @@ def test_a_step_that_is_told_the_row_so_far_breaks_only_the_order_of_pixels(monk
     see, step, told = pixelcnn.see, pixelcnn.step, {}
 
     def remember(x_t, state, /, *, at):
-<<<<<<< HEAD
-        told.setdefault(id(state.memories["first"].canvas), {})[at[0], at[1].start, at[1].stop] = x_t.copy()
+        told.setdefault(id(state.memories["first"].image), {})[at[0], at[1].start, at[1].stop] = x_t.copy()
 
     def step_with_row(state, /, *, at):
-        for (row, start, stop), x_t in told.get(id(state.memories["first"].canvas), {}).items():
-=======
-        told.setdefault(id(state.first.image), {})[at[0], at[1].start, at[1].stop] = x_t.copy()
-
-    def step_with_row(state, /, *, at):
-        for (row, start, stop), x_t in told.get(id(state.first.image), {}).items():
->>>>>>> 0efcee0 (conv2d, relu_conv2d, fully_visible: the definition first, the fast form in a file of its own)
+        for (row, start, stop), x_t in told.get(id(state.memories["first"].image), {}).items():
             if row == at[0] and stop <= at[1].stop:
                 see(x_t, state, at=(row, slice(start, stop)))
         return step(state, at=at)
