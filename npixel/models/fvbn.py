@@ -49,8 +49,8 @@ class Config:
 
 def layers(config):
     """The table: one layer, whose units lie in one row."""
-    D, K, L = _sizes(config)
-    yield "units", Layer(fully_visible, C=K, sizes={"D": D, "K": K, "L": L}, size=(D,))
+    I, C, D = _sizes(config)
+    yield "units", Layer(fully_visible, C, D, sizes={"I": I}, size=(I,))
 
 
 def network(f, x, config):
@@ -109,7 +109,7 @@ def width(config):
 
 
 def _sizes(config):
-    """Units D, numbers into each K, numbers out of each L."""
+    """Units I, numbers into each C, numbers out of each D."""
     numbers = 1 if config.levels == 2 else config.levels
     return prod(config.image_shape), numbers, numbers
 
