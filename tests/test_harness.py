@@ -244,3 +244,16 @@ def test_a_kernel_without_a_case_fails_the_run(monkeypatch):
     monkeypatch.setitem(test_kernels.PAIRS, "npixel.forgotten", None)
     with pytest.raises(AssertionError):
         test_kernels.test_every_kernel_has_a_case_and_every_case_a_kernel()
+
+
+def test_a_parameter_that_a_definition_does_not_read_is_seen():
+    def definition(x, lane, y):
+        """lane is written down, and written to, but never read."""
+        lane = 0
+        y[...] = 2 * x
+
+    def nested(x, y):
+        y[...] = [x[i] for i in range(len(y))]
+
+    assert test_kernels.unread(definition) == {"lane"}
+    assert not test_kernels.unread(nested)

@@ -4,11 +4,14 @@ Eighths between -2 and 2: products are 64ths and sums of a few thousand of them 
 definition must agree bit for bit unless a transcendental function is involved.
 """
 
+import ast
 import copy
+import inspect
 import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from npixel.layers import canvas, conv2d, skew
 
 walking.modules()                                      # so that every kernel of both packages is registered
 PAIRS = {pair.name: pair for pair in kernels.PAIRS}
+needs_numba = pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")
 CASES = {}                                             # kernel -> its strategy
 TRANSCENDENTAL = {}  # kernels with exp, tanh or quotients: how far from their definition
 
@@ -434,6 +438,23 @@ def test_every_kernel_has_a_case_and_every_case_a_kernel():
     assert set(PAIRS) == set(CASES) and len(PAIRS) >= 14
 
 
+def unread(function):
+    """The parameters of a function that its body never reads, by its source."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    names = {node.arg for node in ast.walk(tree.args) if isinstance(node, ast.arg)}
+    nodes = [node for part in tree.body for node in ast.walk(part)]
+    read = {node.id for node in nodes if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Load)}
+    added_to = {node.target.id for node in nodes if isinstance(node, ast.AugAssign)
+                and isinstance(node.target, ast.Name)}
+    return names - read - added_to
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_a_definition_reads_all_its_parameters(name):
+    assert not unread(PAIRS[name].definition)
+
+
 @pytest.mark.skipif(not kernels.enabled(), reason="kernels are off: each is its own definition")
 @pytest.mark.parametrize("name", sorted(CASES))
 @given(data=st.data())
@@ -477,6 +498,57 @@ def test_kernels_can_be_switched_off():
     out = run("from npixel.runtime import kernels; from npixel import layers; import npixel; print(kernels.enabled(), all(p.compiled is p.definition or p.compiled.__func__ is kernels.Pair.define for p in kernels.PAIRS))",
               NPIXEL_KERNELS="off")
     assert out.split() == ["False", "True"]
+
+
+def total(x, y):
+    return x + y
+
+
+def loops_with_memory(x, y, memory):
+    memory[0] = y
+    return x + memory[0]
+
+
+def test_loops_begin_with_the_parameters_of_their_definition(monkeypatch):
+    monkeypatch.setattr(kernels, "PAIRS", [])
+    for wrong in (lambda y, x: 0, lambda memory, x, y: 0, lambda x: 0, lambda x, memory, y: 0):
+        with pytest.raises(TypeError, match="does not begin with"):
+            kernels.kernel(defined_by=total)(wrong)
+    assert not kernels.PAIRS
+
+
+@pytest.mark.parametrize("on", [pytest.param(True, marks=needs_numba), False])
+def test_what_loops_have_for_speed_alone_does_not_reach_the_definition(on, monkeypatch):
+    monkeypatch.setattr(kernels, "PAIRS", [])
+    if not on:
+        monkeypatch.setattr(kernels, "numba", None)
+    memory = np.zeros(1)
+    runs = kernels.kernel(defined_by=total)(loops_with_memory)
+    assert runs(1.0, 2.0, memory) == 3 and memory[0] == (2 if on else 0)
+    pair, = kernels.PAIRS
+    assert pair.name.endswith(".loops_with_memory")
+    assert pair.define(1.0, 2.0, memory) == 3
+
+
+@pytest.mark.parametrize("on", [pytest.param(True, marks=needs_numba), False])
+def test_a_definition_is_computed_by_its_fast_form_unless_kernels_are_off(on, monkeypatch):
+    monkeypatch.setattr(kernels, "PAIRS", [])
+    if not on:
+        monkeypatch.setattr(kernels, "numba", None)
+    called = []
+
+    def fast(x, y):
+        called.append("fast")
+        return y + x
+
+    runs = kernels.computed_by(fast)(total)
+    assert runs is (fast if on else total)
+    assert runs(1, 2) == 3 and called == ["fast"] * on
+    pair, = kernels.PAIRS
+    assert pair.name.endswith(".total") and pair.definition is total
+    for wrong in (lambda y, x: 0, lambda x, y, memory: 0):
+        with pytest.raises(TypeError, match="different parameters"):
+            kernels.computed_by(wrong)(total)
 
 
 def test_a_directory_that_cannot_be_written_only_costs_the_cache():

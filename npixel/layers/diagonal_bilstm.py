@@ -1,20 +1,24 @@
-"""Diagonal BiLSTM: two Diagonal LSTMs, one from each upper corner, so that together they see the past on both sides.
+"""Diagonal BiLSTM: two Diagonal LSTMs, one from each upper corner.
 
     left  = diagonal_lstm(x)                           sees rows <= r, columns <= c
-    right = flip(diagonal_lstm(flip(x)))               sees rows <= r, columns >= c: in its own row, the future
+    right = flip(diagonal_lstm(flip(x)))               sees rows <= r, columns >= c: also the future
     y[r]  = left[r] + right[r-1],   right[-1] = 0
 
-van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2: "to prevent the layer from seeing future
-pixels, the right output map is then shifted down by one row and added to the left output map". The flip is along the columns and is undone.
-Without the shift every pixel sees itself. The two directions have weights of their own. A 1 x 1 convolution up to the residual stream follows
-the sum, not each direction: it is linear, so only where its bias is added would differ.
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2: "to
+prevent the layer from seeing future pixels, the right output map is then shifted down by one row
+and added to the left output map". The flip is along the columns, and it is undone. Without the
+shift every pixel sees itself. The two directions have weights of their own. A 1 x 1 convolution up
+to the residual stream follows the sum, not each direction. It is linear, so only the place where
+its bias is added would differ.
 
-What it sees: not quite everything, although the paper says so. Row r - 1 is known up to column W - 1, but the right map of row r - 1 at column
-c reads x only through a first convolution that is centred: (r - 1, W - 1) is invisible from (r, c) with c + m < W - 1, at any depth, since no feature
-that contains it lies in row r - 1 or to the left. Count: (H - 1) max(0, W - 1 - m) pairs, m the reach of the first convolution. With several colours
-it is the pixel's last colour only, and from each of them: features of a later colour hold the earlier ones.
+What it sees: together almost all the past, but not quite, although the paper says so. Say the first
+convolution reaches m columns. From (r, c) with c + m < W - 1, the pixel (r - 1, W - 1) is invisible
+at any depth. For the right map of row r - 1 at column c reads x only through that convolution,
+which is centred, and no feature that contains the pixel lies in row r - 1 or to the left. Such
+pairs number (H - 1) max(0, W - 1 - m). With several colours only the last colour of that pixel is
+invisible: features of a later colour hold the earlier ones.
 
-Read first: diagonal_lstm.py.  Read next: models/diagonal_bilstm.py.
+Read first: layers/diagonal_lstm.py.  Read next: models/pixelrnn.py, layers/spatial_lstm.py.
 """
 
 from typing import NamedTuple
@@ -25,7 +29,7 @@ from . import diagonal_lstm
 
 
 class Weights(NamedTuple):
-    """Those of diagonal_lstm.Weights, from the left and from the right."""
+    """Those of diagonal_lstm.Weights, from the left, and then from the right."""
     w_is: np.ndarray                                   # (1, C, 4D)
     b: np.ndarray                                      # (4D,)
     w_ss: np.ndarray                                   # (2, D, 4D)
@@ -39,25 +43,30 @@ class Weights(NamedTuple):
 
 
 def shapes(C, D):
+    """The shapes of the weights for C channels in and D features out."""
     return Weights(*diagonal_lstm.shapes(C, D), *diagonal_lstm.shapes(C, D))
 
 
 def init(rng, C, D, /, *, taps, dtype):
     """Two independent draws of diagonal_lstm.init."""
-    return Weights(*diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype), *diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype))
+    left = diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype)
+    return Weights(*left, *diagonal_lstm.init(rng, C, D, taps=taps, dtype=dtype))
 
 
 def forward(x, /, *weights, taps, padding="start"):
-    """x (N, H, W, C) -> y (N, H, W, D), and the cache.   float32 or float64
+    """The sum of both maps, the right one shifted down, and the cache.
 
+    x         (N, H, W, C)  float32 or float64
     weights   the ten fields of Weights
     taps      masks.Taps of K_is: masks.mask_b(1, ...)
     padding   "start" or "evolve": diagonal_lstm.py
+    returns   y (N, H, W, D); and the cache
 
     ValueError if shapes or dtypes disagree.
     """
-    left, cache_left = diagonal_lstm.forward(x, *weights[:5], taps=taps, padding=padding)
-    right, cache_right = diagonal_lstm.forward(x, *weights[5:], taps=taps, padding=padding, mirrored=True)
+    options = {"taps": taps, "padding": padding}
+    left, cache_left = diagonal_lstm.forward(x, *weights[:5], **options)
+    right, cache_right = diagonal_lstm.forward(x, *weights[5:], **options, mirrored=True)
     y = left.copy()                                    # left belongs to its cache
     y[:, 1:] += right[:, :-1, ::-1]
     return y, (cache_left, cache_right)
@@ -76,33 +85,44 @@ def backward(dy, cache, /):
 
 
 class State(NamedTuple):
+    """The memories of both directions, and what the right one says of finished rows."""
     left: diagonal_lstm.State
     right: diagonal_lstm.State
-    x: np.ndarray                                      # (N, W, C)         the input of the row being generated
-    shifted: np.ndarray                                # (N, 1 + H, W, D)  the right-to-left map, one row down
+    x: np.ndarray            # (N, W, C)         the input of the row being generated
+    shifted: np.ndarray      # (N, 1 + H, W, D)  the right-to-left map, one row down
 
 
 def start(shape, /, *weights, taps, padding="start"):
-    """Memory for stepping through images of this shape."""
+    """Memory for stepping through images of this shape, (N, H, W, C)."""
     N, H, W, C = shape
     left = diagonal_lstm.start(shape, *weights[:5], taps=taps, padding=padding)
     right = diagonal_lstm.start(shape, *weights[5:], taps=taps, padding=padding)
-    return State(left, right, np.zeros((N, W, C), weights[0].dtype), np.zeros((N, 1 + H, W, len(weights[3])), weights[0].dtype))
+    D, dtype = len(weights[3]), weights[0].dtype
+    return State(left, right, np.zeros((N, W, C), dtype), np.zeros((N, 1 + H, W, D), dtype))
 
 
 def step(x_t, state, /, *, at):
-    """forward's y (N, k, D) at the strip `at`, where x_t (N, k, C) is the input there.   Updates `state` in place."""
+    """forward's y (N, k, D) at the strip `at`, given the input x_t (N, k, C) there.
+
+    Updates `state` in place.
+    """
     row, columns = at
     W = state.x.shape[1]
     state.x[:, columns] = x_t
-    if columns.stop == W:                              # the row is complete: run from the right, for the row below
-        state.shifted[:, row + 1] = diagonal_lstm.step(state.x[:, ::-1], state.right, at=(row, slice(0, W)))[:, ::-1]
+    if columns.stop == W:
+        # the row is complete: run from the right, for the row below
+        right = diagonal_lstm.step(state.x[:, ::-1], state.right, at=(row, slice(0, W)))
+        state.shifted[:, row + 1] = right[:, ::-1]
     return diagonal_lstm.step(x_t, state.left, at=at) + state.shifted[:, row, columns]
 
 
 def reach(seen, /, *, shape, taps, padding="start"):
-    """Which inputs (H, W, C) the outputs in `seen` (H, W, D) can depend on: what the left map sees, and what the right map sees one row up."""
+    """Which inputs (H, W, C) the outputs in `seen` (H, W, D) can depend on.
+
+    These are what the left map sees, and what the right map sees one row up.
+    """
+    options = {"shape": shape, "taps": taps, "padding": padding}
     right = np.zeros_like(seen)
     right[:-1] = seen[1:, ::-1]
-    return (diagonal_lstm.reach(seen, shape=shape, taps=taps, padding=padding)
-            | diagonal_lstm.reach(right, shape=shape, taps=taps, padding=padding)[:, ::-1])
+    return (diagonal_lstm.reach(seen, **options)
+            | diagonal_lstm.reach(right, **options)[:, ::-1])

@@ -308,14 +308,13 @@ def _scan_backward_numpy(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_le
 def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc_left, w_back):
     N, H, W, D = h.shape
     gates_t, dz_t = np.empty((H, N, 4 * D), h.dtype), np.empty((H, N, 4 * D), h.dtype)
-    c_t, dh_t = np.empty((H, N, D), h.dtype), np.empty((H, N, D), h.dtype)
-    h_prev, c_prev = np.zeros((H + 1, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    c_t, c_prev = np.empty((H, N, D), h.dtype), np.empty((H, N, D), h.dtype)
+    h_prev, dh_t = np.zeros((H + 1, N, D), h.dtype), np.empty((H, N, D), h.dtype)
     dstates, dc = np.zeros((H + 1, N, D), h.dtype), np.zeros((H, N, D), h.dtype)
+    skew.cut(H + W - 2, c, c_t[H - 1:])                # the last diagonal is one pixel
     for t in range(H + W - 2, -1, -1):
         first, last = skew.rows(t, H, W)
         skew.cut(t, gates, gates_t[first:last])
-        skew.cut(t, c, c_t[first:last])
-        skew.cut(t, dh, dh_t[first:last])
         top, end = skew.rows(t - 1, H, W)
         skew.cut(t - 1, c, c_prev[top:end])
         skew.cut(t - 1, h, h_prev[top + 1:end + 1])
@@ -328,7 +327,7 @@ def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc
         for row in range(first, last):
             for n in range(N):
                 for d in range(D):
-                    dh_t[row, n, d] += dstates[row + 1, n, d]
+                    dh_t[row, n, d] = dh[n, row, t - row, d] + dstates[row + 1, n, d]
         size = (last - first) * N
         dz_here = dz_t[first:last].reshape(size, 4 * D)
         cell_backward(
@@ -349,3 +348,4 @@ def _scan_backward(w_ss, h_left, c_left, dh, gates, c, h, dz, dw_ss, dh_left, dc
                     dc_left[t, d] += dc[t, n, d]
                     dstates[t + 1, n, d] = 0
                     dc[t, n, d] = 0
+        c_t, c_prev = c_prev, c_t

@@ -4,12 +4,17 @@
     c = f · c_prev + i · g
     h = o · tanh(c)
 
-Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates in the order of van den Oord et al. 2016, eq. 3. The
-LSTMs lstm, row_lstm and diagonal_lstm are this cell; they differ in what z sums up and where c_prev comes from. spatial_lstm, with two cells before it, has its own.
-A sigmoid in place of tanh for g is causal and trains, and is a common fault: only a comparison of numbers finds it.
+Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000. The gates are in the order
+of van den Oord et al. 2016, eq. 3. A sigmoid in place of tanh for g is causal and trains. It is a
+common fault, and only a comparison of numbers finds it.
 
-As a layer it maps (z, c_prev) to h and c side by side. The scans call `cell` and `cell_backward`, which work in place on a strip of places.
-Read first: elementary.py.  Read next: lstm.py, row_lstm.py.
+The layers lstm, row_lstm and diagonal_lstm are this cell. They differ in what z sums up and where
+c_prev comes from. spatial_lstm has a cell of its own, since it has two cells before it.
+
+As a layer it maps (z, c_prev) to h and c side by side. The other layers call `cell` and
+`cell_backward`, which work in place on many places at once.
+
+Read first: runtime/elementary.py.  Read next: layers/lstm.py, layers/row_lstm.py.
 """
 
 import numpy as np
@@ -20,17 +25,26 @@ from ..runtime.kernels import kernel
 
 
 def forward(z, c_prev, /):
-    """z (..., 4D), c_prev (..., D) -> [h, c] (..., 2D), and the cache.   float32 or float64
+    """State and cell of every place, side by side, and the cache.
+
+    z         (..., 4D)   sums of the gates o, f, i, g; float32 or float64
+    c_prev    (..., D)
+    returns   [h, c] (..., 2D); and the cache
 
     ValueError if shapes or dtypes disagree.
+
+    >>> forward(np.zeros((1, 4)), np.ones((1, 1)))[0].round(3).tolist()      # σ(0) = 1/2
+    [[0.231, 0.5]]
     """
     if z.shape != (*c_prev.shape[:-1], 4 * c_prev.shape[-1]) or z.dtype != c_prev.dtype:
-        raise ValueError(f"z must be four times as wide as c_prev, of one dtype: {z.shape} {z.dtype}, {c_prev.shape} {c_prev.dtype}")
+        raise ValueError("z must be four times as wide as c_prev, of one dtype: "
+                         f"{z.shape} {z.dtype}, {c_prev.shape} {c_prev.dtype}")
     D = c_prev.shape[-1]
     gates, before = np.array(z).reshape(-1, 4 * D), np.array(c_prev).reshape(-1, D)
     h, c = np.empty_like(before), np.empty_like(before)
     cell(gates, before, c, h)
-    return np.concatenate([h, c], axis=1).reshape(*c_prev.shape[:-1], 2 * D), (gates, before, c, c_prev.shape)
+    y = np.concatenate([h, c], axis=1).reshape(*c_prev.shape[:-1], 2 * D)
+    return y, (gates, before, c, c_prev.shape)
 
 
 def backward(dy, cache, /):
@@ -44,7 +58,10 @@ def backward(dy, cache, /):
 
 
 def _cell_numpy(z, c_prev, c, h):
-    """z (n, 4D) becomes the gates, in place; c and h (n, D) are filled in. c may be c_prev."""
+    """The cell at n places: z (n, 4D) becomes the gates; c and h (n, D) are filled in.
+
+    c may be c_prev.
+    """
     D = c.shape[1]
     z[:, :3 * D] = elementary.sigmoid(z[:, :3 * D])
     z[:, 3 * D:] = np.tanh(z[:, 3 * D:])
@@ -53,8 +70,9 @@ def _cell_numpy(z, c_prev, c, h):
     h[...] = o * np.tanh(c)
 
 
-# Each loop below runs over one row of one width and fills in one array: such loops become vector instructions. A second array written in the
-# same loop, an index that might be negative (D + d) or a literal 1 (which makes a float32 expression float64) would keep them from it.
+# Each loop below runs over one row of one width and fills in one array. The compiler turns such
+# loops into vector instructions. It could not if a loop wrote a second array, had an index that
+# might be negative (D + d), or a literal 1, which makes a float32 expression float64.
 
 @kernel(defined_by=_cell_numpy)
 def cell(z, c_prev, c, h):
@@ -72,7 +90,11 @@ def cell(z, c_prev, c, h):
 
 
 def _cell_backward_numpy(gates, c_prev, c, dh, dc, dz):
-    """dh, and dc so far (n, D) -> dz (n, 4D) filled in; dc becomes dc_prev."""
+    """From dh (n, D) to the gradients of all that the cell read.
+
+    dc   (n, D)    so far, from the cell that reads this one; becomes dc_prev
+    dz   (n, 4D)   filled in
+    """
     o, f, i, g = np.split(gates, 4, axis=1)
     tanh_c = np.tanh(c)
     # h = o tanh(c)
@@ -80,14 +102,16 @@ def _cell_backward_numpy(gates, c_prev, c, dh, dc, dz):
     total = dc + dh * o * (1 - tanh_c * tanh_c)
     # c = f c_prev + i g
     df, di, dg = total * c_prev, total * g, total * i
-    dz[...] = np.concatenate([do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g * g)], axis=1)
+    dz_sigmoid = [da * a * (1 - a) for da, a in ((do, o), (df, f), (di, i))]
+    dz[...] = np.concatenate([*dz_sigmoid, dg * (1 - g * g)], axis=1)
     dc[...] = total * f
 
 
 @kernel(defined_by=_cell_backward_numpy)
 def cell_backward(gates, c_prev, c, dh, dc, dz):
     D, one = c.shape[1], c.dtype.type(1)
-    a, da = gates.reshape(len(gates), 4, D), dz.reshape(len(gates), 4, D)                     # o, f, i, g and their gradients
+    # o, f, i, g and their gradients
+    a, da = gates.reshape(len(gates), 4, D), dz.reshape(len(gates), 4, D)
     for n in range(c.shape[0]):
         for d in range(D):
             da[n, 0, d] = tanh(c[n, d])                # held here until dc has been added up

@@ -4,14 +4,14 @@
     o, f, i, g, c[row], h[row]                            of z[row] and c[row-1]: lstm_cell.py
     h[-1] = h0, c[-1] = c0                                learned, the same in every column
 
-van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.1, eq. 3.
-K_is is masked, since it looks along the row being generated. K_ss needs no mask, since row-1 is
-complete. Cells are not convolved. Left and right of a row h is zero. b is added once.
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.1,
+equation 3. K_is is masked, since it looks along the row being generated. K_ss needs no mask, since
+row-1 is complete. Cells are not convolved. Left and right of a row h is zero. b is added once.
 
 As a loop, for one image of three rows; K_is is masked, K_ss sees three columns:
 
-    >>> colours, rng = np.zeros(4, int), np.random.default_rng(0)
-    >>> along, x = masks.causal_row(3, colours, np.tile(colours, 4)), rng.standard_normal((1, 3, 5, 4))
+    >>> rng, along = np.random.default_rng(0), masks.causal_row(3, np.zeros(4), np.zeros(16))
+    >>> x = rng.standard_normal((1, 3, 5, 4))
     >>> w_is, b, w_ss, h0, c0 = init(rng, 4, 4, taps=along, dtype=float)
     >>> y, _ = forward(x, w_is, b, w_ss, h0, c0, taps=along)
     >>> h, c = np.tile(h0, (1, 1, 5, 1)), np.tile(c0, (1, 1, 5, 1))
@@ -42,7 +42,7 @@ from .lstm_cell import cell, cell_backward
 
 
 class Weights(NamedTuple):
-    w_is: np.ndarray    # (U, C, 4D)  input to state, one matrix per tap; gates o, f, i, g side by side
+    w_is: np.ndarray    # (U, C, 4D)  input to state, a matrix per tap; gates o, f, i, g
     b: np.ndarray       # (4D,)
     w_ss: np.ndarray    # (K, D, 4D)  state to state, K (odd) columns of the row above
     h0: np.ndarray      # (D,)        what stands above the first row
@@ -166,7 +166,12 @@ def check(w_is, w_ss, h0, c0):
 
 
 def _scan_numpy(w_ss, h0, c0, z, c, h):
-    """The recurrence: z (N, H, W, 4D) holds K_is ⊛ x + b and becomes the gates; c, h are filled in."""
+    """The recurrence: z holds K_is ⊛ x + b and becomes the gates; c and h are filled in.
+
+    z   (N, H, W, 4D)
+    c   (N, H, W, D)
+    h   (N, H, W, D)
+    """
     (N, H, W, D), K = h.shape, len(w_ss)
     for n in range(N):
         h_prev, c_prev = np.broadcast_to(h0, (W, D)), np.broadcast_to(c0, (W, D))
@@ -182,7 +187,7 @@ def _scan_numpy(w_ss, h0, c0, z, c, h):
 def _scan(w_ss, h0, c0, z, c, h):
     (N, H, W, D), K = h.shape, len(w_ss)
     padded, above = np.zeros((W + K - 1, D), h.dtype), np.empty((W, D), h.dtype)
-    states = padded[K // 2:K // 2 + W]                 # what the next row reads, zeros on both sides
+    states = padded[K // 2:K // 2 + W]                 # read by the next row; zeros on both sides
     for w in range(W):
         for d in range(D):
             above[w, d] = c0[d]
@@ -204,7 +209,7 @@ def _scan(w_ss, h0, c0, z, c, h):
 def _scan_backward_numpy(w_ss, h0, c0, dh, gates, c, h, dz, dw_ss, dh0, dc0):
     """Upward through the images: dz is filled in; dw_ss, dh0, dc0 are added to."""
     (N, H, W, D), K = h.shape, len(w_ss)
-    middle = slice(K // 2, K // 2 + W)                                     # the row without its padding
+    middle = slice(K // 2, K // 2 + W)                 # the row without its padding
     for n in range(N):
         dpadded, dc = np.zeros((W + K - 1, D), h.dtype), np.zeros((W, D), h.dtype)
         for row in reversed(range(H)):

@@ -1,17 +1,22 @@
-"""exp, σ and tanh for the inside of kernels, written so that a loop over them becomes vector instructions.
+"""exp, σ and tanh for the inside of kernels, where a loop over them becomes vector instructions.
 
-math.exp in a compiled loop is a call per number, 10 to 25 ns; NumPy's own are vectorised, but a scan that leaves its loop for NumPy at every step
-pays for the calls and for the memory in between. These take 0.5 to 0.8 ns per float32, and differ from the true value by less than 3 units in the
-last place (tests/test_elementary.py measures it; in float32 over a dense part of all numbers).
+Compiled loops call math.exp once per number, which takes 10 to 25 ns. NumPy's own functions are
+vectorised, but a scan would have to leave its loop for NumPy at every step. That costs calls, and
+memory in between. The functions here take 0.5 to 0.8 ns per float32. They differ from the true
+value by less than 3 units in the last place. tests/test_elementary.py measures it, in float32 over
+a dense part of all numbers.
 
-    exp x  = 2^k exp r,            k = round(x / log 2), |r| <= log(2) / 2, exp r by its series (float64: to r^13) or a fitted polynomial (float32)
+    exp x  = 2^k exp r             k = round(x / log 2), |r| <= log(2) / 2; exp r is its series to
+                                   r^13 in float64, a fitted polynomial in float32
     σ(x)   = 1 / (1 + exp(-x))
-    tanh x = x + x³ R(x²) for |x| < 0.625, where 1 - 2 / (exp 2x + 1) would cancel, and that otherwise
+    tanh x = x + x³ R(x²)          for |x| < 0.625, where the other form would cancel
+           = 1 - 2 / (exp 2x + 1)  else, with the sign of x
 
-The reductions and the coefficients of R and of the float32 polynomial are those of Cephes (Moshier, "Methods and Programs for Mathematical
-Functions", 1989). Outside a kernel these names are NumPy's functions, which is what they mean.
+The reductions, the coefficients of R and those of the float32 polynomial are Cephes's (Moshier,
+"Methods and Programs for Mathematical Functions", 1989). Outside a kernel these names are NumPy's
+functions, which is what they mean.
 
-Read first: kernels.py.  Read next: layers/lstm_cell.py.
+Read first: runtime/kernels.py.  Read next: layers/lstm_cell.py.
 """
 
 import numpy as np
@@ -39,10 +44,13 @@ if numba is not None:
     from numba.extending import overload
 
     f4, f8, i4, i8 = np.float32, np.float64, np.int32, np.int64
-    OPTIONS = {"error_model": "numpy"}                 # no test for division by zero, which would keep the loop from being vectorised
+    # no test for division by zero, which would keep the loop from being vectorised
+    OPTIONS = {"error_model": "numpy"}
     LOG2E = 1.4426950408889634
-    ROUND32, ROUND64 = 1.5 * 2.0**23, 1.5 * 2.0**52    # adding and subtracting this rounds to the nearest integer
-    HIGH32, LOW32 = 0.693359375, -2.12194440e-4        # log 2 in two parts, so that x - k log 2 keeps its last bits
+    # adding and subtracting this rounds to the nearest integer
+    ROUND32, ROUND64 = 1.5 * 2.0**23, 1.5 * 2.0**52
+    # log 2 in two parts, so that x - k log 2 keeps its last bits
+    HIGH32, LOW32 = 0.693359375, -2.12194440e-4
     HIGH64, LOW64 = 6.93145751953125e-1, 1.42860682030941723212e-6
 
     @overload(exp, jit_options=OPTIONS)
@@ -104,8 +112,10 @@ if numba is not None:
 
     def _tanh64(x):
         s = x * x
-        p = (-9.64399179425052238628e-1 * s - 9.92877231001918586564e1) * s - 1.61468768441708447952e3
-        q = ((s + 1.12811678491632931402e2) * s + 2.23548839060100448583e3) * s + 4.84406305325125486048e3
+        p = -9.64399179425052238628e-1 * s - 9.92877231001918586564e1
+        p = p * s - 1.61468768441708447952e3
+        q = (s + 1.12811678491632931402e2) * s + 2.23548839060100448583e3
+        q = q * s + 4.84406305325125486048e3
         near = x + x * s * (p / q)
         far = 1.0 - 2.0 / (exp(2.0 * abs(x)) + 1.0)
         return near if s < 0.390625 else (far if x > 0 else -far)

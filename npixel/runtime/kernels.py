@@ -5,19 +5,22 @@
     @kernel(defined_by=_sweep_numpy)
     def _sweep(v, P, R): ...                  the same numbers, as loops that numba compiles
 
-The name bound by the decorator is the compiled loop, or the definition where numba is not installed or the environment
-variable NPIXEL_KERNELS is "off" when this module is first imported. Nothing is compiled at import: numba compiles a kernel
-at its first call with new argument types, and keeps the result beside the source (or in its user-wide cache) where a
-directory is writable.
+The name below the decorator is the compiled loop. It is the definition where numba is not
+installed, or where the environment variable NPIXEL_KERNELS is "off" when this module is first
+imported. Where the fast form is a Python function that calls kernels, `computed_by` binds it to its
+definition in the same way.
 
+Nothing is compiled at import. numba compiles a kernel at its first call with new types of
+arguments. It keeps the result beside the source, or in its user-wide cache, if it can write there.
 What is kept is used again only while everything that was compiled into it is the same: the kernel,
 the functions that it calls, in whichever files they stand, and the numbers that they name. numba
 itself compares the kernel's own file only, and would go on with the old code of what the kernel
 calls. A file that is damaged is compiled anew.
 
-Kernels are serial and release the interpreter lock, so they may run in several Python threads at once and never
-meet another library's thread pool; large matrix products are BLAS's own (blas.py). They take arrays and numbers, no options, and are
-compiled without fast-math: a sum is added up in the order written, and a division by zero is what it is in NumPy.
+Kernels are serial and release the interpreter lock. So they may run in several Python threads at
+once, and they never meet another library's threads. Large matrix products are BLAS's (blas.py).
+Kernels take arrays and numbers, no options. They are compiled without fast-math: a sum is added up
+in the order written, and a division by zero is what it is in NumPy.
 
 Loops check no index: one outside its array reads or overwrites foreign memory. So every number that
 a user can set and that becomes an index is checked before a kernel sees it, in these places:
@@ -30,7 +33,7 @@ a user can set and that becomes an index is checked before a kernel sees it, in 
 
 All others are made here: by counting, by argmax over a row, or from the shapes of arrays.
 
-Read next: blas.py, layers/conv2d.py.
+Read first: runtime/whole_file.py.  Read next: runtime/blas.py, layers/conv2d.py.
 """
 
 import hashlib
@@ -40,6 +43,7 @@ import os
 import pickle
 import sys
 import types
+from functools import cache
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -52,22 +56,22 @@ if os.environ.get("NPIXEL_KERNELS", "on").lower() == "off":
 else:
     try:
         import numba
-    except ImportError:                                # the definitions give the same numbers, slower
-        numba = None
+    except ImportError:
+        numba = None                                   # definitions give the same numbers, slower
 
 
 class Pair(NamedTuple):
     """A fast form and the function that defines it."""
     name: str                                          # module.function
     definition: Callable
-    compiled: Callable                                 # the definition runs instead, if kernels are off
+    compiled: Callable                                 # what runs; if kernels are off, `define`
 
     def define(self, *arguments):
-        """Call the definition with the arguments of the fast form, without those it does not have."""
+        """Call the definition with the fast form's arguments, without those that it lacks."""
         return self.definition(*arguments[:len(_parameters(self.definition))])
 
 
-PAIRS: list[Pair] = []                                 # all that were imported, in order of definition
+PAIRS: list[Pair] = []                                 # all that were imported, in that order
 
 
 def kernel(*, defined_by):
@@ -109,7 +113,10 @@ def computed_by(fast):
 
 
 def _register(named, definition, fast):
-    """Add a pair; what runs: the fast form, or the definition if there is none."""
+    """Add a pair, called after the function `named`; return what runs in place of that function.
+
+    It is `fast`, or if that is None the definition, without the arguments that it does not have.
+    """
     pair = Pair(f"{named.__module__}.{named.__name__}", definition, fast)
     if fast is None:
         whole = named is definition or _parameters(named) == _parameters(definition)
@@ -118,6 +125,7 @@ def _register(named, definition, fast):
     return pair.compiled
 
 
+@cache
 def _parameters(function):
     """The names of a function's parameters."""
     return tuple(inspect.signature(function).parameters)
