@@ -1,12 +1,17 @@
-"""What this machine can do at all, measured in the same run and printed first: rows report their distance from it.
+"""What this machine can do at all, measured in the same run and printed first.
 
-    sgemm, dgemm    a product of two 2048 x 2048 matrices in NumPy's BLAS, float32 and float64, on all threads       GF/s
-    triad           a = b + 3 c over arrays far larger than any cache, on all threads (McCalpin's STREAM)            GB/s
-    exp, tanh       numpy.exp and numpy.tanh, float32, in the cache, on the one thread that NumPy uses               ns per element
+    sgemm     GF/s             a product of two 2048 x 2048 matrices in NumPy's BLAS, float32, on
+                               all threads
+    dgemm     GF/s             the same in float64
+    triad     GB/s             a = b + 3 c over arrays far larger than any cache, on all threads
+                               (McCalpin's STREAM)
+    exp       ns per element   numpy.exp, float32, in the cache, on the one thread that NumPy uses
+    tanh      ns per element   numpy.tanh, likewise
 
-A ceiling is the best of its timings: anything slower was held up by something else; they are taken again after each family.
-The triad counts the three arrays that it names, 24 bytes per element; a processor that first reads what it is about to write
-moves a third more.
+Rows report their distance from a ceiling. A ceiling is the best of its timings, since anything
+slower was held up by something else. They are taken again after each family. The triad counts the
+three arrays that it names, 24 bytes per element. A processor that first reads what it is about to
+write moves a third more.
 
 Read next: runner.py.
 """
@@ -83,9 +88,14 @@ CEILINGS = (
 
 
 def measure(effort, timings=10, found=None):
-    """{name: {"value", "unit", "seconds"}} of every ceiling.   found: an earlier answer, whose timings are kept"""
+    """{name: {"value", "unit", "seconds"}} of every ceiling.
+
+    found   an earlier answer, whose timings are kept
+    """
     found = found or {}
-    return {ceiling.name: _measure(ceiling, effort, timings, found.get(ceiling.name, {"seconds": []})["seconds"]) for ceiling in CEILINGS}
+    before = {name: values["seconds"] for name, values in found.items()}
+    return {ceiling.name: _measure(ceiling, effort, timings, before.get(ceiling.name, []))
+            for ceiling in CEILINGS}
 
 
 def _measure(ceiling, effort, timings, earlier):

@@ -172,7 +172,7 @@ def _spatial_scan_backward():
     return (w, w_ss, x, gates, c, states, _normal(*y.shape), *filled.values(), *back), lambda _: filled
 
 
-K, SCALES, P = 32, 4, 512                              # components, scales and rows of a block of the MCGSM
+K, SCALES, P = 32, 4, 512                      # components, scales and rows of a block of the MCGSM
 
 
 def _mcgsm_mix():

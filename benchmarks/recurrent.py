@@ -23,11 +23,11 @@ NAME = "recurrent"
 TITLE = "LSTMs over images, forward + backward, and training steps"
 
 N, H, W = 16, 28, 28
-NEIGHBOURS = 12                                        # pixels in the causal neighbourhood of width 5
+NEIGHBOURS = 12                                      # pixels in the causal neighbourhood of width 5
 RATE = 1e-4
 TINY = {"N": 2, "H": 5, "W": 4}
 TINY_ARGUMENTS = {"D": 8, "T": 7, "hidden": 4, "rows": 5, "columns": 4}
-SLICE = 2**13                                          # numbers in one call of a transcendental: they stay in the cache
+SLICE = 2**13                      # numbers in one call of a transcendental: they stay in the cache
 
 
 # layers over images
@@ -346,7 +346,7 @@ def _spatial(rows, columns, D):
             Implementation("floor", floor_spatial, "definition", compared=False),
         ),
         arguments={"rows": rows, "columns": columns, "D": D},
-        tolerance=1e-4,                                # a cell adds up both of its neighbours, 62 steps deep
+        tolerance=1e-4,                       # a cell adds up both of its neighbours, 62 steps deep
         flops=3 * 2.0 * N * rows * columns * (NEIGHBOURS + 2 * D) * 5 * D,
         targets=(Target("PyTorch as written", 4.0), Target("PyTorch best", 2.0), Target("floor", 0.5)),
         kernels=("npixel.layers.spatial_lstm",),
@@ -364,7 +364,7 @@ def _step(model, hidden, layers):
               for form in ("as written", "best")),
         ),
         arguments={"model": model, "hidden": hidden, "layers": layers},
-        tolerance=1e-3,                                # sums over 12,544 pixels behind three recurrent layers
+        tolerance=1e-3,                      # sums over 12,544 pixels behind three recurrent layers
         targets=(Target("PyTorch as written", 2.0), Target("PyTorch best", 1.3)),
     )
 

@@ -28,10 +28,10 @@ def row_as_written(x, w_is, b, w_ss):
     """w_is has the two live taps of three; the dead one is there, and multiplied away."""
     N, _, _, W = x.shape
     D = w_ss.shape[1]
-    kernel = torch.cat([w_is, w_is[:1]]).permute(2, 1, 0).unsqueeze(2)                        # (4D, C, 1, 3)
+    kernel = torch.cat([w_is, w_is[:1]]).permute(2, 1, 0).unsqueeze(2)               # (4D, C, 1, 3)
     mask = torch.tensor([1.0, 1.0, 0.0])
     z = F.conv2d(x, kernel * mask, b, padding=(0, 1))
-    kernel = w_ss.permute(2, 1, 0).contiguous()                                               # (4D, D, 3)
+    kernel = w_ss.permute(2, 1, 0).contiguous()                                         # (4D, D, 3)
     h, c, rows = x.new_zeros(N, D, W), x.new_zeros(N, D, W), []
     for z_row in z.unbind(2):                          # unlike z[:, :, row], whose gradient would be a whole map of zeros per row
         h, c = gates(z_row + F.conv1d(h, kernel, padding=len(w_ss) // 2), c, 1)
@@ -43,8 +43,8 @@ def diagonal_as_written(x, w_is, b, w_ss):
     """On the skewed map; states of cells outside the image are set to zero, or lower rows would start from something else."""
     N, _, H, W = x.shape
     D = w_ss.shape[1]
-    z = skew(F.conv2d(x, w_is.permute(2, 1, 0).unsqueeze(3), b))                              # (N, 4D, H, W + H - 1)
-    kernel = w_ss.permute(2, 1, 0).contiguous()                                               # (4D, D, 2)
+    z = skew(F.conv2d(x, w_is.permute(2, 1, 0).unsqueeze(3), b))             # (N, 4D, H, W + H - 1)
+    kernel = w_ss.permute(2, 1, 0).contiguous()                                         # (4D, D, 2)
     inside = skew(torch.ones(1, 1, H, W))
     h, c, columns = x.new_zeros(N, D, H), x.new_zeros(N, D, H), []
     for z_column, inside_column in zip(z.unbind(3), inside.unbind(3)):
@@ -73,7 +73,7 @@ def row_best(x, w_is, b, w_ss):
     """Rows of all images side by side: a step is (N W, K D) @ (K D, 4D)."""
     N, H, W, C = x.shape
     K, D, _ = w_ss.shape
-    x = x.transpose(0, 1)                                                                     # (H, N, W, C)
+    x = x.transpose(0, 1)                                                             # (H, N, W, C)
     both = torch.cat([F.pad(x, (0, 0, 1, 0))[:, :, :W], x], 3)                                # the pixel on the left and the pixel
     z = torch.addmm(b, both.reshape(-1, 2 * C), w_is.reshape(2 * C, -1)).view(H, N * W, 4 * D)
     w, c, rows = w_ss.reshape(K * D, 4 * D), x.new_zeros(N * W, D), []
@@ -96,7 +96,7 @@ def diagonal_best(x, *weights):
     flat = torch.stack([x, x.flip(2)] if B == 2 else [x]).reshape(B, -1, C)[:, order]         # (directions, N H W, C)
     z = torch.baddbmm(torch.stack([b for _, b, _ in directions])[:, None], flat, torch.stack([w[0] for w, _, _ in directions]))
     h, c, steps = x.new_zeros(B, 0, D), x.new_zeros(B, 0, D), []
-    before = 0                                                                                # first row of the diagonal before
+    before = 0                                                    # first row of the diagonal before
     for t, (size, sums) in enumerate(zip(sizes, z.split(sizes, 1))):
         first = max(0, t - W + 1)
         # above: rows first - 1, ..., last - 2 of the diagonal before; left: rows first, ..., last - 1; outside the image, zeros
@@ -125,8 +125,8 @@ def spatial_as_written(x, w_is, b, w_ss):
     """x (N, C, H, W) -> (N, D, H, W), on the skewed map."""
     N, _, H, W = x.shape
     D = w_ss.shape[1]
-    z = skew(F.conv2d(x, w_is.permute(2, 1, 0).unsqueeze(3), b))                              # (N, 5D, H, W + H - 1)
-    kernel = w_ss.flip(0).permute(2, 1, 0).contiguous()                                       # the row above, the row itself
+    z = skew(F.conv2d(x, w_is.permute(2, 1, 0).unsqueeze(3), b))             # (N, 5D, H, W + H - 1)
+    kernel = w_ss.flip(0).permute(2, 1, 0).contiguous()              # the row above, the row itself
     inside = skew(torch.ones(1, 1, H, W))
     h, c, columns = x.new_zeros(N, D, H), x.new_zeros(N, D, H), []
     for z_column, inside_column in zip(z.unbind(3), inside.unbind(3)):

@@ -1,7 +1,8 @@
-"""Every kernel equals the NumPy function that defines it, to the last bit, on numbers whose sums are exact.
+"""Every kernel equals the NumPy function that defines it, to the last bit.
 
-Eighths between -2 and 2: products are 64ths and sums of a few thousand of them are exact in float32 and float64, in any order. So loops and
-definition must agree bit for bit unless a transcendental function is involved.
+Numbers are drawn whose sums are exact: eighths between -2 and 2. Their products are 64ths, and sums
+of a few thousand of them are exact in float32 and float64, in any order. So loops and definition
+must agree bit for bit, unless a transcendental function is involved.
 """
 
 import ast
@@ -27,7 +28,7 @@ from npixel import masks
 from npixel.runtime import blas, kernels
 from npixel.layers import canvas, conv2d, skew
 
-walking.modules()                                      # so that every kernel of both packages is registered
+walking.modules()                              # so that every kernel of both packages is registered
 PAIRS = {pair.name: pair for pair in kernels.PAIRS}
 needs_numba = pytest.mark.skipif(not kernels.enabled(), reason="numba is not installed")
 CASES = {}                                             # kernel -> its strategy
@@ -38,7 +39,8 @@ def case(name):
     """Register a strategy: a function of (draw, rng, dtype) that returns the kernel's arguments."""
     def register(strategy):
         def drawn(draw):
-            return strategy(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from([np.float32, np.float64])))
+            rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+            return strategy(draw, rng, draw(st.sampled_from([np.float32, np.float64])))
         CASES[name] = st.composite(drawn)()
         return strategy
     return register
@@ -53,7 +55,8 @@ def eighths(rng, dtype, *shape):
 def _(draw, rng, dtype):
     sizes = st.one_of(st.integers(1, 20), st.sampled_from([70, 150]))      # more than one tile, too
     m, n, k, ta, tb = *(draw(sizes) for _ in range(3)), draw(st.booleans()), draw(st.booleans())
-    wide = lambda rows, columns: eighths(rng, dtype, rows, columns + 3)[:, 1:columns + 1]      # rows may be strided
+    # rows may be strided
+    wide = lambda rows, columns: eighths(rng, dtype, rows, columns + 3)[:, 1:columns + 1]
     return (wide(*((k, m) if ta else (m, k))), wide(*((n, k) if tb else (k, n))),
             wide(m, n), int(ta), int(tb))
 
@@ -61,22 +64,32 @@ def _(draw, rng, dtype):
 @case("npixel.data.dead_leaves._lay")
 def _(draw, rng, dtype):
     H, W, n = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 30))
-    rows, columns, radii = 4 * eighths(rng, np.float64, n), 4 * eighths(rng, np.float64, n), np.abs(eighths(rng, np.float64, n)) + 0.5
-    return (rng.integers(0, 200, (H, W, 3), dtype=np.uint8), rng.random((H, W)) < 0.8, rows, columns, radii, rng.integers(0, 200, (n, 3), dtype=np.uint8))
+    rows, columns, radii = (eighths(rng, np.float64, n) for _ in range(3))
+    discs = 4 * rows, 4 * columns, np.abs(radii) + 0.5
+    image, colours = (rng.integers(0, 200, shape, dtype=np.uint8) for shape in ((H, W, 3), (n, 3)))
+    return image, rng.random((H, W)) < 0.8, *discs, colours
+
+
+BLOCKS = 1, 5, 16, 40                                  # rows of a block
 
 
 @case("npixel.losses.mcgsm._mix")
 def _(draw, rng, dtype):
-    K, S, P = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 5, 16, 40]))
-    eta, beta, constant = (eighths(rng, dtype, K, S) for _ in range(3))
-    return eta, np.abs(beta), constant, np.abs(eighths(rng, dtype, K, P)), np.abs(eighths(rng, dtype, K, P)), np.zeros((K, S, P), dtype), np.zeros((K, S, P), dtype)
+    M, G, rows = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.sampled_from(BLOCKS))
+    eta, beta, constant = (eighths(rng, dtype, M, G) for _ in range(3))
+    q, e = (np.abs(eighths(rng, dtype, M, rows)) for _ in range(2))
+    filled = (np.zeros((M, G, rows), dtype) for _ in range(2))
+    return eta, np.abs(beta), constant, q, e, *filled
 
 
 @case("npixel.losses.mcgsm._mix_backward")
 def _(draw, rng, dtype):
-    K, S, P = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 5, 16, 40]))
-    small = lambda *shape: (rng.integers(-4, 5, shape) / 4).astype(dtype)  # products of four of them are added up: still exact
-    return (small(P), np.abs(small(K, S)), small(K, P), small(K, P), small(K, S, P), small(K, S, P), small(K, S), small(K, S), small(K, S), small(K, P), small(K, P))
+    M, G, rows = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.sampled_from(BLOCKS))
+    # sums of products of four of these are still exact
+    small = lambda *shape: (rng.integers(-4, 5, shape) / 4).astype(dtype)
+    sums, gradients = (small(M, G) for _ in range(3)), (small(M, rows) for _ in range(2))
+    given = small(rows), np.abs(small(M, G)), small(M, rows), small(M, rows)
+    return *given, small(M, G, rows), small(M, G, rows), *sums, *gradients
 
 
 @case("npixel.losses.mcgsm._sum")
@@ -115,7 +128,7 @@ def _(draw, rng, dtype):
 
 
 class Workspace(np.ndarray):
-    """Memory for a kernel to work in, with noise in it. What it holds afterwards is not compared."""
+    """Memory for a kernel to work in, with noise in it; what it holds afterwards may differ."""
 
     def __new__(cls, array):
         return array.view(cls)
@@ -172,13 +185,18 @@ def _(draw, rng, dtype):
 case("mdp.bellman._backup")(cases_mdp.backup)
 case("mdp.bellman._pair_q")(cases_mdp.pair_q)
 case("mdp.bellman._take")(cases_mdp.take)
+def arguments_of(module):
+    """A strategy for the kernel of a planner."""
+    return st.composite(lambda draw: cases_mdp.kernel_arguments(
+        module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
+
+
 for module in ("gauss_seidel.sweep", "gauss_seidel.closed_q", "gauss_seidel._breadth_first",
                "modified_gauss_seidel._sweep", "modified_gauss_seidel._size",
                "modified_gauss_seidel._close", "modified_gauss_seidel._settle",
                "choose._steps_to_half", "topological._components",
                "prioritized_sweeping._best", "prioritized_sweeping._batch"):
-    CASES["mdp.planning." + module] = st.composite(lambda draw, module=module: cases_mdp.kernel_arguments(
-        module, draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))()
+    CASES["mdp.planning." + module] = arguments_of(module)
 
 
 def banded(draw, rng, dtype):
@@ -233,7 +251,7 @@ case("mdp.lifting._lu_mod")(residues)
 @case("mdp.lifting._solve_mod")
 def _(draw, rng, dtype):
     M, order, p = residues(draw, rng, dtype)
-    M[np.diag_indices_from(M)] = rng.integers(1, p, len(M))                # factors of a regular matrix
+    M[np.diag_indices_from(M)] = rng.integers(1, p, len(M))            # factors of a regular matrix
     return M, rng.permutation(len(M)), rng.integers(0, p, len(M)), p
 
 
@@ -270,7 +288,7 @@ def _(draw, rng, dtype):
 
 
 def recurrent_case(name):
-    """A case of a kernel with gates: sums and gates round, so loops and definition agree to about the last digits."""
+    """A case of a kernel with gates. They round, so loops agree to about the last digits."""
     def register(strategy):
         TRANSCENDENTAL[name] = {np.float32: 2e-5, np.float64: 1e-13}
         return case(name)(strategy)
@@ -286,7 +304,7 @@ def _(draw, rng, dtype):
 @recurrent_case("npixel.layers.lstm_cell.cell")
 def _(draw, rng, dtype):
     n, D = draw(st.integers(1, 5)), draw(st.integers(1, 20))
-    return eighths(rng, dtype, n, 4 * D), eighths(rng, dtype, n, D), eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+    return eighths(rng, dtype, n, 4 * D), *(eighths(rng, dtype, n, D) for _ in range(3))
 
 
 @recurrent_case("npixel.layers.lstm_cell.cell_backward")
@@ -399,18 +417,20 @@ def _(draw, rng, dtype):
 def _(draw, rng, dtype):
     n, D = draw(st.integers(1, 5)), draw(st.integers(1, 20))
     gates, *states = eighths(rng, dtype, n, 5 * D), *(eighths(rng, dtype, n, D) for _ in range(6))
-    return gates, *states, eighths(rng, dtype, n, 5 * D), eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+    filled = (eighths(rng, dtype, n, width) for width in (5 * D, D, D))
+    return gates, *states, *filled
 
 
 @case("npixel.layers.spatial_lstm._neighbours")
 def _(draw, rng, dtype):
     n, D = draw(st.integers(1, 6)), draw(st.integers(1, 20))
-    stop, skip, left, above = *(draw(st.integers(0, n)) for _ in range(2)), *(draw(st.integers(0, 3)) for _ in range(2))
-    return eighths(rng, dtype, n + 3, D), left, stop, above, skip, eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+    stop, skip, left, above = (draw(st.integers(0, most)) for most in (n, n, 3, 3))
+    filled = eighths(rng, dtype, n, D), eighths(rng, dtype, n, D)
+    return eighths(rng, dtype, n + 3, D), left, stop, above, skip, *filled
 
 
 def spatial(draw, rng, dtype):
-    """What both scans share: (w_is, b, w_ss), images of a width, and the maps that a cache holds."""
+    """For both scans: (w_is, b, w_ss), images of a width, and the maps that a cache holds."""
     N, H, W, D = *(draw(st.integers(1, 5)) for _ in range(3)), draw(st.integers(1, 4))
     inputs, neighbours = draw(st.integers(0, 4)), draw(st.sampled_from([2, 4]))
     weights = [eighths(rng, dtype, *shape) for shape in
@@ -460,26 +480,31 @@ def test_a_definition_reads_all_its_parameters(name):
 @given(data=st.data())
 def test_a_kernel_equals_its_definition_to_the_last_bit(name, data):
     arguments = data.draw(CASES[name])
-    dtype = next((a.dtype.type for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"), None)
+    dtype = next((a.dtype.type for a in arguments
+                  if isinstance(a, np.ndarray) and a.dtype.kind == "f"), None)
     assert_equal(PAIRS[name], arguments, TRANSCENDENTAL.get(name, {}).get(dtype, 0))
 
 
 def assert_equal(pair, arguments, tolerance=0):
-    """Same result, and the same effect on every array; tolerance is relative to the largest number."""
+    """Same result and same effect on every array; tolerance: relative to the largest number."""
     ours, theirs = duplicate(arguments), duplicate(arguments)
     result, expected = pair.compiled(*ours), pair.define(*theirs)
-    results, wanted = (value if isinstance(value, tuple) else (value,) for value in (result, expected))
+    results, wanted = (value if isinstance(value, tuple) else (value,)
+                       for value in (result, expected))
     for a, b in zip((*results, *ours), (*wanted, *theirs), strict=True):
         if isinstance(b, (np.ndarray, int)) and not isinstance(b, Workspace):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (1 + np.abs(b).max(initial=0)) if np.ndim(b) else 0, err_msg=pair.name)
+            atol = tolerance * (1 + np.abs(b).max(initial=0)) if np.ndim(b) else 0
+            np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=pair.name)
 
 
 def duplicate(arguments):
-    return [np.array(a, subok=True) if isinstance(a, np.ndarray) else copy.copy(a) if isinstance(a, tuple) else a for a in arguments]
+    return [np.array(a, subok=True) if isinstance(a, np.ndarray)
+            else copy.copy(a) if isinstance(a, tuple) else a for a in arguments]
 
 
 def run(code, **environment):
-    return subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run([sys.executable, "-c", code], env=os.environ | environment,
+                          capture_output=True, text=True, check=True).stdout
 
 
 def test_importing_compiles_nothing_and_changes_no_global_setting():
@@ -495,8 +520,13 @@ print(sum(len(getattr(pair.compiled, "signatures", [])) for pair in kernels.PAIR
 
 
 def test_kernels_can_be_switched_off():
-    out = run("from npixel.runtime import kernels; from npixel import layers; import npixel; print(kernels.enabled(), all(p.compiled is p.definition or p.compiled.__func__ is kernels.Pair.define for p in kernels.PAIRS))",
-              NPIXEL_KERNELS="off")
+    out = run("""
+import walking; walking.modules()
+from npixel.runtime import kernels
+define = kernels.Pair.define
+off = [p.compiled is p.definition or p.compiled.__func__ is define for p in kernels.PAIRS]
+print(kernels.enabled(), len(off) > 14 and all(off))
+""", NPIXEL_KERNELS="off", PYTHONPATH=os.pathsep.join([str(Path(__file__).parent), *sys.path]))
     assert out.split() == ["False", "True"]
 
 
@@ -663,12 +693,13 @@ print(*[kernels._stamp(pair.compiled.py_func).hex() for pair in kernels.PAIRS
 def test_convolutions_in_several_python_threads_at_once_give_the_same_bits():
     from concurrent.futures import ThreadPoolExecutor
     rng = np.random.default_rng(0)
-    x, taps = rng.standard_normal((4, 9, 11, 20)), masks.mask_b(3, np.zeros(20, int), np.zeros(24, int))
+    x = rng.standard_normal((4, 9, 11, 20))
+    taps = masks.mask_b(3, np.zeros(20, int), np.zeros(24, int))
     w, b = conv2d.init(rng, 20, 24, taps=taps, dtype=np.float64)
 
     def work(_):
         y, cache = conv2d.forward(x, w, b, taps=taps)
-        big = np.ones((300, 300)) @ np.ones((300, 300))                    # NumPy's own BLAS threads, meanwhile
+        big = np.ones((300, 300)) @ np.ones((300, 300))        # NumPy's own BLAS threads, meanwhile
         return y, *conv2d.backward(y, cache), big
 
     with ThreadPoolExecutor(4) as pool:
@@ -689,7 +720,8 @@ w, b = conv2d.init(rng, 70, 40, taps=taps, dtype=np.float32)
 y, cache = conv2d.forward(rng.standard_normal((11, 9, 12, 70)).astype(np.float32), w, b, taps=taps)
 print(hashlib.sha256(b"".join(a.tobytes() for a in (y, *conv2d.backward(y, cache)))).hexdigest())
 """
-    digests = {run(code, NPIXEL_THREADS=str(n), OPENBLAS_NUM_THREADS=str(m)) for n in (1, 2, 3) for m in (1, 2)}
+    digests = {run(code, NPIXEL_THREADS=str(ours), OPENBLAS_NUM_THREADS=str(theirs))
+               for ours in (1, 2, 3) for theirs in (1, 2)}
     assert len(digests) == 1
 
 

@@ -1,6 +1,8 @@
-"""No number depends on threads: neither on how many there are, nor on how many Python threads call at once; nor on compiled kernels, beyond rounding.
+"""No number depends on threads, nor on compiled kernels beyond rounding.
 
-What is fixed when a process starts (threads, kernels) is measured in processes of their own, which write their numbers to a file.
+It depends neither on how many threads there are, nor on how many Python threads call at once. What
+is fixed when a process starts (threads, kernels) is measured in processes of their own, which write
+their numbers to a file.
 """
 
 import os
@@ -17,15 +19,30 @@ from models import NAMES, images, same_bits, small
 
 TESTS = Path(__file__).parent
 
-# more images than lanes and fewer, more units than a block of fvbn has; fvbn's products are large enough for BLAS to share them out
-PROBLEMS = [("pixelcnn", (12, 10, 1), 2, 20, {"hidden": 32, "head": 32}), ("pixelcnn", (5, 4, 3), 4, 9, {}), ("pixelcnn", (6, 5, 1), 2, 1, {}),
-            ("fvbn", (12, 10, 1), 2, 20, {}), ("fvbn", (28, 28, 1), 2, 100, {}), ("fvbn", (3, 4, 3), 4, 9, {}), ("fvbn", (28, 28, 1), 2, 1, {}),
-            ("raster_lstm", (7, 6, 1), 2, 20, {"hidden": 32}), ("raster_lstm", (3, 4, 3), 4, 9, {}), ("row_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
-            ("row_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_lstm", (4, 3, 3), 4, 9, {}), ("diagonal_bilstm", (7, 6, 1), 2, 20, {"hidden": 32}),
-            ("diagonal_bilstm", (3, 4, 3), 4, 5, {}),
-            ("spatial_lstm", (7, 6, 1), 2, 20, {"hidden": 32}), ("spatial_lstm", (3, 4, 3), 4, 9, {}),
-            ("gated_pixelcnn", (9, 8, 1), 2, 20, {"hidden": 32, "head": 32}), ("gated_pixelcnn", (4, 5, 3), 4, 9, {}),
-            ("pixelcnn_pp", (6, 7, 1), 2, 20, {"hidden": 16}), ("pixelcnn_pp", (4, 5, 3), 4, 9, {})]
+# (name, image_shape, levels, images, config). There are more images than lanes, and fewer; more
+# units than a block of fvbn has; and products of fvbn that BLAS shares out among its threads
+PROBLEMS = [
+    ("pixelcnn", (12, 10, 1), 2, 20, {"hidden": 32, "head": 32}),
+    ("pixelcnn", (5, 4, 3), 4, 9, {}),
+    ("pixelcnn", (6, 5, 1), 2, 1, {}),
+    ("fvbn", (12, 10, 1), 2, 20, {}),
+    ("fvbn", (28, 28, 1), 2, 100, {}),
+    ("fvbn", (3, 4, 3), 4, 9, {}),
+    ("fvbn", (28, 28, 1), 2, 1, {}),
+    ("raster_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+    ("raster_lstm", (3, 4, 3), 4, 9, {}),
+    ("row_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+    ("row_lstm", (4, 3, 3), 4, 9, {}),
+    ("diagonal_lstm", (4, 3, 3), 4, 9, {}),
+    ("diagonal_bilstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+    ("diagonal_bilstm", (3, 4, 3), 4, 5, {}),
+    ("spatial_lstm", (7, 6, 1), 2, 20, {"hidden": 32}),
+    ("spatial_lstm", (3, 4, 3), 4, 9, {}),
+    ("gated_pixelcnn", (9, 8, 1), 2, 20, {"hidden": 32, "head": 32}),
+    ("gated_pixelcnn", (4, 5, 3), 4, 9, {}),
+    ("pixelcnn_pp", (6, 7, 1), 2, 20, {"hidden": 16}),
+    ("pixelcnn_pp", (4, 5, 3), 4, 9, {}),
+]
 
 
 def numbers(dtype):
@@ -35,20 +52,29 @@ def numbers(dtype):
         model = small(name, image_shape, levels, dtype=dtype, **config)
         x = images(np.random.default_rng(number), n, model)
         loss, grads = model.loss_and_grads(x)
-        results |= {f"{number} {name} log_prob": model.log_prob(x), f"{number} {name} conditionals": model.log_conditionals(x),
-                    f"{number} {name} loss": np.array(loss)}
-        results |= {f"{number} {name} d{key}.{field}": array for key, weights in grads.items() for field, array in weights._asdict().items()}
+        found = {"log_prob": model.log_prob(x), "conditionals": model.log_conditionals(x),
+                 "loss": np.array(loss)}
+        found |= {f"d{key}.{field}": array for key, weights in grads.items()
+                  for field, array in weights._asdict().items()}
         if n < 10 and image_shape[0] < 10:
-            results[f"{number} {name} sample"] = model.sample(n, np.random.default_rng(0))
+            found["sample"] = model.sample(n, np.random.default_rng(0))
+        results |= {f"{number} {name} {key}": array for key, array in found.items()}
     return results
 
 
 def elsewhere(tmp_path, dtype="float64", patch="", **environment):
     """`numbers` from a process of its own, with these variables set; `patch` is run there first."""
     path = tmp_path / "numbers.npz"
-    program = f"import numpy as np; import test_models_threads as t\n{patch}\nnp.savez({str(path)!r}, **t.numbers({dtype!r}))"
-    inherited = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS") and not key.startswith("NPIXEL_")}
-    done = subprocess.run([sys.executable, "-c", program], cwd=TESTS, env=inherited | environment, capture_output=True, text=True, timeout=300)
+    program = f"""
+import numpy as np
+import test_models_threads
+{patch}
+np.savez({str(path)!r}, **test_models_threads.numbers({dtype!r}))
+"""
+    inherited = {key: value for key, value in os.environ.items()
+                 if not key.endswith("_NUM_THREADS") and not key.startswith("NPIXEL_")}
+    done = subprocess.run([sys.executable, "-c", program], cwd=TESTS, env=inherited | environment,
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     with np.load(path) as file:
         return dict(file)
@@ -62,18 +88,22 @@ def different_bits(a, b):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_results_do_not_depend_on_the_number_of_threads(tmp_path, dtype):
-    one = elsewhere(tmp_path, dtype, NPIXEL_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    two = elsewhere(tmp_path, dtype, NPIXEL_THREADS="2", OPENBLAS_NUM_THREADS="2")
-    assert different_bits(one, two) == []
+    def threads(ours, theirs):
+        return elsewhere(tmp_path, dtype,
+                         NPIXEL_THREADS=str(ours), OPENBLAS_NUM_THREADS=str(theirs))
+
+    one = threads(1, 1)
+    assert different_bits(one, threads(2, 2)) == []
     if dtype == "float64":
-        assert different_bits(one, elsewhere(tmp_path, dtype, NPIXEL_THREADS="3", OPENBLAS_NUM_THREADS="1")) == []
-        assert different_bits(one, elsewhere(tmp_path, dtype, NPIXEL_THREADS="1", OPENBLAS_NUM_THREADS="2")) == []
+        assert different_bits(one, threads(3, 1)) == []
+        assert different_bits(one, threads(1, 2)) == []
 
 
 def test_a_sum_whose_order_depends_on_the_threads_is_caught(tmp_path):
     """The fault: as many lanes as threads, so that images are added up in other groups."""
     patch = "from npixel.runtime import blas; blas.LANES = blas.threads()"
-    one, two = (elsewhere(tmp_path, patch=patch, NPIXEL_THREADS=n, OPENBLAS_NUM_THREADS="1") for n in "12")
+    one, two = (elsewhere(tmp_path, patch=patch, NPIXEL_THREADS=number, OPENBLAS_NUM_THREADS="1")
+                for number in "12")
     assert any(" dfirst." in name for name in different_bits(one, two))
 
 
@@ -82,8 +112,10 @@ def test_without_kernels_the_numbers_are_the_same(tmp_path):
     with_kernels, without = elsewhere(tmp_path), elsewhere(tmp_path, NPIXEL_KERNELS="off")
     assert with_kernels.keys() == without.keys()
     for name, b in with_kernels.items():
-        assert np.abs(without[name] - b).max(initial=0) <= 1e-12 * max(1, np.abs(b).max(initial=0)), name
-    assert any("conditionals" in name for name in different_bits(with_kernels, without))     # the switch does something
+        largest = max(1, np.abs(b).max(initial=0))
+        assert np.abs(without[name] - b).max(initial=0) <= 1e-12 * largest, name
+    # the switch does something
+    assert any("conditionals" in name for name in different_bits(with_kernels, without))
 
 
 # several Python threads
@@ -93,8 +125,10 @@ def task(model, seed):
     """Everything a model can be asked, as one list of arrays."""
     x = images(np.random.default_rng(seed), 9, model)
     loss, grads = model.loss_and_grads(x)
-    return [model.log_prob(x), model.log_conditionals(x), np.array(loss), *(array for weights in grads.values() for array in weights),
-            model.sample(3, np.random.default_rng(seed)), model.complete(x, x > 0, np.random.default_rng(seed))]
+    gradients = [array for weights in grads.values() for array in weights]
+    drawn = [model.sample(3, np.random.default_rng(seed)),
+             model.complete(x, x > 0, np.random.default_rng(seed))]
+    return [model.log_prob(x), model.log_conditionals(x), np.array(loss), *gradients, *drawn]
 
 
 def at_once_and_in_turn(work, seeds):
@@ -102,13 +136,15 @@ def at_once_and_in_turn(work, seeds):
     with ThreadPoolExecutor(4) as pool:
         at_once = list(pool.map(work, seeds))
     in_turn = [work(seed) for seed in seeds]
-    return all(same_bits(a, b) for one, other in zip(at_once, in_turn) for a, b in zip(one, other, strict=True))
+    return all(same_bits(a, b) for one, other in zip(at_once, in_turn)
+               for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("image_shape, levels", [((6, 7, 1), 2), ((4, 3, 3), 4)])
 @pytest.mark.parametrize("name", NAMES)
-def test_calls_from_several_python_threads_at_once_give_the_bits_of_one(name, image_shape, levels, dtype):
+def test_calls_from_several_python_threads_at_once_give_the_bits_of_one(
+        name, image_shape, levels, dtype):
     model = small(name, image_shape, levels, dtype=dtype)
     assert at_once_and_in_turn(lambda seed: task(model, seed), range(12))
 
@@ -120,7 +156,7 @@ def test_memory_that_calls_share_is_caught():
 
     def shared(seed):
         buffer[...] = model.log_conditionals(images(np.random.default_rng(seed), 9, model))
-        time.sleep(0.005)                                                  # the other threads write meanwhile
+        time.sleep(0.005)                                        # the other threads write meanwhile
         return [buffer.copy()]
 
     assert not at_once_and_in_turn(shared, range(12))

@@ -20,7 +20,7 @@ from npixel import masks
 from npixel.layers import conv2d, spatial_lstm
 
 HERE = [(0, 0)]
-ROUNDING = 4e-15                                       # a dozen operations and transcendentals, of three units in the last place each
+ROUNDING = 4e-15     # a dozen operations and transcendentals, of three units in the last place each
 
 
 def problem(shape, C=3, D=4, neighbours=2, seed=0):
@@ -197,7 +197,7 @@ def test_a_neighbourhood_read_by_taps_is_the_same_as_one_in_the_channels(neighbo
     padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
     past_taps = [(t, offset) for t, offset in enumerate(taps.offsets) if offset < (0, 0)]
     beside = np.concatenate([padded[:, 2 + r:7 + r, 2 + c:9 + c] for _, (r, c) in past_taps], axis=-1)
-    assert beside.shape[-1] == 12 * C                                      # the 12 pixels of the paper
+    assert beside.shape[-1] == 12 * C                                   # the 12 pixels of the paper
     weights = np.concatenate([w_is[t] for t, _ in past_taps])[None]
     np.testing.assert_allclose(spatial_lstm.forward(x, w_is, b, w_ss, taps=taps)[0], spatial_lstm.forward(beside, weights, b, w_ss, taps=HERE)[0], atol=1e-13)
 
