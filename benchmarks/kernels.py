@@ -1,7 +1,8 @@
-"""Kernels, each beside the NumPy function that defines it. A compiled loop earns its place here or in a row of the other families.
+"""Kernels, each beside the NumPy function that defines it.
 
-The loops inside a convolution are timed with it (convolution.py times the whole layer with kernels on and off). Here are those that can be
-timed alone, on one thread.
+A compiled loop earns its place here or in a row of the other families. The loops inside a
+convolution are timed with it: convolution.py times the whole layer with kernels on and off. Here
+are those that can be timed alone, on one thread.
 """
 
 import functools
@@ -16,14 +17,14 @@ TITLE = "compiled loops beside the NumPy functions that define them"
 
 H, W, D = 28, 28, 64
 REACH = 2                                              # of a 5 x 5 convolution
-TINY = {"H": 6, "W": 5, "D": 4, "S": 40, "PLACES": 3, "h": 4, "K": 3, "P": 6, "T": 9, "wide": 4}
+TINY = {"H": 6, "W": 5, "D": 4, "S": 40, "PLACES": 3, "h": 4, "M": 3, "BLOCK": 6, "T": 9, "wide": 4}
 TINY_ARGUMENTS = {"D": 4}
 
 
 # a kernel called by itself
 
 def kernel(name, case, which):
-    """A Call of the kernel called `name`, compiled or as defined, with the arguments that CASES[case]() draws."""
+    """A Call of the kernel called `name`, compiled or as defined, on what CASES[case]() draws."""
     from npixel.runtime.kernels import PAIRS
 
     importlib.import_module(name.rsplit(".", 1)[0])
@@ -77,7 +78,7 @@ def _cell():
 
 def _cell_backward():
     """And back."""
-    gates, before, c, dh, dc = np.abs(_normal(PLACES, 4 * h)) / 4, _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h), _normal(PLACES, h)
+    gates, (before, c, dh, dc) = np.abs(_normal(PLACES, 4 * h)) / 4, _normal(4, PLACES, h)
     dz = np.empty_like(gates)
     return (gates, before, c, dh, dc, dz), lambda _: {"dz": dz, "dc": dc}
 
@@ -93,7 +94,9 @@ def _spatial_cell_backward():
     """And back."""
     gates, (c_left, c_above, c, dh, dc) = np.abs(_normal(PLACES, 5 * h)) / 4, _normal(5, PLACES, h)
     dz, dc_left, dc_above = np.empty_like(gates), np.empty_like(c), np.empty_like(c)
-    return (gates, c_left, c_above, c, np.tanh(c), dh, dc, dz, dc_left, dc_above), lambda _: {"dz": dz, "dc left": dc_left, "dc above": dc_above}
+    filled = {"dz": dz, "dc left": dc_left, "dc above": dc_above}
+    given = gates, c_left, c_above, c, np.tanh(c), dh, dc
+    return (*given, *filled.values()), lambda _: filled
 
 
 def _gate():
@@ -169,44 +172,51 @@ def _spatial_scan_backward():
     filled = {"dx": np.empty_like(x),
               "dw": np.zeros_like(w), "db": np.zeros_like(b), "dw_ss": np.zeros_like(w_ss)}
     back = [np.ascontiguousarray(np.swapaxes(array, -1, -2)) for array in (w, w_ss)]
-    return (w, w_ss, x, gates, c, states, _normal(*y.shape), *filled.values(), *back), lambda _: filled
+    given = w, w_ss, x, gates, c, states, _normal(*y.shape)
+    return (*given, *filled.values(), *back), lambda _: filled
 
 
-K, SCALES, P = 32, 4, 512                      # components, scales and rows of a block of the MCGSM
+M, SCALES, BLOCK = 32, 4, 512                          # mixtures of an MCGSM, and rows of a block
 
 
 def _mcgsm_mix():
     """Log weights of every component and scale."""
-    joint, gate = np.empty((2, K, SCALES, P), np.float32)
-    constants, energies = (_normal(K, SCALES), np.exp(_normal(K, SCALES)), _normal(K, SCALES)), (_normal(K, P)**2, _normal(K, P)**2)
+    joint, gate = np.empty((2, M, SCALES, BLOCK), np.float32)
+    constants = _normal(M, SCALES), np.exp(_normal(M, SCALES)), _normal(M, SCALES)
+    energies = _normal(M, BLOCK)**2, _normal(M, BLOCK)**2
     return (*constants, *energies, joint, gate), lambda _: {"joint": joint, "gate": gate}
 
 
 def _mcgsm_shares():
     """Made to sum to one; called again on shares, which takes the same time."""
-    shares, log_sum = _normal(K, SCALES, P), np.empty(P, np.float32)
+    shares, log_sum = _normal(M, SCALES, BLOCK), np.empty(BLOCK, np.float32)
     return (shares, log_sum), lambda _: {"shares": shares, "log sum": log_sum}
 
 
 def _mcgsm_backward():
     """And back; called again, it adds."""
-    shares, sums, energies = np.abs(_normal(2, K, SCALES, P)) / 100, np.zeros((3, K, SCALES), np.float32), np.zeros((2, K, P), np.float32)
-    given = _normal(P), np.exp(_normal(K, SCALES)), _normal(K, P)**2, _normal(K, P)**2
+    shares = np.abs(_normal(2, M, SCALES, BLOCK)) / 100
+    sums, energies = np.zeros((3, M, SCALES), np.float32), np.zeros((2, M, BLOCK), np.float32)
+    given = _normal(BLOCK), np.exp(_normal(M, SCALES)), _normal(M, BLOCK)**2, _normal(M, BLOCK)**2
     return (*given, *shares, *sums, *energies), lambda _: {"sums": sums, "energies": energies}
 
 
 def _mcgsm_sum():
-    return (_normal(P),), lambda result: {"sum": np.array([result])}
+    return (_normal(BLOCK),), lambda result: {"sum": np.array([result])}
 
 
 def _leaves():
-    """256 leaves on an image of 64 x 64; called again, all but the first call find the pixels taken, and still go over every disc."""
+    """256 leaves on an image of 64 x 64.
+
+    All but the first call find the pixels taken, and still go over every disc.
+    """
     from npixel.data import dead_leaves
 
     rng = np.random.default_rng(0)
     image, bare = np.zeros((64, 64, 1), np.uint8), np.ones((64, 64), bool)
     discs = dead_leaves.discs(256, 64, 64, rng, 2.0, 16.0)
-    return (image, bare, *discs, rng.integers(0, 200, (256, 1), dtype=np.uint8)), lambda _: {"image": image.astype(np.float32)}
+    colours = rng.integers(0, 200, (256, 1), dtype=np.uint8)
+    return (image, bare, *discs, colours), lambda _: {"image": image.astype(np.float32)}
 
 
 def _normal(*shape):
@@ -224,24 +234,36 @@ def _shapes(layer):
             "diagonal_lstm": ((H, W), (2, h, 4 * h), (H, h))}[layer]
 
 
-CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas, "sweep": _sweep, "cell": _cell, "cell backward": _cell_backward,
+CASES = {"draw canvas": _draw_canvas, "read canvas": _read_canvas,
+         "sweep": _sweep, "leaves": _leaves,
+         "cell": _cell, "cell backward": _cell_backward,
          "spatial cell": _spatial_cell, "spatial cell backward": _spatial_cell_backward,
-         "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward, "gate": _gate, "gate backward": _gate_backward,
-         "mcgsm mix": _mcgsm_mix, "mcgsm shares": _mcgsm_shares, "mcgsm backward": _mcgsm_backward, "mcgsm sum": _mcgsm_sum, "leaves": _leaves, "elus": _elus, "elus backward": _elus_backward,
+         "spatial_lstm scan": _spatial_scan, "spatial_lstm scan backward": _spatial_scan_backward,
+         "gate": _gate, "gate backward": _gate_backward,
+         "elus": _elus, "elus backward": _elus_backward,
+         "mcgsm mix": _mcgsm_mix, "mcgsm shares": _mcgsm_shares,
+         "mcgsm backward": _mcgsm_backward, "mcgsm sum": _mcgsm_sum,
          **{f"{layer} scan": functools.partial(_forward_scan, layer) for layer in SCANS},
          **{f"{layer} scan backward": functools.partial(_backward_scan, layer) for layer in SCANS}}
 
 IN_LOOPS = "copies inside compiled loops, where its definition cannot be called: even is enough"
 
 
-def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, least=1.0, note="", environment=None):
-    """environment: of the definition's process, where it calls other kernels; or {}, for a row named after its case"""
+def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, least=1.0, note="",
+           environment=None):
+    """A row of the kernel called `name`, on the arguments that CASES[case]() draws.
+
+    environment   of the definition's process, for a definition that calls other kernels; if it is
+                  not None, even {}, the row is named after its case
+    """
     return Row(
         name=case if environment is not None else name.split(".")[-1].lstrip("_"),
         call=name,
         shapes=shapes,
         implementations=(Implementation("compiled", kernel, arguments={"which": "compiled"}),
-                         Implementation("NumPy definition", kernel, "definition", arguments={"which": "definition"}, environment=environment or {})),
+                         Implementation("NumPy definition", kernel, "definition",
+                                        arguments={"which": "definition"},
+                                        environment=environment or {})),
         dtype=dtype,
         arguments={"name": name, "case": case},
         tolerance=tolerance,
@@ -255,7 +277,10 @@ def _alone(name, case, shapes, *, dtype="float32", tolerance=0.0, quick=False, l
 # a kernel inside a function of its layer: the definition runs where kernels are switched off
 
 def read_pixel(n, K, D):
-    """conv2d.read of one pixel in the middle of n images, half of whose values are the zeros of a relu."""
+    """conv2d.read of one pixel in the middle of n images.
+
+    Half of their values are the zeros of a relu.
+    """
     from npixel import masks
     from npixel.layers import conv2d
 
@@ -264,7 +289,8 @@ def read_pixel(n, K, D):
     w, b = rng.standard_normal((K * K, D, D), np.float32), rng.standard_normal(D, np.float32)
     state = conv2d.start((n, H, W, D), w, b, taps=masks.mask_b(K, colours, colours))
     for row in range(H):
-        conv2d.write(np.maximum(rng.standard_normal((n, W, D), np.float32), 0), state, at=(row, slice(0, W)))
+        x_row = np.maximum(rng.standard_normal((n, W, D), np.float32), 0)
+        conv2d.write(x_row, state, at=(row, slice(0, W)))
     at = (H // 2, slice(W // 2, W // 2 + 1))
     return Call(lambda: conv2d.read(state, at=at), lambda y: {"y": y})
 
@@ -275,7 +301,8 @@ def _read_pixel(n, K, D):
         call="layers.conv2d.read",
         shapes=f"{n} x 1 x {D} -> {D}, {K} x {K} mask B",
         implementations=(Implementation("compiled", read_pixel),
-                         Implementation("NumPy definition", read_pixel, "definition", environment={"NPIXEL_KERNELS": "off"})),
+                         Implementation("NumPy definition", read_pixel, "definition",
+                                        environment={"NPIXEL_KERNELS": "off"})),
         arguments={"n": n, "K": K, "D": D},
         tolerance=1e-5,
         targets=(Target("NumPy definition", 1.0),),
@@ -285,27 +312,40 @@ def _read_pixel(n, K, D):
 
 OFF = {"NPIXEL_KERNELS": "off"}
 
+
+def _both(name, case, shapes, *, environment=None, tolerance=1e-5):
+    """Rows of a kernel of npixel.layers and of its way back."""
+    for way in ("", " backward"):
+        whole = f"npixel.layers.{name}{way.replace(' ', '_')}"
+        yield _alone(whole, case + way, shapes, tolerance=tolerance, environment=environment)
+
+
+def _mcgsm(name, case, shapes=f"{M} x {SCALES} x {BLOCK}"):
+    return _alone(f"npixel.losses.mcgsm.{name}", case, shapes, tolerance=1e-4, environment={})
+
+
+IMAGES = f"2 x {H} x {W}"
+
 ROWS = (
-    _alone("npixel.layers.canvas._draw_canvas", "draw canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
-    _alone("npixel.layers.canvas._read_canvas", "read canvas", f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8),
+    *(_alone(f"npixel.layers.canvas.{kernel}", case, f"{H} x {W} x {D}", note=IN_LOOPS, least=0.8)
+      for kernel, case in (("_draw_canvas", "draw canvas"), ("_read_canvas", "read canvas"))),
     _read_pixel(1, 3, 32),
     _read_pixel(16, 3, 32),
-    _alone("npixel.layers.gated_activation._gate", "gate", f"{H * W} x 2 {D}", tolerance=1e-5),
-    _alone("npixel.layers.gated_activation._gate_backward", "gate backward", f"{H * W} x 2 {D}", tolerance=1e-5),
+    *_both("gated_activation._gate", "gate", f"{H * W} x 2 {D}"),
     _alone("npixel.layers.concat_elu._both", "elus", f"{H * W} x {D}", tolerance=1e-5),
-    _alone("npixel.layers.concat_elu._both_backward", "elus backward", f"{H * W} x 2 {D}", tolerance=1e-5),
-    _alone("npixel.layers.lstm_cell.cell", "cell", f"{PLACES} x {h}", tolerance=1e-5),
-    _alone("npixel.layers.lstm_cell.cell_backward", "cell backward", f"{PLACES} x {h}", tolerance=1e-5),
-    *(_alone(f"npixel.layers.{layer}._scan{way.replace(' ', '_')}", f"{layer} scan{way}", shapes, tolerance=1e-4, environment=OFF)
-      for layer, shapes in (("lstm", f"8 x {T} x {wide}"), ("row_lstm", f"2 x {H} x {W} x {h}"), ("diagonal_lstm", f"2 x {H} x {W} x {h}"))
-      for way in ("", " backward")),
-    *(_alone(f"npixel.layers.spatial_lstm.cell{way.replace(' ', '_')}", f"spatial cell{way}", f"{PLACES} x {h}", tolerance=1e-5, environment={})
-      for way in ("", " backward")),
-    *(_alone(f"npixel.layers.spatial_lstm._scan{way.replace(' ', '_')}", f"spatial_lstm scan{way}", f"2 x {H} x {W} x 12 -> {D}", tolerance=1e-4, environment=OFF)
-      for way in ("", " backward")),
-    *(_alone(f"npixel.losses.mcgsm.{name}", case, f"{K} x {SCALES} x {P}", tolerance=1e-4, environment={})
-      for name, case in (("_mix", "mcgsm mix"), ("_to_shares", "mcgsm shares"), ("_mix_backward", "mcgsm backward"))),
-    _alone("npixel.losses.mcgsm._sum", "mcgsm sum", f"{P}", tolerance=1e-4, environment={}),
+    _alone("npixel.layers.concat_elu._both_backward", "elus backward", f"{H * W} x 2 {D}",
+           tolerance=1e-5),
+    *_both("lstm_cell.cell", "cell", f"{PLACES} x {h}"),
+    *(row for layer, shapes in (("lstm", f"8 x {T} x {wide}"), ("row_lstm", f"{IMAGES} x {h}"),
+                                ("diagonal_lstm", f"{IMAGES} x {h}"))
+      for row in _both(f"{layer}._scan", f"{layer} scan", shapes, tolerance=1e-4, environment=OFF)),
+    *_both("spatial_lstm.cell", "spatial cell", f"{PLACES} x {h}", environment={}),
+    *_both("spatial_lstm._scan", "spatial_lstm scan", f"{IMAGES} x 12 -> {D}", tolerance=1e-4,
+           environment=OFF),
+    _mcgsm("_mix", "mcgsm mix"),
+    _mcgsm("_to_shares", "mcgsm shares"),
+    _mcgsm("_mix_backward", "mcgsm backward"),
+    _mcgsm("_sum", "mcgsm sum", f"{BLOCK}"),
     _alone("npixel.data.dead_leaves._lay", "leaves", "256 discs on 64 x 64", environment={}),
     _alone("mdp.planning.gauss_seidel.sweep", "sweep",
            f"{S} states x {A} actions x {B} successors", dtype="float64", tolerance=1e-12,

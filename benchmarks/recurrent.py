@@ -1,16 +1,20 @@
-"""Recurrent layers and their models: ours beside their NumPy definitions, beside PyTorch (torch_lstm.py), beside the floor.
+"""Recurrent layers and their models, beside their definitions, PyTorch and a floor.
 
-    npixel                  forward and backward of a layer of npixel.layers; of a model a whole training step
-    NumPy definition        the same functions, kernels switched off
-    PyTorch as written      conv1d per row or diagonal, autograd
-    PyTorch best            products over gathered neighbours, channels last, both directions of a BiLSTM at once, autograd; the Spatial LSTM with
-                            a backward pass of its own, which is faster
-    floor                   what no implementation in NumPy's precision gets below: the products of the layer as a few large ones in NumPy's BLAS, and
-                            its transcendentals by NumPy in the cache, spread over the threads; nothing is copied and nothing waits
+    npixel               forward and backward of a layer; of a model a whole training step
+    NumPy definition     the same functions, kernels switched off
+    PyTorch as written   conv1d per row or diagonal, autograd (torch_lstm.py)
+    PyTorch best         products over gathered neighbours, channels last, autograd; both directions
+                         of a BiLSTM at once; the Spatial LSTM with a backward pass of its own,
+                         which is faster
+    floor                what no implementation in NumPy's precision gets below: the products of the
+                         layer as a few large ones in NumPy's BLAS, and its transcendentals by NumPy
+                         in the cache, spread over the threads; nothing is copied, nothing waits
 
-Layers have 2h maps in and h out, as in a PixelRNN. Transcendentals: per state four gates and tanh(c), and tanh(c) once more in the backward
-pass, since a cache holds gates, cells and states once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads neighbourhoods of 12
-pixels; five gates and tanh(o c) per state, and none in the backward pass, which finds tanh(o c) in h.
+Layers have 2h maps in and h out, as in a PixelRNN. Their transcendentals are four gates and tanh(c)
+per state, and tanh(c) once more in the backward pass. For a cache holds gates, cells and states
+once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads neighbourhoods of
+12 pixels. It has five gates and tanh(o c) per state, and none in the backward pass, which finds
+tanh(o c) in h.
 """
 
 import os
@@ -33,21 +37,25 @@ SLICE = 2**13                      # numbers in one call of a transcendental: th
 # layers over images
 
 def inputs(layer, D):
-    """(module, x, weights, taps, dh): x (N, H, W, 2D) and dh (N, H, W, D) from a fixed seed; start states are zero, as PyTorch's are."""
+    """(module, x, weights, taps, dh) from a fixed seed: x (N, H, W, 2D) and dh (N, H, W, D).
+
+    Start states are zero, as PyTorch's are.
+    """
     import importlib
 
     from npixel import masks
 
     module, rng = importlib.import_module(f"npixel.layers.{layer}"), np.random.default_rng(0)
-    x, dh = rng.standard_normal((N, H, W, 2 * D), np.float32), rng.standard_normal((N, H, W, D), np.float32)
-    before, after = np.zeros(2 * D, int), np.zeros(4 * D, int)
-    taps = masks.causal_row(3, before, after) if layer == "row_lstm" else masks.mask_b(1, before, after)
+    x, dh = (rng.standard_normal((N, H, W, width), np.float32) for width in (2 * D, D))
+    colours = np.zeros(2 * D, int), np.zeros(4 * D, int)
+    taps = masks.causal_row(3, *colours) if layer == "row_lstm" else masks.mask_b(1, *colours)
     return module, x, module.init(rng, 2 * D, D, taps=taps, dtype=np.float32), taps, dh
 
 
 def kept(layer, weights):
-    """The arrays that PyTorch has too: no start states, and of the Row LSTM's input taps the two that are live."""
-    arrays = {key: array for key, array in zip(_fields(layer), weights) if not key.startswith(("h0", "c0"))}
+    """The arrays that PyTorch has, too: no start states, and of the Row LSTM the two live taps."""
+    arrays = {key: array for key, array in zip(_fields(layer), weights)
+              if not key.startswith(("h0", "c0"))}
     if layer == "row_lstm":
         arrays["w_is"] = arrays["w_is"][:2]
     return arrays
@@ -108,7 +116,8 @@ def spatial(rows, columns, D):
     from npixel.layers import spatial_lstm
 
     rng = np.random.default_rng(0)
-    x, dh = rng.standard_normal((N, rows, columns, NEIGHBOURS), np.float32), rng.standard_normal((N, rows, columns, D), np.float32)
+    x, dh = (rng.standard_normal((N, rows, columns, width), np.float32)
+             for width in (NEIGHBOURS, D))
     return x, spatial_lstm.init(rng, NEIGHBOURS, D, taps=[(0, 0)], dtype=np.float32), dh
 
 
@@ -138,17 +147,31 @@ def floor_spatial(rows, columns, D):
 
 def floor(layer, D):
     """The layer's products and transcendentals alone."""
-    taps, neighbours, directions = (2, 3, 1) if layer == "row_lstm" else (1, 2, 2 if layer == "diagonal_bilstm" else 1)
-    return _floor(N * H * W, [(taps * 2 * D, 4 * D), (neighbours * D, 4 * D)] * directions, D * directions, (3, 3))
+    taps, neighbours, directions = _counts(layer)
+    products = [(taps * 2 * D, 4 * D), (neighbours * D, 4 * D)] * directions
+    return _floor(N * H * W, products, D * directions, (3, 3))
+
+
+def _counts(layer):
+    """Live taps of the input-to-state map, neighbours that a state reads, and directions."""
+    if layer == "row_lstm":
+        return 2, 3, 1
+    return 1, 2, 2 if layer == "diagonal_bilstm" else 1
 
 
 def _floor(places, products, states, calls):
-    """For each (C, D) of products: x w, dz wᵀ and xᵀ dz over all places; for each of the `states` per place so many sigmoids and tanh."""
+    """Products and transcendentals over all places.
+
+    products   pairs (C, D): x w, dz wᵀ and xᵀ dz for each
+    states     of each place
+    calls      so many sigmoids and so many tanh for each state
+    """
     from npixel.runtime import blas
 
     rng, work = np.random.default_rng(0), []
     for C, D in products:
-        x, w, dz = (rng.standard_normal(shape, np.float32) for shape in ((places, C), (C, D), (places, D)))
+        shapes = (places, C), (C, D), (places, D)
+        x, w, dz = (rng.standard_normal(shape, np.float32) for shape in shapes)
         work.append((x, w, dz, np.empty_like(dz), np.empty_like(x), np.empty_like(w)))
     lanes, numbers = 8, rng.standard_normal(SLICE).astype(np.float32)
     buffers = [(numbers, np.empty_like(numbers)) for _ in range(lanes)]
@@ -171,7 +194,7 @@ def _floor(places, products, states, calls):
 
 def flops(layer, D):
     """Three passes over the live taps of both convolutions."""
-    taps, neighbours, directions = (2, 3, 1) if layer == "row_lstm" else (1, 2, 2 if layer == "diagonal_bilstm" else 1)
+    taps, neighbours, directions = _counts(layer)
     return 3 * 2.0 * N * H * W * (taps * 2 + neighbours) * D * 4 * D * directions
 
 
@@ -182,7 +205,8 @@ def line(T, D):
     from npixel.layers import lstm
 
     rng = np.random.default_rng(0)
-    return rng.standard_normal((N, T, 1), np.float32), lstm.init(rng, 1, D, dtype=np.float32), rng.standard_normal((N, T, D), np.float32)
+    x, weights = rng.standard_normal((N, T, 1), np.float32), lstm.init(rng, 1, D, dtype=np.float32)
+    return x, weights, rng.standard_normal((N, T, D), np.float32)
 
 
 def ours_line(T, D):
@@ -216,7 +240,9 @@ def torch_line(T, D, kind):
 
     def read(result):
         h, dx, w_x, w_h, b, _ = result
-        return {"h": h.detach().numpy(), "dx": dx.numpy(), **{key: torch_lstm.our_gates(d) for key, d in (("w_x", w_x), ("w_h", w_h), ("b", b))}}
+        weights = {key: torch_lstm.our_gates(gradient)
+                   for key, gradient in (("w_x", w_x), ("w_h", w_h), ("b", b))}
+        return {"h": h.detach().numpy(), "dx": dx.numpy(), **weights}
 
     return Call(run, read)
 
@@ -230,7 +256,8 @@ def floor_line(T, D):
 def _model_and_images(model, hidden, layers):
     import npixel
 
-    built = npixel.build(model, image_shape=(H, W, 1), levels=2, seed=0, dtype="float32", hidden=hidden, layers=layers)
+    built = npixel.build(model, image_shape=(H, W, 1), levels=2, seed=0, dtype="float32",
+                         hidden=hidden, layers=layers)
     return built, np.random.default_rng(1).integers(0, 2, (N, H, W, 1))
 
 
@@ -249,8 +276,10 @@ def ours_step(model, hidden, layers):
 
     def read(result):
         loss, grads = result
+        recurrent = {f"lstm{n} {field}": getattr(grads[f"lstm{n}"], field)
+                     for n in range(layers) for field in ("b", "w_ss")}
         return {"loss": np.array(loss), "first": grads["first"].w, "expand0": grads["expand0"].w,
-                **{f"lstm{n} {field}": getattr(grads[f"lstm{n}"], field) for n in range(layers) for field in ("b", "w_ss")}}
+                **recurrent}
 
     return Call(run, read)
 
@@ -270,7 +299,8 @@ def torch_step(model, hidden, layers, form):
 
     def run():
         optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x), x, reduction="sum") / len(x)
+        entropy = torch.nn.functional.binary_cross_entropy_with_logits
+        loss = entropy(net(x), x, reduction="sum") / len(x)
         loss.backward()
         optimizer.step()
         return loss
@@ -287,6 +317,21 @@ def torch_step(model, hidden, layers, form):
     return Call(run, read)
 
 
+def _torch_forms(setup):
+    """Both forms of torch_lstm.py."""
+    return [_peer(f"PyTorch {form}", setup, form=form) for form in ("as written", "best")]
+
+
+def _peer(name, setup, **arguments):
+    return Implementation(name, setup, "peer", arguments=arguments, requires=("torch",))
+
+
+def _targets(as_written, best, floor):
+    """How many times as fast as PyTorch in both forms, and as the floor."""
+    return (Target("PyTorch as written", as_written), Target("PyTorch best", best),
+            Target("floor", floor))
+
+
 DEFINITION = {"NPIXEL_KERNELS": "off"}
 ONE_CELL = ("npixel.layers.lstm_cell",)
 
@@ -300,13 +345,12 @@ def _layer(name, D, quick=False):
         implementations=(
             Implementation("npixel", ours),
             Implementation("NumPy definition", ours, "definition", environment=DEFINITION),
-            *(Implementation(f"PyTorch {form}", torch_layer, "peer", arguments={"form": form}, requires=("torch",))
-              for form in ("as written", "best")),
+            *_torch_forms(torch_layer),
             Implementation("floor", floor, "definition", compared=False),
         ),
         arguments={"layer": name, "D": D},
         flops=flops(name, D),
-        targets=(Target("PyTorch as written", 2.0), Target("PyTorch best", 1.3), Target("floor", 0.4)),
+        targets=_targets(2.0, 1.3, 0.4),
         kernels=ONE_CELL + (scans,),
         quick=quick,
         note="the cache holds gates, cells and states once: 1.00 of their bytes, weights aside",
@@ -321,8 +365,8 @@ def _line(T, D):
         implementations=(
             Implementation("npixel", ours_line),
             Implementation("NumPy definition", ours_line, "definition", environment=DEFINITION),
-            Implementation("PyTorch, nn.LSTMCell in a loop", torch_line, "peer", arguments={"kind": "LSTMCell"}, requires=("torch",)),
-            Implementation("PyTorch, nn.LSTM", torch_line, "peer", arguments={"kind": "LSTM"}, requires=("torch",)),
+            _peer("PyTorch, nn.LSTMCell in a loop", torch_line, kind="LSTMCell"),
+            _peer("PyTorch, nn.LSTM", torch_line, kind="LSTM"),
             Implementation("floor", floor_line, "definition", compared=False),
         ),
         arguments={"T": T, "D": D},
@@ -341,14 +385,13 @@ def _spatial(rows, columns, D):
         implementations=(
             Implementation("npixel", ours_spatial),
             Implementation("NumPy definition", ours_spatial, "definition", environment=DEFINITION),
-            *(Implementation(f"PyTorch {form}", torch_spatial, "peer", arguments={"form": form}, requires=("torch",))
-              for form in ("as written", "best")),
+            *_torch_forms(torch_spatial),
             Implementation("floor", floor_spatial, "definition", compared=False),
         ),
         arguments={"rows": rows, "columns": columns, "D": D},
         tolerance=1e-4,                       # a cell adds up both of its neighbours, 62 steps deep
         flops=3 * 2.0 * N * rows * columns * (NEIGHBOURS + 2 * D) * 5 * D,
-        targets=(Target("PyTorch as written", 4.0), Target("PyTorch best", 2.0), Target("floor", 0.5)),
+        targets=_targets(4.0, 2.0, 0.5),
         kernels=("npixel.layers.spatial_lstm",),
     )
 
@@ -360,8 +403,7 @@ def _step(model, hidden, layers):
         shapes=f"{N} x {H} x {W} x 1",
         implementations=(
             Implementation("npixel", ours_step),
-            *(Implementation(f"PyTorch {form}", torch_step, "peer", arguments={"form": form}, requires=("torch",))
-              for form in ("as written", "best")),
+            *_torch_forms(torch_step),
         ),
         arguments={"model": model, "hidden": hidden, "layers": layers},
         tolerance=1e-3,                      # sums over 12,544 pixels behind three recurrent layers
