@@ -1,6 +1,8 @@
-"""The models under test: small configurations of every one, weights in which everything is alive, and every image there is.
+"""The models under test: small configurations of every one, weights in which everything is alive,
+and every image there is.
 
-A new model adds rows to SMALL, a rule to closed_forms.py and an oracle to oracles/torch_models.py; all test_models_*.py read these.
+A new model adds rows to SMALL, a rule to closed_forms.py and an oracle to oracles/torch_models.py;
+all test_models_*.py read these.
 """
 
 import math
@@ -17,25 +19,35 @@ from npixel.measure import randomise, visible as structural  # noqa: F401
 
 
 class Small(NamedTuple):
-    """Fields of a model's configuration with which it is small, but has every kind of layer it can have."""
+    """Fields of a model's configuration with which it is small, but has every kind of layer it can
+    have."""
     name: str
     config: dict
     levels: tuple = (2, 4)                             # numbers of levels it can do
 
 
-SMALL = [                                              # no width is divisible by 3; random weights do not saturate at scale 2
+SMALL = [  # no width is divisible by 3; random weights do not saturate at scale 2
     Small("fvbn", {}),
     Small("raster_lstm", {"hidden": 7, "layers": 2}),
-    Small("spatial_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "extended": True, "head_layers": 0}),   # more relus are soon all dead behind a tanh
+    # more relus are soon all dead behind a tanh
+    Small("spatial_lstm",
+          {"hidden": 5, "layers": 2, "first_kernel": 3, "extended": True, "head_layers": 0}),
     Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),
-    Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4, "head_layers": 1, "skip": True}),
-    Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "padding": "evolve"}),
-    Small("diagonal_bilstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
+    Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4,
+                       "head_layers": 1, "skip": True}),
+    Small("diagonal_lstm",
+          {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1,
+           "padding": "evolve"}),
+    Small("diagonal_bilstm",
+          {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
     Small("pixelcnn_pp", {"hidden": 4, "layers": 1, "mixtures": 2}),
-    Small("gated_pixelcnn", {"hidden": 5, "layers": 2, "first_kernel": 3, "kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
+    Small("gated_pixelcnn",
+          {"hidden": 5, "layers": 2, "first_kernel": 3, "kernel": 3, "head": 5, "head_layers": 1,
+           "skip": True}),
 ]
 NAMES = [row.name for row in SMALL]
-ELSEWHERE = {"multiscale_pixelrnn": "test_multiscale.py"}                                         # models that do not take images of every size
+# models that do not take images of every size
+ELSEWHERE = {"multiscale_pixelrnn": "test_multiscale.py"}
 
 
 def small(name, image_shape, levels=2, *, seed=0, dtype="float64", alive=False, scale=1.0,
@@ -52,13 +64,16 @@ def images(rng, n, model):
 
 
 def plant(monkeypatch, module, **changes):
-    """A fault: whatever npixel.models took from `module` (masks, conv2d, relu, ...) by its name is a copy of it with `changes`.
+    """A fault: whatever npixel.models took from `module` (masks, conv2d, relu, ...) by its name is
+    a copy of it with `changes`.
 
-    A fault of relu or of conv2d is one of relu_conv2d as well: this becomes the one after the other, as its definition is.
+    A fault of relu or of conv2d is one of relu_conv2d as well: this becomes the one after the
+    other, as its definition is.
     """
     copies = {id(module): types.SimpleNamespace(**(vars(module) | changes))}
     if module in (relu, conv2d):
-        copies[id(relu_conv2d)] = _one_after_the_other(*(copies.get(id(part), part) for part in (relu, conv2d)))
+        parts = (copies.get(id(part), part) for part in (relu, conv2d))
+        copies[id(relu_conv2d)] = _one_after_the_other(*parts)
     for name, model in list(sys.modules.items()):
         if name.startswith("npixel.models."):
             for attribute, value in list(vars(model).items()):
@@ -80,7 +95,8 @@ def _one_after_the_other(relu, conv2d):
     def step(x_t, state, /, *, at):
         return conv2d.step(relu.forward(x_t)[0], state, at=at)
 
-    return types.SimpleNamespace(**(vars(relu_conv2d) | {"forward": forward, "backward": backward, "step": step}))
+    return types.SimpleNamespace(**(vars(relu_conv2d)
+                                    | {"forward": forward, "backward": backward, "step": step}))
 
 
 def same_bits(a, b):
@@ -93,16 +109,17 @@ def same_bits(a, b):
 
 def several(name, image_shape, levels=2, **changes):
     """One architecture with four weights, for `measured`: two all positive, two of both signs."""
-    return [small(name, image_shape, levels, seed=seed, alive=seed < 2, **changes) for seed in range(4)]
+    return [small(name, image_shape, levels, seed=seed, alive=seed < 2, **changes)
+            for seed in range(4)]
 
 
 class Report(NamedTuple):
     """How a set of dependencies differs from what theory says."""
-    leaks: int                                         # pairs in which a prediction sees itself or what comes later
-    nearest: set                                       # offsets (rows down, columns right) of the leaks' nearest pixels
+    leaks: int  # pairs in which a prediction sees itself or what comes later
+    nearest: set  # offsets (rows down, columns right) of the leaks' nearest pixels
     missing: int                                       # pairs that theory has, and it has not
-    extra: int                                         # pairs of the past that theory has not, and it has
-    unseen: int                                        # pairs of the past that it has not, whatever the theory
+    extra: int  # pairs of the past that theory has not, and it has
+    unseen: int  # pairs of the past that it has not, whatever the theory
     offsets: set                                       # of all leaks
 
 
@@ -113,25 +130,30 @@ def compare(seen, theory, image_shape):
     past = inputs < outputs
     leaks = seen & ~past
     o, i = np.nonzero(leaks)
-    offsets = {(int(r), int(c)) for r, c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
+    offsets = {(int(r), int(c)) for r,
+               c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
     closest = min((abs(r) + abs(c) for r, c in offsets), default=0)
     nearest = {(r, c) for r, c in offsets if abs(r) + abs(c) == closest}
-    return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()), int((seen & past & ~theory).sum()), int((past & ~seen).sum()),
+    return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()),
+                  int((seen & past & ~theory).sum()), int((past & ~seen).sum()),
                   offsets)
 
 
 def is_right(report):
-    """True if nothing leaks, nothing is missing and nothing of the past is seen that theory denies."""
+    """True if nothing leaks, nothing is missing and nothing of the past is seen that theory
+    denies."""
     return not (report.leaks or report.missing or report.extra)
 
 
 def future_shuffle(model, *, seed=0):
-    """Pairs (first place replaced, place whose prediction changed) after everything from that place on became noise; [] if none."""
+    """Pairs (first place replaced, place whose prediction changed) after everything from that place
+    on became noise; [] if none."""
     rng = np.random.default_rng(seed)
     places = math.prod(model.image_shape)
     before = np.repeat(images(rng, 1, model), places, axis=0)
     noise = images(rng, places, model)
-    later = np.arange(places)[None] >= np.arange(places)[:, None]          # image n: from place n on
+    later = np.arange(places)[None] >= np.arange(places)[:, None]  # image n: from place n on
     after = np.where(later.reshape(before.shape), noise, before)
-    changed = (model.log_conditionals(before) != model.log_conditionals(after)).reshape(places, places, -1).any(axis=2)
+    changed = model.log_conditionals(before) != model.log_conditionals(after)
+    changed = changed.reshape(places, places, -1).any(axis=2)
     return [(int(n), int(o)) for n, o in zip(*np.nonzero(changed)) if o <= n]

@@ -1,4 +1,5 @@
-"""The likelihoods are likelihoods: over all images they sum to one, and every conditional does; and they are those of known constants."""
+"""The likelihoods are likelihoods: over all images they sum to one, and every conditional does; and
+they are those of known constants."""
 
 import math
 
@@ -27,7 +28,8 @@ def test_every_model_is_tested():
 @pytest.mark.parametrize("image_shape, levels", ENUMERATED)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_probabilities_of_all_images_sum_to_one(name, image_shape, levels, seed):
-    """1e-12: each log-probability is right to about 1e-14 (12 terms of size 1), so is the sum, which fsum adds without rounding."""
+    """1e-12: each log-probability is right to about 1e-14 (12 terms of size 1), so is the sum,
+    which fsum adds without rounding."""
     model = small(name, image_shape, levels, seed=seed, scale=1 + seed)
     assert abs(total(model) - 1) <= 1e-12
 
@@ -41,8 +43,10 @@ def test_conditionals_sum_to_one_and_the_likelihood_is_their_sum(name, image_sha
     terms = model.log_prob(x, per="subpixel")
     assert conditionals.shape == (*x.shape, levels) and terms.shape == x.shape
     assert conditionals.dtype == terms.dtype == np.float64
-    np.testing.assert_allclose(np.exp(conditionals).sum(axis=-1), 1, atol=1e-14)           # L terms below 1: a few times 2^-53
-    np.testing.assert_allclose(terms, np.take_along_axis(conditionals, x[..., None], axis=-1)[..., 0], rtol=1e-13)    # two ways to round
+    # L terms below 1: a few times 2^-53
+    np.testing.assert_allclose(np.exp(conditionals).sum(axis=-1), 1, atol=1e-14)
+    own = np.take_along_axis(conditionals, x[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(terms, own, rtol=1e-13)  # two ways to round
     np.testing.assert_allclose(model.log_prob(x), terms.sum(axis=(1, 2, 3)), rtol=1e-14)
     loss, _ = model.loss_and_grads(x)
     np.testing.assert_allclose(loss, -model.log_prob(x).mean(), rtol=1e-14)
@@ -54,8 +58,9 @@ def test_bools_and_integers_of_any_width_are_the_same_images(name):
     x = images(np.random.default_rng(0), 5, model)
     for dtype in (bool, np.uint8, np.int8, np.uint64, np.int32):
         np.testing.assert_array_equal(model.log_prob(x.astype(dtype)), model.log_prob(x))
-        np.testing.assert_array_equal(model.log_conditionals(x.astype(dtype)), model.log_conditionals(x))
-    coloured = small(name, (2, 2, 1), 256 if name != "fvbn" else 200)      # levels beyond those of int8
+        np.testing.assert_array_equal(model.log_conditionals(x.astype(dtype)),
+                                      model.log_conditionals(x))
+    coloured = small(name, (2, 2, 1), 256 if name != "fvbn" else 200)  # levels beyond those of int8
     y = images(np.random.default_rng(0), 5, coloured)
     np.testing.assert_array_equal(coloured.log_prob(y.astype(np.uint8)), coloured.log_prob(y))
 
@@ -63,12 +68,15 @@ def test_bools_and_integers_of_any_width_are_the_same_images(name):
 # constants
 
 
-@pytest.mark.parametrize("name, image_shape", [("pixelcnn", (3, 4, 3)), ("pixelcnn", (4, 4, 1)), ("fvbn", (2, 2, 1)), ("fvbn", (2, 1, 3))])
+@pytest.mark.parametrize("name, image_shape",
+                         [("pixelcnn", (3, 4, 3)), ("pixelcnn", (4, 4, 1)), ("fvbn", (2, 2, 1)),
+                          ("fvbn", (2, 1, 3))])
 def test_zero_weights_and_256_levels_are_exactly_8_bits_per_dimension(name, image_shape):
     model = zero(small(name, image_shape, 256))
     x = images(np.random.default_rng(0), 3, model)
     # ln 256 is rounded once, and so are the sum and the division
-    np.testing.assert_allclose(npixel.bits_per_dim(-model.log_prob(x), image_shape), 8, rtol=4e-16 * math.prod(image_shape))
+    np.testing.assert_allclose(npixel.bits_per_dim(-model.log_prob(x), image_shape), 8,
+                               rtol=4e-16 * math.prod(image_shape))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,16 +88,20 @@ def test_zero_weights_on_28_by_28_bits_are_784_ln_2(name):
 
 
 def test_the_parameters_are_as_many_as_published():
-    """fvbn: D (D - 1) / 2 + D. pixelcnn: pytorch-generative's, which counts masked weights too. diagonal_bilstm: the paper's net for MNIST."""
+    """fvbn: D (D - 1) / 2 + D. pixelcnn: pytorch-generative's, which counts masked weights too.
+    diagonal_bilstm: the paper's net for MNIST."""
     assert npixel.build("fvbn", image_shape=(28, 28, 1)).num_parameters == 307_720
-    port = npixel.build("pixelcnn", image_shape=(28, 28, 1), hidden=16, layers=15, head=32, head_layers=1)
+    port = npixel.build("pixelcnn", image_shape=(28, 28, 1), hidden=16, layers=15, head=32,
+                        head_layers=1)
     assert port.num_parameters == 53_569
-    # 65,793, and for each of the 14 LSTMs, two directions of 7 layers, learned starts h0 and c0 of 16 numbers each
+    # 65,793, and for each of the 14 LSTMs, two directions of 7 layers, learned starts h0 and c0 of
+    # 16 numbers each
     layer = 2 * ((2 * 16 * 64 + 64) + 2 * 16 * 64) + (16 * 32 + 32)
     paper = (49 * 32 + 32) + 7 * layer + 2 * (32 * 32 + 32) + (32 + 1)
     bilstm = npixel.build("diagonal_bilstm", image_shape=(28, 28, 1), hidden=16, layers=7, head=32)
     assert paper == 65_793 and bilstm.num_parameters == paper + 14 * 2 * 16 == 66_241
-    assert npixel.build("fvbn", image_shape=(2, 2, 3), levels=4).num_parameters == 12 * 11 // 2 * 16 + 12 * 4
+    levels = npixel.build("fvbn", image_shape=(2, 2, 3), levels=4)
+    assert levels.num_parameters == 12 * 11 // 2 * 16 + 12 * 4
 
 
 def test_bits_per_dimension_are_nats_over_ln_2_and_the_number_of_sub_pixels():
@@ -112,10 +124,12 @@ def zero(model):
 def test_working_in_chunks_changes_nothing_but_rounding(name, image_shape, levels, monkeypatch):
     model = small(name, image_shape, levels)
     x = images(np.random.default_rng(0), 7, model)
-    whole, conditionals, terms = model.log_prob(x), model.log_conditionals(x), model.log_prob(x, per="subpixel")
+    whole, conditionals = model.log_prob(x), model.log_conditionals(x)
+    terms = model.log_prob(x, per="subpixel")
     passes = []
     forward = model.module.forward
-    monkeypatch.setattr(model.module, "forward", lambda *a, **k: passes.append(len(a[1])) or forward(*a, **k))
+    monkeypatch.setattr(model.module, "forward",
+                        lambda *a, **k: passes.append(len(a[1])) or forward(*a, **k))
     for images_at_once in (1, 2, 3):
         per_image = math.prod(image_shape[:2]) * model.module.width(model.config) * 8
         monkeypatch.setattr(model_module, "CHUNK_BYTES", images_at_once * per_image)
@@ -130,30 +144,39 @@ def test_working_in_chunks_changes_nothing_but_rounding(name, image_shape, level
 @pytest.mark.parametrize("image_shape, levels", SHAPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_float32_is_close_to_float64(name, image_shape, levels):
-    """1e-4: weights and activations of size 1 are rounded to 6e-8, and pass through at most some ten layers."""
-    double, single = small(name, image_shape, levels), small(name, image_shape, levels, dtype="float32")
+    """1e-4: weights and activations of size 1 are rounded to 6e-8, and pass through at most some
+    ten layers."""
+    double = small(name, image_shape, levels)
+    single = small(name, image_shape, levels, dtype="float32")
     x = images(np.random.default_rng(0), 5, double)
     assert single.dtype == np.float32 and single.log_prob(x).dtype == np.float64
-    np.testing.assert_allclose(single.log_conditionals(x), double.log_conditionals(x), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(single.log_conditionals(x), double.log_conditionals(x), rtol=1e-4,
+                               atol=1e-4)
     (loss, grads), (loss64, grads64) = single.loss_and_grads(x), double.loss_and_grads(x)
     assert abs(loss - loss64) <= 1e-4 * abs(loss64)
     for key, weights in grads64.items():
         for a, b in zip(grads[key], weights):
-            assert a.dtype == np.float32 and np.abs(a - b).max(initial=0) <= 1e-4 * max(1, np.abs(b).max(initial=0))
+            assert a.dtype == np.float32
+            error, size = np.abs(a - b).max(initial=0), np.abs(b).max(initial=0)
+            assert error <= 1e-4 * max(1, size)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_a_model_computes_changes_its_weights_or_its_images(name):
     model = small(name, (3, 4, 3), 4)
     x = images(np.random.default_rng(0), 3, model)
-    image_bytes, weight_bytes = x.tobytes(), [array.tobytes() for weights in model.params.values() for array in weights]
-    model.log_prob(x), model.log_conditionals(x), model.loss_and_grads(x), model.sample(2), model.complete(x, x > 1), model.sample(1, naive=True)
+    image_bytes, weight_bytes = x.tobytes(), [array.tobytes() for weights in model.params.values()
+                                              for array in weights]
+    model.log_prob(x), model.log_conditionals(x), model.loss_and_grads(x)
+    model.sample(2), model.complete(x, x > 1), model.sample(1, naive=True)
     assert x.tobytes() == image_bytes
-    assert [array.tobytes() for weights in model.params.values() for array in weights] == weight_bytes
+    assert [array.tobytes() for weights in model.params.values()
+            for array in weights] == weight_bytes
 
 
 def test_one_seed_gives_one_set_of_weights_in_either_precision():
-    double, single = (npixel.build("pixelcnn", image_shape=(4, 4, 1), seed=3, dtype=dtype) for dtype in ("float64", "float32"))
+    double, single = (npixel.build("pixelcnn", image_shape=(4, 4, 1), seed=3, dtype=dtype)
+                      for dtype in ("float64", "float32"))
     other = npixel.build("pixelcnn", image_shape=(4, 4, 1), seed=4, dtype="float64")
     for key, weights in double.params.items():
         for a, b in zip(weights, single.params[key]):
@@ -162,14 +185,18 @@ def test_one_seed_gives_one_set_of_weights_in_either_precision():
 
 
 def test_init_from_data_starts_fvbn_at_independent_sub_pixels():
-    """Add-one smoothed frequencies: log p of an image is the sum of the logs of its sub-pixels' frequencies."""
+    """Add-one smoothed frequencies: log p of an image is the sum of the logs of its sub-pixels'
+    frequencies."""
     rng = np.random.default_rng(0)
     for levels in (2, 4):
-        model = randomise(npixel.build("fvbn", image_shape=(3, 2, 1), levels=levels, dtype="float64"), np.random.default_rng(0))
+        model = randomise(npixel.build("fvbn", image_shape=(3, 2, 1), levels=levels,
+                                       dtype="float64"), np.random.default_rng(0))
         x = rng.integers(0, levels, (40, 3, 2, 1))
         model.init_from_data(x)
-        frequencies = ((x[..., None] == np.arange(levels)).sum(axis=0) + 1) / (40 + levels)                # (H, W, C, L)
-        expected = np.log(np.take_along_axis(np.broadcast_to(frequencies, (40, *frequencies.shape)), x[..., None], axis=-1))
+        # (H, W, C, L)
+        frequencies = ((x[..., None] == np.arange(levels)).sum(axis=0) + 1) / (40 + levels)
+        expected = np.log(np.take_along_axis(np.broadcast_to(frequencies, (40, *frequencies.shape)),
+                                             x[..., None], axis=-1))
         np.testing.assert_allclose(model.log_prob(x), expected.sum(axis=(1, 2, 3, 4)), rtol=1e-13)
 
 
@@ -197,7 +224,8 @@ def test_a_model_that_looks_at_what_it_predicts_is_caught_by_enumeration(monkeyp
 
 
 def test_colours_that_see_each_other_are_caught_by_enumeration(monkeypatch):
-    monkeypatch.setattr(masks, "groups", lambda features, colours, gates=1: np.full(features, colours - 1))
+    monkeypatch.setattr(masks, "groups",
+                        lambda features, colours, gates=1: np.full(features, colours - 1))
     assert abs(total(small("pixelcnn", (2, 2, 3))) - 1) > 1e-3
 
 

@@ -50,7 +50,7 @@ class Config:
 def layers(config):
     """The table: one layer, whose units lie in one row."""
     I, C, D = _sizes(config)
-    yield "units", Layer(fully_visible, C, D, sizes={"I": I}, size=(I,))
+    yield "units", Layer(fully_visible, C, D, sizes={"I": I}, grid=(I,))
 
 
 def network(f, x, config):

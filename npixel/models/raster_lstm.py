@@ -42,9 +42,9 @@ def layers(config):
     """The table. The line has H W C places."""
     inputs, h, line = _inputs(config), config.hidden, prod(config.image_shape)
     for n in range(config.layers):
-        yield f"lstm{n}", Layer(lstm, h if n else inputs, h, size=(line,))
+        yield f"lstm{n}", Layer(lstm, h if n else inputs, h, grid=(line,))
     features = h if config.layers else inputs
-    yield "logits", Layer(conv2d, features, discrete.logits(config), lstm.HERE, size=(1, line))
+    yield "logits", Layer(conv2d, features, discrete.logits(config), lstm.HERE, grid=(1, line))
 
 
 def network(f, x, config):

@@ -40,6 +40,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import masks
+from ..layers.deconv2d import coarse
 from . import discrete
 
 NOTHING = False                                        # the empty sum: 0 of numbers, "no" of bools
@@ -56,7 +57,13 @@ class Layer(NamedTuple):
     gain: float | None = None                          # of init; None: the layer's own
     conditional: bool = False                          # its second input is the condition
     shares: str | None = None                          # the layer whose weights it uses
-    size: tuple | None = None                          # (H, W) of its input; None: of the image
+    scale: int = 1                                     # image rows for one row of its input
+    to: int | None = None                              # ... of its output; None: the same
+    grid: tuple | None = None                          # (H, W) of its input, where it is no image
+
+    def size(self, grid):
+        """The size of its input maps, for images of size `grid` = (H, W): rounded up."""
+        return self.grid or tuple(-(-length // self.scale) for length in grid)
 
     def told(self):
         """What its forward and its start are told right of "*"."""
@@ -174,58 +181,81 @@ def _add_to(grads, name, gradient):
 class State(NamedTuple):
     """The memory of a network: what each layer remembers of the image so far."""
     memories: dict                                     # name -> State of the layer, or its weights
-    held: dict                                         # name -> (what `steps` calls, the memory)
+    held: dict                                         # name -> (step, read, memory) for `steps`
     table: dict                                        # name -> Layer
     config: object
     condition: np.ndarray | None = None                # (N, H, W, M) maps, if the text reads them
 
 
-def started(table, params, shape, config, *, image=(), condition=None, code=None):
+def started(table, params, shape, config, *, condition=None, code=None):
     """The State before the first pixel.
 
     shape       (N, H, W, C) of the images
-    image       names of the layers that look at the image itself: they are told of it by `see`
     condition   maps that the text itself reads, at every strip
     code        the condition as the layers that are `conditional` take it
     """
     N, *grid, _ = shape
-    memories = {}
+    memories, held = {}, {}
     for name, layer in table.items():
-        memories[name] = params.get(layer.shares or name, ())
+        memory = params.get(layer.shares or name, ())
         if hasattr(layer.module, "start"):
             given = (code,) if layer.conditional else ()
-            memories[name] = layer.module.start((N, *(layer.size or grid), layer.C), *given,
-                                                *memories[name], **layer.told())
-    held = {name: (_move(table[name], name in image), memory) for name, memory in memories.items()}
+            memory = layer.module.start((N, *layer.size(grid), layer.C), *given, *memory,
+                                        **layer.told())
+        memories[name], held[name] = memory, (*_step_and_read(layer), memory)
     return State(memories, held, table, config, condition)
 
 
-def _move(layer, reads):
-    """What `steps` calls: move(*inputs, memory, at=at).   reads: its input is there already"""
-    module, told = layer.module, layer.told()
-    if not hasattr(module, "start"):                   # its forward pass at the strip
-        return lambda *inputs, at: module.forward(*inputs[:-1], *inputs[-1], **told)[0]
-    if reads:
-        return lambda image, memory, *, at: module.read(memory, at=at)
-    if layer.conditional:                              # known from the start, and not told again
-        return lambda x, code, memory, *, at: module.step(x, memory, at=at)
-    return module.step
+def _step_and_read(layer):
+    """step(*inputs, memory, at=at) and read(memory, at=at) of a layer, at a strip of the image.
+
+    A layer without memory computes its forward pass at the strip. One whose maps are smaller than
+    the image is at the part of the strip that its maps have: coarse(at).
+    """
+    module, told, scale, to = layer.module, layer.told(), layer.scale, layer.to or layer.scale
+    if not hasattr(module, "start"):
+        def forward(*inputs, at):
+            *inputs, weights = inputs
+            return module.forward(*inputs, *weights, **told)[0]
+        return forward, None
+
+    def read(memory, *, at):
+        return module.read(memory, at=_part(at, to))
+
+    def step(*inputs, at):
+        *inputs, memory = inputs
+        if layer.conditional:                          # known from the start, and not told again
+            inputs = inputs[:1]
+        if to == scale:
+            return module.step(*inputs, memory, at=_part(at, scale))
+        module.write(*inputs, memory, at=_part(at, scale))
+        return read(memory, at=at)
+
+    if scale == to == 1 and not layer.conditional:     # nearly all: without a detour
+        return module.step, getattr(module, "read", None)
+    return step, read
+
+
+def _part(at, scale):
+    """The strip of maps that have one row for `scale` rows of the image."""
+    return at if scale == 1 else coarse(at, scale)
 
 
 def steps(state, at):
     """f(name, x) -> the output of a layer at the strip `at`, from what it remembers.
 
     f(name, x, second)    of a layer of two inputs
-
-    A layer without memory computes its forward pass there.
+    f(name, None)         the layer was told its input before, as the first layers are of the image
     """
     held = state.held
 
     def f(name, x, second=None):
-        move, memory = held[name]
+        step, read, memory = held[name]
+        if x is None:
+            return read(memory, at=at)
         if second is None:
-            return move(x, memory, at=at)
-        return move(x, second, memory, at=at)
+            return step(x, memory, at=at)
+        return step(x, second, memory, at=at)
     return f
 
 
@@ -243,7 +273,7 @@ def reaches(table, grid):
             told = layer.numbers() | layer.told()
             if layer.taps is not None:
                 told["taps"] = _with_mask(told["taps"], layer)
-            seen = ask(layer.module.reach, seen, shape=layer.size or tuple(grid), **told)
+            seen = ask(layer.module.reach, seen, shape=layer.size(grid), **told)
         return (seen, NOTHING) if layer.conditional else seen
     return b
 
@@ -359,8 +389,7 @@ class Wiring:
 
     def start(self, params, shape, config, *, condition=None):
         """Memory for going through images of this shape (N, H, W, C), strip by strip."""
-        return started(dict(self.layers(config)), params, shape, config, image=self.image,
-                       condition=condition)
+        return started(dict(self.layers(config)), params, shape, config, condition=condition)
 
     def see(self, x_t, state, /, *, at):
         """The pixels x_t (N, k, C) at the strip `at` are known now.   Updates `state` in place."""
