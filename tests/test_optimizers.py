@@ -1,4 +1,4 @@
-"""Optimizers: hand recurrences, PyTorch as an oracle, and faults that the comparison notices."""
+"""Optimisers: hand recurrences, PyTorch as an oracle, and faults that the comparison notices."""
 
 import doctest
 import inspect

@@ -1,4 +1,4 @@
-"""Optimizers: how a gradient becomes a step. One rule, one file; the rules share one form.
+"""Optimisers: how a gradient becomes a step. One rule, one file; the rules share one form.
 
     state = adam.init(params)                  arrays of zeros beside the weights
     adam.update(params, grads, state, step=0, lr=1e-3)

@@ -8,7 +8,7 @@
     >>> params["p"].round(6)
     array([8.])
 
-Tieleman and Hinton, "Lecture 6.5: rmsprop", Coursera, 2012. It is the optimizer of van den Oord,
+Tieleman and Hinton, "Lecture 6.5: rmsprop", Coursera, 2012. It is the optimiser of van den Oord,
 Kalchbrenner, Kavukcuoglu 2016 (section 5.1), who do not give rho and eps. Implementations differ in
 where eps stands: outside the root in PyTorch (eps), inside in TensorFlow (root_eps).
 s starts at zero, as in PyTorch, so the first steps are long: 1 / sqrt(1 - rho) times lr. TensorFlow

@@ -8,7 +8,7 @@
 
 Everything that happens at a step is a function of the seed and the step: the batch, the learning
 rate, the random numbers of dropout. So a run is known whole by its plan, the number of steps made,
-the weights, the optimizer's state and the average. A run that was interrupted, or killed at any
+the weights, the optimiser's state and the average. A run that was interrupted, or killed at any
 moment, goes on from its last checkpoint. It ends with the weights it would have had, bit for bit,
 on the same machine.
 

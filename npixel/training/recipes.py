@@ -86,7 +86,7 @@ RECIPES = {
 def of(name, **changes):
     """The recipe of a model, a new dict, with those changes that are not None in place.
 
-    steps or minutes among the changes replace the recipe's epochs. Another schedule or optimizer
+    steps or minutes among the changes replace the recipe's epochs. Another schedule or optimiser
     drops the options of the old one.
 
     >>> of("fvbn", minutes=2.0)["schedule"], "epochs" in of("fvbn", minutes=2.0)

@@ -7,7 +7,7 @@ log-likelihood of the validation images. This is early stopping, except that the
     params/...                         what is kept; npixel.load reads it
     training/weights/...               the weights to go on from, where they are not what is kept
     training/average/...               the average to go on from, where it is not what is kept
-    training/optimizer/...             the optimizer's state
+    training/optimizer/...             the optimiser's state
     training/losses                    the loss of each step
     training/history/FIELD             the learning curve, one column for each field
     meta: training                     {"plan", "step", "seconds"}
@@ -40,7 +40,7 @@ class Saved(NamedTuple):
 
 
 def weights(run):
-    """What the run has in numbers: the kept weights, those to go on from, the optimizer's state."""
+    """What the run has in numbers: the kept weights, those to go on from, the optimiser's state."""
     arrays = files.flatten(run.kept())
     for prefix, tree in (("training/weights", run.model.params),
                          ("training/average", run.state.average)):

@@ -183,7 +183,7 @@ class Run:
     def save(self):
         """Write the checkpoint, if there is to be one.
 
-        Diverged if a number of the weights or of the optimizer's state is not finite; the old
+        Diverged if a number of the weights or of the optimiser's state is not finite; the old
         checkpoint stays.
         """
         if self.path is not None:

@@ -38,7 +38,7 @@ class Diverged(ValueError):
 
 class State(NamedTuple):
     """What steps change beside the weights."""
-    optimizer: NamedTuple                              # the State of the optimizer
+    optimizer: NamedTuple                              # the State of the optimiser
     average: dict | None                               # a, of the form of params; None for none
     good: dict                                         # the weights that had the last finite loss
 
