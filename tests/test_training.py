@@ -162,6 +162,38 @@ def test_conditions_go_with_their_images():
     assert all((x.reshape(len(x), -1).sum(axis=1) == c).all() for x, c in pairs)
 
 
+class Drawn:
+    """Batches that are in no array: drawn anew at every step, from the seed and the step."""
+
+    def __len__(self):
+        return 12
+
+    def digest(self):
+        return "drawn"
+
+    def batch(self, step, plan):
+        return training.Fixed(images(plan.batch, seed=[plan.seed, step]))
+
+    def trial(self, number, plan):
+        return number
+
+    def choose(self, size, seed):
+        return training.Fixed(images(size, seed=seed))
+
+
+def test_whatever_keeps_the_protocol_of_batches_is_trained_on(tmp_path):
+    protocol = ("__len__", "digest", "batch", "trial", "choose")
+    for kind in (training.Batches, batches.Images, training.Patches, Drawn):
+        assert all(hasattr(kind, name) for name in protocol)
+    options = dict(data=Drawn(), valid_images=Drawn(), valid_size=4)
+    whole, result = fit(checkpoint=tmp_path / "whole", **options)
+    assert result.plan.data == result.plan.valid_data == "drawn"
+    assert np.array_equal(whole.seen[3], images(6, seed=[5, 3]))
+    interrupted(tmp_path / "cut", 8, **options)
+    fit(checkpoint=tmp_path / "cut", resume=True, **options)
+    assert arrays_of(tmp_path / "cut") == arrays_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("epochs, steps", [(1, 4), (3, 10), (0.3, 1), (0.01, 1), (2.7, 9)])
 def test_epochs_are_passes_over_the_images(epochs, steps):
     assert fit(steps=None, epochs=epochs, schedule_options={})[1].plan.steps == steps
