@@ -60,8 +60,6 @@ class Density(Network):
     another shape or dtype, an empty batch, nan.
     """
 
-    any_size = True                                    # H and W may differ from image_shape
-    sample_dtype = np.dtype(np.float64)
 
     # likelihood
 

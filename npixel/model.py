@@ -48,8 +48,6 @@ class Model(Network):
     do not fit: another shape or dtype, levels out of range, an empty batch, nan.
     """
 
-    any_size = False                                   # H and W are those of image_shape
-
     @property
     def loss(self):
         """What reads the outputs: a module of `losses`, or one bound to the number of levels."""

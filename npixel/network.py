@@ -13,7 +13,7 @@ the following, each in its own way:
     init_from_data(images, rng)                        a start that knows the data
     visible_past(at)                                   what a prediction can depend on
     forward, start, see, step                          what sampling.walk needs
-    any_size, fits(image_shape, levels)                which data sets have the right form
+    fits(image_shape, levels)                          which data sets have the right form
     images_per_chunk, sample_dtype, as_levels          what drawing many images to a file needs
 
 `params` is a dict, name -> Weights. Its arrays are writable and are the whole state: nothing is

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from npixel.runtime import limits
-from npixel.data import cifar10, load
+from npixel.data import cifar10, load, plain_pickle
 from npixel.data.dataset import SPLITS
 from hunt_files import damaged_bytes
 from test_data_files import (images, python_2_batch, write_amat, write_archive, write_cifar,
@@ -250,7 +250,7 @@ def test_the_machine_reads_what_python_writes():
     for i in range(300):
         content = value(4)
         for protocol in range(6):
-            assert cifar10._plain(pickle.dumps(content, protocol)) == content, (content, protocol)
+            assert plain_pickle.read(pickle.dumps(content, protocol)) == content, (content, protocol)
 
 
 def test_no_interpreter_of_another_format_sees_a_picture(tmp_path, monkeypatch):

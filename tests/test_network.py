@@ -36,7 +36,7 @@ def test_what_network_says_that_both_have_both_have():
     for one in siblings():
         for name in ("loss_and_grads", "mean_nll", "in_words", "sample", "init_from_data",
                      "visible_past", "fits", "forward", "start", "see", "step", "images_per_chunk",
-                     "sample_dtype", "as_levels", "any_size"):
+                     "sample_dtype", "as_levels"):
             assert name in network.__doc__ and hasattr(one, name), name
             # not both from Network, which would have to know what an image is
             assert name == "step" or name not in vars(Network), name

@@ -1,6 +1,7 @@
 """npixel complete: half-seen images, and what a model makes of the rest.
 
-Read first: ../sampling.py, drawing.py.
+Read first: sampling.py, commands/sample.py, data/command.py, data/arrays.py.
+Read next: plots.py.
 """
 
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 import npixel
-from npixel import plots, sampling
+from npixel import plots
 from npixel.data import command as data_command
 from npixel.data.arrays import read as read_arrays
 from npixel.data.dataset import SPLITS
 from npixel.evaluation import condition
 
+from . import kinds
 from .drawing import (add_class, add_drawing, check_size, class_labels, draw, is_picture, out_of,
                       say_drawn)
 from .shared import add_file, data_for, data_inputs, seed_of
@@ -48,9 +50,7 @@ def add_arguments(verbs):
 def _complete(arguments):
     out = out_of(arguments, "completions", [*data_inputs(arguments), arguments.known])
     model = npixel.load(arguments.file)
-    if model.name in npixel.DENSITIES:
-        raise ValueError(f"{arguments.file} holds a {model.name}, which is a density: "
-                         "complete is for models of levels")
+    kinds.of(model.name).check_completes(arguments.file, model)
     for option, value in (("-n", arguments.n), ("--draws", arguments.draws)):
         if value < 1:
             raise ValueError(f"{option} must be at least 1, is {value}")
@@ -61,14 +61,15 @@ def _complete(arguments):
     if arguments.n > len(images):
         raise ValueError(f"-n is {arguments.n}, but the {arguments.split} split has only "
                          f"{len(images)} images")
-    n, dtype = arguments.n * arguments.draws, np.min_scalar_type(model.levels - 1)
-    check_size(out, n, model.image_shape, dtype, f"-n {arguments.n} with --draws {arguments.draws}")
+    n = arguments.n * arguments.draws
+    check_size(out, n, model.image_shape, model.sample_dtype,
+               f"-n {arguments.n} with --draws {arguments.draws}")
     known = _known(arguments, model.image_shape)
     rng = np.random.default_rng(seed_of(arguments))
     chosen = np.sort(rng.permutation(len(images))[:arguments.n])
     given, labels = images[chosen], None if labels is None else labels[chosen]
-    chunk = sampling.images_per_chunk(model, model.image_shape, naive=arguments.naive,
-                                      condition=None if labels is None else labels[:1])
+    chunk = model.images_per_chunk(model.image_shape, naive=arguments.naive,
+                                   condition=None if labels is None else labels[:1])
 
     def one_chunk(part, progress):
         # the images in turn, draw by draw
@@ -76,7 +77,7 @@ def _complete(arguments):
         return model.complete(given[rows], known, rng, naive=arguments.naive, progress=progress,
                               condition=None if labels is None else labels[rows])
 
-    drawn = draw(arguments, out, n, model.image_shape, dtype, chunk, one_chunk)
+    drawn = draw(arguments, out, n, model.image_shape, model.sample_dtype, chunk, one_chunk)
     exact = exact_conditional(known, model.order)
     if is_picture(out):
         images = drawn.images()

@@ -1,6 +1,7 @@
 """npixel evaluate: the likelihood of a data set under a model.
 
-Read first: ../evaluation.py.
+Read first: evaluation.py, commands/kinds.py, commands/shared.py, data/command.py.
+Read next: commands/sample.py.
 """
 
 import numpy as np
@@ -9,8 +10,9 @@ import npixel
 from npixel.runtime import command
 from npixel.data import command as data_command
 from npixel.data.dataset import SPLITS
-from npixel.evaluation import class_samples, evaluate, evaluate_density
+from npixel.evaluation import class_samples
 
+from . import kinds
 from .shared import add_file, data_for, seed_of
 
 
@@ -35,15 +37,9 @@ def add_arguments(verbs):
 
 def _evaluate(arguments):
     model = npixel.load(arguments.file)
+    kind, data = kinds.of(model.name), data_for(model, arguments)
     report = {"file": arguments.file, "model": model.name, "parameters": model.num_parameters}
-    data = data_for(model, arguments)
-    if model.name in npixel.DENSITIES:
-        report |= evaluate_density(model, data, arguments.split, ensemble=arguments.ensemble)
-    elif arguments.ensemble:
-        raise ValueError(f"--ensemble is for densities ({', '.join(npixel.DENSITIES)}), "
-                         f"not for a {model.name}")
-    else:
-        report |= evaluate(model, data, arguments.split)
+    report |= kind.evaluate(model, data, arguments.split, ensemble=arguments.ensemble)
     if arguments.samples is not None:
         rng = np.random.default_rng(seed_of(arguments))
         report["class_samples"], _ = class_samples(model, data, arguments.samples, rng=rng)
@@ -51,34 +47,13 @@ def _evaluate(arguments):
         command.print_json(report)
         return
     print(f"{'model':<11}{model.name}, {model.num_parameters:,} parameters")
-    (show_density if model.name in npixel.DENSITIES else show_evaluation)(report)
+    kind.show(report)
     if arguments.samples is not None:
-        drawn = report["class_samples"]
-        print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the "
-              f"class they were drawn for, say their {drawn['neighbours']} nearest training "
-              f"images, which are right for {100 * drawn['classifier']:.1f} % of the test images; "
-              f"{100 * drawn['copies']:.1f} % are copies of a training image")
+        _show_samples(report["class_samples"])
 
 
-def _and_error(error):
-    """The standard error in words, nothing where there is none: of one image."""
-    return "" if error is None else f", standard error {error:.4f}"
-
-
-def show_evaluation(report):
-    error = _and_error(report["standard_error"])
-    print(f"{report['split']:<11}{report['nats']:.4f} nats per image{error}; "
-          f"{report['bits_per_dim']:.4f} bits/dim; {report['images']:,} images of {report['data']}")
-    if report["floor"] is not None:
-        error = _and_error(report["gap_standard_error"])
-        print(f"{'floor':<11}{report['floor']:.4f} nats per image; gap {report['gap']:.4f} "
-              f"on these images{error}")
-
-
-def show_density(report):
-    error = _and_error(report["standard_error"])
-    print(f"{report['split']:<11}{report['log_density_bits_per_pixel']:.4f} bits per pixel of "
-          f"log-density at scale [0, 1), more is better{error}; {report['images']:,} images of "
-          f"{report['data']}, {report['scored']:,} pixels of each")
-    print(f"{'':<11}{report['bits_per_dim']:.4f} bits/dim at scale [0, {report['levels']}): "
-          "the integer images take no more, on average")
+def _show_samples(drawn):
+    print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the class "
+          f"they were drawn for, say their {drawn['neighbours']} nearest training images, which are "
+          f"right for {100 * drawn['classifier']:.1f} % of the test images; "
+          f"{100 * drawn['copies']:.1f} % are copies of a training image")

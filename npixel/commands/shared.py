@@ -1,6 +1,6 @@
 """What several verbs share: the model file, the data set that fits it, and words for sizes.
 
-Read first: ../command.py, ../data/command.py.
+Read first: registry.py, data/command.py.  Read next: commands/drawing.py, commands/models.py.
 """
 
 import dataclasses
@@ -22,9 +22,7 @@ def add_file(parser):
 def data_for(model, arguments):
     """The data set asked for; ValueError unless it has the model's shape and levels."""
     data = data_command.load_from(arguments)
-    first = 2 if model.name in npixel.DENSITIES else 0               # a density takes any H and W
-    same = data.image_shape[first:] == model.image_shape[first:]
-    if not same or data.levels != model.levels:
+    if not model.fits(data.image_shape, data.levels):
         raise ValueError(f"{data.name} has {shape_words(data.image_shape)} images of {data.levels} "
                          f"levels, the model in {arguments.file} is for "
                          f"{shape_words(model.image_shape)} of {model.levels}")

@@ -22,10 +22,9 @@ from npixel import training
 from npixel.runtime import command, progress
 from npixel.data import command as data_command
 from npixel.data.dataset import SPLITS
-from npixel.evaluation import condition, evaluate, evaluate_density
-from npixel.training import Patches, recipes
+from npixel.training import recipes
 
-from .evaluate import show_density, show_evaluation
+from . import kinds
 from .shared import MODULES, about, data_inputs, own_fields, seed_of, shape_words
 
 CHECKPOINT = command.npz_of("a checkpoint of npixel", "meta")
@@ -75,11 +74,7 @@ def add_arguments(verbs):
         _add_length(parser, recipe)
         _add_plan(parser, recipe)
         _add_the_rest(parser)
-        if name in npixel.DENSITIES:
-            parser.add_argument("--refine", type=int, metavar="N",
-                                help="most evaluations of L-BFGS in each part of a run of --steps "
-                                     f"or --epochs (default {recipe['refine']['evaluations']}); "
-                                     "--minutes says how many by itself")
+        kinds.of(name).add_training_options(parser, recipe)
         command.add_json(parser)
         fields = parser.add_argument_group(f"fields of {name}")
         for field in own_fields(name):
@@ -183,10 +178,10 @@ def _train(arguments):
                              hint="resume goes on with it (--resume), --force starts anew in its "
                                   "place, another name keeps it")
     model = _build(arguments, data)
-    images = _images(model, data)
+    kind = kinds.of(name)
+    images = kind.training_images(model, data)
     options = _options(arguments, model, len(images["images"]))
-    if name in npixel.MODELS:
-        training.check_memory(model, options["batch"])
+    kind.check_memory(model, options["batch"])
     if not arguments.quiet:
         progress.say(f"{name}: {model.num_parameters:,} parameters, on {data.name}: "
                      f"{len(data.train):,} images of {shape_words(data.image_shape)}, "
@@ -209,18 +204,6 @@ def _build(arguments, data):
     fields = {field: value for field, value in chosen.items() if value is not None}
     return npixel.build(arguments.model, image_shape=data.image_shape, levels=data.levels,
                         seed=seed_of(arguments), dtype=arguments.dtype, **fields)
-
-
-def _images(model, data):
-    """What the model is trained and validated on: arguments of training.fit."""
-    if model.name in npixel.DENSITIES:
-        train, valid = (Patches(pictures, data.levels) for pictures in (data.train, data.valid))
-        labels = dict.fromkeys(SPLITS)
-    else:
-        train, valid = data.train, data.valid
-        labels = {split: condition(model, data, split) for split in SPLITS}
-    return {"images": train, "condition": labels["train"],
-            "valid_images": valid, "valid_condition": labels["valid"]}
 
 
 def _options(arguments, model, number):
@@ -256,8 +239,8 @@ def _say_how_to_go_on(arguments, out, result):
 
 def _report(arguments, out, model, data, result):
     """Evaluate the model on the test images, and print what was done."""
-    density = model.name in npixel.DENSITIES
-    test = (evaluate_density if density else evaluate)(model, data)
+    kind = kinds.of(model.name)
+    test = kind.evaluate(model, data)
     if arguments.json:
         command.print_json({
             "model": model.name, "parameters": model.num_parameters, "out": out,
@@ -267,7 +250,7 @@ def _report(arguments, out, model, data, result):
         return
     print(f"{'trained':<11}{result.step:,} steps of {result.plan.batch} images "
           f"in {result.seconds:.1f} s")
-    (show_density if density else show_evaluation)(test)
+    kind.show(test)
     print(f"{'wrote':<11}{out}")
 
 

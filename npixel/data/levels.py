@@ -1,14 +1,19 @@
-"""Levels: how many a file holds, and fewer of them: requantising and binarising images.
+"""Levels: how many a file holds, and fewer of them, by requantising and binarising images.
 
     of a file          what it says, or what its values show (of_file)
-    of the model       what is asked for; the conversion is one of these:
+    of the model       what is asked for. The conversion is one of these:
 
-    requantise         v -> floor(v L' / L)            L levels become L' <= L, of equal width if L' divides L
+    requantise         v -> floor(v L' / L)            L levels become L' <= L, of equal width if
+                                                       L' divides L
     threshold          v -> [v >= L / 2]               the same with L' = 2
-    stochastic         v -> Bernoulli(v / (L-1))       drawn once, with a seed; how MNIST was binarised for the static set
+    stochastic         v -> Bernoulli(v / (L-1))       drawn once, with a seed; how MNIST was
+                                                       binarised for the static set
 
-Stochastic binarisation draws one float64 uniform u per sub-pixel from numpy.random.default_rng(seed), in order train, valid, test
-and in memory order within each; the bit is [u < v / (L-1)].
+Stochastic binarisation draws one float64 uniform u per sub-pixel from
+numpy.random.default_rng(seed), in the order train, valid, test and in memory order within each. The
+bit is [u < v / (L-1)].
+
+Read first: data/dataset.py.  Read next: data/arrays.py, data/catalogue.py.
 """
 
 from dataclasses import replace
@@ -42,7 +47,7 @@ def of_file(origin, images, told=None):
     """
     whole = isinstance(told, (int, np.integer)) and not isinstance(told, bool)
     if told is not None and not (whole and 2 <= told <= 256):
-        raise ValueError(f"{origin}: its levels are said to be {told!r}, must be 2 to 256")
+        raise ValueError(f"{origin}: its levels must be 2 to 256, are said to be {told!r}")
     highest = max((int(array.max()) for array in images.values() if array.size), default=0)
     if told in (None, 2) and highest == 255 and all(map(_black_and_white, images.values())):
         bits = {key: array // np.uint8(255) for key, array in images.items()}
@@ -70,7 +75,8 @@ def requantise(images, levels, new_levels):
     array([0, 1, 2, 3], dtype=uint8)
     """
     if not 2 <= new_levels <= levels:
-        raise ValueError(f"levels is {new_levels}, must be 2 to {levels}, the levels of the images")
+        raise ValueError(f"levels must be 2 to {levels}, the levels of the images, "
+                         f"is {new_levels}")
     return (images.astype(np.int32) * new_levels // levels).astype(np.uint8)
 
 
@@ -82,7 +88,8 @@ def binarize(images, levels, rng):
     returns    the same shape, uint8 in {0, 1}
     """
     bits = np.empty_like(images)
-    for start in range(0, len(images), 1000):          # a float64 per pixel of all of MNIST would be 376 MB
+    # some at a time: a float64 per pixel of all of MNIST would be 376 MB
+    for start in range(0, len(images), 1000):
         part = images[start:start + 1000]
         bits[start:start + 1000] = rng.random(part.shape) < part / (levels - 1)
     return bits
@@ -101,35 +108,58 @@ def with_levels(data, levels=None, binarize_method=None, seed=0):
     ValueError if levels exceeds those of the data, or an option is not one of these; if the levels
     of the data are not known and it matters; if the conversion makes a split constant.
     """
-    if binarize_method is not None:
-        if binarize_method not in METHODS:
-            raise ValueError(f"binarize is {binarize_method!r}, must be one of {', '.join(METHODS)}")
-        if levels not in (None, 2):
-            raise ValueError(f"levels is {levels}, binarize makes 2")
-        levels = 2
-    if levels is not None and not 2 <= levels <= data.levels:
-        raise ValueError(f"levels is {levels}, must be 2 to {data.levels}, the levels of {data.name}")
+    levels = _wanted(data, levels, binarize_method)
     if levels is None or levels == data.levels:
         return data
     if not data.levels_known:
-        highest = max(int(data.split(split)[0].max()) for split in SPLITS)
-        if levels == highest + 1 and binarize_method is None:
-            how = f"0 to {highest} taken as {levels} levels"
-            return replace(data, levels=levels, levels_known=True, source=f"{data.source}; {how}")
-        raise ValueError(f"{data.name}: holds 0 to {highest} and does not say of how many levels: "
-                         f"--levels-are {max(levels, highest + 1)}, or --levels-are 256?")
+        return _as_they_are(data, levels, binarize_method)
     if binarize_method == "stochastic":
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise ValueError(f"seed is {seed!r}, must be an integer, at least 0")
-        rng = np.random.default_rng(seed)
-        images = {split: binarize(data.split(split)[0], data.levels, rng) for split in SPLITS}
-        how = f"binarised at random, seed {seed}"
+        images, how = _binarized(data, seed)
     else:
         images = {split: requantise(data.split(split)[0], data.levels, levels) for split in SPLITS}
         how = f"{data.levels} levels requantised to {levels}"
+    _check_not_constant(data, images, how)
+    return replace(data, levels=levels, source=f"{data.source}; {how}", **images)
+
+
+def _wanted(data, levels, binarize_method):
+    """The number of levels asked for, or None."""
+    if binarize_method is not None:
+        if binarize_method not in METHODS:
+            raise ValueError(f"binarize must be one of {', '.join(METHODS)}, "
+                             f"is {binarize_method!r}")
+        if levels not in (None, 2):
+            raise ValueError(f"levels must be 2 where binarize is asked for, is {levels}")
+        levels = 2
+    if levels is not None and not 2 <= levels <= data.levels:
+        raise ValueError(f"levels must be 2 to {data.levels}, the levels of {data.name}, "
+                         f"is {levels}")
+    return levels
+
+
+def _as_they_are(data, levels, binarize_method):
+    """The same images, whose levels were not known, if their highest is the last of `levels`."""
+    highest = max(int(data.split(split)[0].max()) for split in SPLITS)
+    if levels == highest + 1 and binarize_method is None:
+        how = f"0 to {highest} taken as {levels} levels"
+        return replace(data, levels=levels, levels_known=True, source=f"{data.source}; {how}")
+    raise ValueError(f"{data.name}: holds 0 to {highest} and does not say of how many levels: "
+                     f"--levels-are {max(levels, highest + 1)}, or --levels-are 256?")
+
+
+def _binarized(data, seed):
+    """Bits drawn for all splits, and words for the data set's `source`."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be an integer, at least 0, is {seed!r}")
+    rng = np.random.default_rng(seed)
+    images = {split: binarize(data.split(split)[0], data.levels, rng) for split in SPLITS}
+    return images, f"binarised at random, seed {seed}"
+
+
+def _check_not_constant(data, images, how):
+    """ValueError if a split that had several levels has one now."""
     for split in SPLITS:
         before, after = data.split(split)[0], images[split]
         if after.min() == after.max() and before.min() < before.max():
             raise ValueError(f"{data.name}: {how}, {before.min()} to {before.max()} of the {split} "
                              f"split all become {after.max()} (--levels-are: of how many levels)")
-    return replace(data, levels=levels, source=f"{data.source}; {how}", **images)
