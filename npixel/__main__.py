@@ -1,4 +1,7 @@
-"""python -m npixel: the same as the command npixel."""
+"""python -m npixel: the same as the command npixel.
+
+Read first: cli.py.  Read next: runtime/command.py.
+"""
 
 import sys
 

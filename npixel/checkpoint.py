@@ -1,21 +1,27 @@
-"""Checkpoints: models, and training runs that can go on, in one .npz file that is written whole or not at all.
+"""Checkpoints: networks, and training runs that can go on, each in one .npz file.
+
+A file is written whole or not at all.
 
 A checkpoint is a plain .npz (a zip of .npy arrays, readable by numpy.load), never pickle:
 
     meta                       JSON text, a string array of rank 0:
         format, version            "npixel", 1: set by `write`, checked by `read`
-        arrays                     the names of all arrays: set by `write`, and compared and removed by `read`
-        model                      {name, image_shape, levels, dtype, config}, from Model.describe
-        training                   only in the checkpoint of a training run: its plan and its progress (training/record.py)
-    params/NAME/FIELD          the model's weights, such as params/conv0/w; what npixel.load reads
-    training/...               only in the checkpoint of a training run: optimizer state, unaveraged weights, learning curve
+        arrays                     the names of all arrays: set by `write`, and compared and removed
+                                   by `read`
+        model                      {name, image_shape, levels, dtype, config}, from Network.describe
+        training                   only of a training run: its plan and its progress
+                               (training/record.py)
+    params/NAME/FIELD          the weights, such as params/conv0/w; what npixel.load reads
+    training/...               only of a training run: optimizer state, unaveraged weights,
+                               learning curve
 
-A tree is nested dicts and NamedTuples with arrays as leaves: params, gradients, the state of an optimizer. `flatten` names every
-leaf by its path, `unflatten` builds a tree of the same form back and `restore` fills one in place; both check every array first.
+A tree is nested dicts and NamedTuples with arrays as leaves: params, gradients, the state of an
+optimizer. `flatten` names every leaf by its path, `unflatten` builds a tree of the same form back,
+and `restore` fills one in place. The last two check every array first.
 
 Equal contents give equal bytes: the zip carries no dates.
 
-Read next: training/record.py, model.py.
+Read first: nothing.  Read next: network.py, runtime/safe_npz.py, runtime/whole_file.py.
 """
 
 import json
@@ -38,16 +44,19 @@ def write(path, arrays, meta):
     arrays    dict: name -> array of numbers or bools
     meta      dict that JSON can hold (no nan); `format`, `version` and `arrays` are added
 
-    ValueError for an array of Python objects, a meta that JSON cannot hold, a path that is a directory; FileNotFoundError if the folder
-    of `path` does not exist; OSError if the disk refuses. The old file is left as it was in every case.
+    ValueError for an array of Python objects, a meta that JSON cannot hold, a path that is a
+    directory. FileNotFoundError if the folder of `path` does not exist. OSError if the disk
+    refuses. The old file is left as it was in every case.
     """
+    meta = meta | {"format": FORMAT, "version": VERSION, "arrays": list(arrays)}
     try:
-        text = json.dumps(meta | {"format": FORMAT, "version": VERSION, "arrays": list(arrays)}, allow_nan=False)
+        text = json.dumps(meta, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: meta cannot be written as JSON ({error})") from None
-    members = {"meta": np.array(text)} | {name: np.asarray(array) for name, array in arrays.items() if name != "meta"}
-    if len(members) != len(arrays) + 1:
+    if "meta" in arrays:
         raise ValueError(f"{path}: an array may not be called meta")
+    members = {"meta": np.array(text)}
+    members |= {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in members.items():
         if array.dtype.kind not in "biufcU":
             raise ValueError(f"{path}: {name} must be an array of numbers, has dtype {array.dtype}")
@@ -62,15 +71,17 @@ def write(path, arrays, meta):
 
 
 def read(path, prefix=""):
-    """What `write` wrote: (arrays, meta). Nothing is ever unpickled, and every byte that is read is
-    checked against its checksum.
+    """What `write` wrote: a pair of arrays and meta.
 
     prefix    "": every array; "params": those below params/, and the others are never inflated
     arrays    dict: name -> array, writable, in the order written
     meta      dict, with `format` and `version`
 
-    FileNotFoundError if there is no such file; ValueError that names the file and what is wrong if it is damaged, truncated, pickled, of another
-    program or of a later version, or its arrays are too large for safe_npz.read.
+    Nothing is ever unpickled, and every byte that is read is checked against its checksum.
+
+    FileNotFoundError if there is no such file. ValueError that names the file and what is wrong if
+    it is damaged, truncated, pickled, of another program or of a later version, or its arrays are
+    too large for safe_npz.read.
     """
     found, meta = contents(path)
     wanted = {name for name in found if not prefix or name.startswith(prefix + "/")}
@@ -110,7 +121,8 @@ def _read_meta(path, text):
         found = meta.get("format") if isinstance(meta, dict) else meta
         raise ValueError(f"{foreign} (its format is {found!r}, not {FORMAT!r})")
     if meta.get("version") != VERSION:
-        raise ValueError(f"{path}: a checkpoint of version {meta.get('version')!r}; this npixel reads version {VERSION}")
+        raise ValueError(f"{path}: a checkpoint of version {meta.get('version')!r}; "
+                         f"this npixel reads version {VERSION}")
     return meta
 
 
@@ -119,7 +131,9 @@ def _one_line(error):
 
 
 def flatten(tree, prefix="params"):
-    """Every array of a tree, named by its path: {"params/conv0/w": array, "params/conv0/b": array}. The arrays themselves, not copies.
+    """Every array of a tree, named by its path, such as "params/conv0/w": a dict.
+
+    The arrays are those of the tree, not copies.
 
     prefix    the first part of every name; "" for none
 
@@ -145,7 +159,7 @@ def unflatten(arrays, like, prefix="params", *, path=None):
     arrays    dict: name -> array; what stands outside `prefix` is not looked at
     like      the tree that says which names, shapes and dtypes are expected
     path      the file the arrays come from, for the error message
-    returns   nested dicts and NamedTuples as in `like`; the leaves are the arrays of `arrays`, not copies
+    returns   nested dicts and NamedTuples as in `like`, with the arrays of `arrays`, not copies
 
     ValueError (see `check`).
     """
@@ -156,19 +170,26 @@ def unflatten(arrays, like, prefix="params", *, path=None):
 def _rebuild(arrays, like, prefix):
     if isinstance(like, np.ndarray):
         return arrays[prefix]
-    branches = {name: _rebuild(arrays, branch, _join(prefix, name)) for name, branch in _branches(like, prefix)}
+    branches = {name: _rebuild(arrays, branch, _join(prefix, name))
+                for name, branch in _branches(like, prefix)}
     return branches if isinstance(like, dict) else type(like)(**branches)
 
 
 def restore(tree, arrays, prefix="params", *, path=None):
-    """Copy the arrays of those names into the arrays of `tree`, all of them or, where `check` raises, none.   In place."""
+    """Copy the arrays of those names into the arrays of `tree`, in place.
+
+    All of them are copied or, where `check` raises, none.
+    """
     check(arrays, tree, prefix, path=path)
     for name, array in flatten(tree, prefix).items():
         array[...] = arrays[name]
 
 
 def check(arrays, like, prefix="params", *, path=None):
-    """ValueError, one line, unless `arrays` holds exactly the leaves of `like` below `prefix`, of its shapes and dtypes, all numbers finite."""
+    """ValueError, one line, unless `arrays` holds exactly the leaves of `like` below `prefix`.
+
+    They must have its shapes and dtypes, and all their numbers must be finite.
+    """
     where, expected = "" if path is None else f"{path}: ", flatten(like, prefix)
     inside = [name for name in arrays if not prefix or name.startswith(prefix + "/")]
     for name in inside:
@@ -178,7 +199,8 @@ def check(arrays, like, prefix="params", *, path=None):
         check_header(arrays.get(name), name, array.shape, array.dtype, where)
         found = arrays[name]
         if bad := found.size - np.count_nonzero(np.isfinite(found)):
-            raise ValueError(f"{where}array {name} has {bad} entries of {found.size} that are nan or infinite")
+            raise ValueError(f"{where}array {name} has {bad} entries of {found.size} that are nan "
+                             "or infinite")
 
 
 def check_header(found, name, shape, dtype, where=""):
@@ -200,4 +222,5 @@ def _branches(tree, prefix):
         return tree.items()
     if hasattr(tree, "_asdict"):                       # a NamedTuple
         return tree._asdict().items()
-    raise ValueError(f"{prefix or 'tree'} must be a dict, a NamedTuple or an array, is {type(tree).__name__}")
+    raise ValueError(f"{prefix or 'tree'} must be a dict, a NamedTuple or an array, "
+                     f"is {type(tree).__name__}")

@@ -1,7 +1,7 @@
 """A density in hand: a network whose images hold real numbers, which have a density.
 
     model = npixel.build("ride", image_shape=(64, 64, 1))
-    model.log_density(images)                          nats, exact; images are floats of scale [0, 1)
+    model.log_density(images)                          nats, exact; images are floats in [0, 1)
     model.sample(4, np.random.default_rng(0), size=(128, 128))
 
 A model (model.py) gives levels a probability. A density is of real numbers, and depends on their
@@ -29,7 +29,7 @@ from .network import Network, in_chunks
 from .optimizers import lbfgs
 from .runtime import lazy
 
-CHUNK = 2**15                                          # pixels whose mixtures are computed at a time
+CHUNK = 2**15                                          # pixels scored at a time
 MARGIN = 40                                            # pixels drawn around a sample, and dropped
 REFINED = 64                                           # patches in a forward pass of `refine`
 __getattr__ = lazy.moved(__name__, {"DENSITIES": "npixel.registry"})
@@ -60,6 +60,7 @@ class Density(Network):
     another shape or dtype, an empty batch, nan.
     """
 
+    sample_dtype = np.dtype(np.float64)
 
     # likelihood
 

@@ -42,9 +42,10 @@ class Check(NamedTuple):
 
 def add_arguments(verbs):
     """Add `doctor` to the verbs of the command npixel."""
-    parser = verbs.add_parser("doctor", help="versions, threads, kernels, and a check of every model",
-                              description="Describe this installation and check a small version of "
-                                          "every model; exit status 1 if a check fails.")
+    parser = verbs.add_parser(
+        "doctor", help="versions, threads, kernels, and a check of every model",
+        description="Describe this installation and check a small version of every model; "
+                    "exit status 1 if a check fails.")
     command.add_json(parser)
     parser.set_defaults(call=_doctor)
 
@@ -148,8 +149,9 @@ def _kernels():
         else:
             hits, place = sum(stats.cache_hits.values()), stats.cache_path
             compiled = len(pair.compiled.signatures) - hits
-            called = bool(pair.compiled.signatures)
-            state = f"{compiled} compiled now, {hits} from the cache" if called else "not called yet"
+            state = "not called yet"
+            if pair.compiled.signatures:
+                state = f"{compiled} compiled now, {hits} from the cache"
             state += f", kept in {place}" if place else ", not kept: no directory is writable"
         rows.append({"name": pair.name, "state": state, "cache": place})
     status = "compiled by numba" if kernels.enabled() else (

@@ -120,8 +120,10 @@ def gradient_error(model, images, rng, *, step=1e-6):
 
 
 def dependencies(models, *, draws=2, seed=0):
-    """(I, I) bool: entry [o, i] is True if changing sub-pixel i of some image changed any bit of the
-    prediction of o.
+    """(I, I) bool: what was seen to depend on what.
+
+    Entry [o, i] is True if changing sub-pixel i of some image changed any bit of the prediction of
+    sub-pixel o.
 
     models   one architecture with several weights; a dependency counts if any of them shows it.
              Dead relus hide dependencies, and so do saturated gates: pass weights of both signs and
@@ -186,7 +188,9 @@ def naive_passes(model, *, seed=0):
 
 
 def predicted_gap(model, source):
-    """What a model must lose on blind_corner since it cannot see every copied pixel: nats per image.
+    """What a model must lose on blind_corner, nats per image.
+
+    It loses where it cannot see the pixel that is copied.
 
     Each row r >= 1 whose first pixel cannot see x[r-1, W-1] costs log 2 - h(eps); see
     data/known_entropy/blind_corner.py.

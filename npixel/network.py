@@ -189,7 +189,9 @@ class Network:
 
 
 def in_chunks(function, n, most):
-    """function(part) for slices of 0, ..., n - 1 of at most `most` each, joined along the first axis.
+    """function(part) for slices of 0, ..., n - 1 of at most `most` each, joined.
+
+    Slices are in order, and results are joined along their first axis.
 
     >>> in_chunks(lambda part: np.arange(5)[part] ** 2, 5, 2)
     array([ 0,  1,  4,  9, 16])

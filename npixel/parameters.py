@@ -5,7 +5,7 @@
 
 `shapes` is what a model's module says: name -> Weights whose fields are shapes in place of arrays.
 
-Read first: model.py.
+Read first: nothing.  Read next: network.py.
 """
 
 import difflib

@@ -1,13 +1,15 @@
-"""Pictures: samples, completions, receptive fields, bits per pixel, predicted distributions, learning curves.
+"""Pictures: samples, completions, receptive fields, bits per pixel, distributions, learning curves.
 
     figure = plots.samples({"pixelcnn": images}, levels=2)
     plots.save(figure, "samples.png")
 
 Every function takes plain arrays and returns a matplotlib Figure that belongs to nobody else: no
-global state of pyplot, no window. In a notebook it shows itself, and its
-words are no formulas (figure.py).
-What a picture shows is computed by `as_rgb`, `mosaic` and `field_classes`, which give arrays and are what the tests read.
-Matplotlib comes with the extra npixel[demo] and is imported when the first figure is made.
+global state of pyplot, no window. In a notebook it shows itself, and its words are no formulas
+(runtime/figure.py). What a picture shows is computed by `as_rgb`, `mosaic` and `field_classes`.
+They give arrays, and these are what the tests read. Matplotlib comes with the extra npixel[demo]
+and is imported when the first figure is made.
+
+Read first: nothing.  Read next: runtime/figure.py, demo/pictures.py.
 """
 
 import io
@@ -22,9 +24,11 @@ from .runtime.whole_file import write_whole
 GAP = np.array((255, 255, 255), np.uint8)              # between the tiles of a mosaic
 UNKNOWN = np.array((233, 168, 92), np.uint8)           # a pixel that is not given
 OUTLINE = "#d9731a"                                    # around the part that was drawn
-COLOURS = ("#3b6ea5", "#d9731a", "#4c9a5b", "#8a63a8", "#b3323e", "#6d6d6d", "#00868b", "#a07c00", "#c25f96", "#5b4636", "#1f1f1f")
+COLOURS = ("#3b6ea5", "#d9731a", "#4c9a5b", "#8a63a8", "#b3323e", "#6d6d6d", "#00868b", "#a07c00",
+           "#c25f96", "#5b4636", "#1f1f1f")
 
-# what a pixel is to the one that is predicted, in the order of their numbers: colour, and words for the legend
+# what a pixel is to the one that is predicted, in the order of their numbers: its colour, and words
+# for the legend
 FIELD = {
     "future": ("#e6e6e6", "not generated yet"),
     "seen": ("#3b6ea5", "seen"),
@@ -51,7 +55,7 @@ def save(figure, path):
     ValueError if the name does not end in .png; FileNotFoundError if its folder does not exist.
     """
     if not str(path).lower().endswith(".png"):
-        raise ValueError(f"a picture must be called something.png, not {str(path)!r}")
+        raise ValueError(f"a picture must be called something.png, is {str(path)!r}")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     write_whole(path, lambda file: file.write(picture.getbuffer()))
@@ -73,7 +77,7 @@ def as_rgb(images, levels):
     """
     images = np.asarray(images)
     if images.shape[-1] not in (1, 3):
-        raise ValueError(f"pictures are drawn of 1 or 3 channels, not {images.shape[-1]}")
+        raise ValueError(f"pictures must have 1 or 3 channels, have {images.shape[-1]}")
     grey = np.rint(images * (255 / (levels - 1))).astype(np.uint8)
     return np.broadcast_to(grey, (*images.shape[:-1], 3)).copy()
 
@@ -103,7 +107,8 @@ def field_classes(at, visible, measured, past=None):
     past       (H, W, C) bool: what is generated before it; by default in raster order
     returns    (H, W, C) int: FUTURE, SEEN, BLIND, UNUSED, LEAK or PREDICTED
 
-    A leak is any effect that theory excludes, in the past too. The place itself is PREDICTED, or LEAK if it changed its own prediction.
+    A leak is any effect that theory excludes, in the past too. The place itself is PREDICTED, or
+    LEAK if it changed its own prediction.
     """
     visible, measured = np.asarray(visible, bool), np.asarray(measured, bool)
     past = _before(at, visible.shape) if past is None else past
@@ -124,9 +129,10 @@ def _before(at, shape):
 
 
 def samples(images, *, levels, title="", columns=None):
-    """Images side by side: a dict has one labelled row for each entry, an array is wrapped into a grid.
+    """Images side by side.
 
-    images    {label: (n, H, W, C)} or (n, H, W, C), integers in [0, levels)
+    images    integers in [0, levels): {label: (n, H, W, C)} makes one row for each label, and
+              (n, H, W, C) is wrapped into a grid
     columns   of the grid; by default as many as rows
     """
     if not isinstance(images, dict):
@@ -140,19 +146,23 @@ def samples(images, *, levels, title="", columns=None):
 
 
 def completions(given, known, completed, *, levels, title=""):
-    """What was given, and below it, column by column, how it was completed. The unknown part is coloured, then outlined.
+    """What was given, and below it, column by column, how it was completed.
+
+    The unknown part is coloured where it was given, and outlined where it was completed.
 
     given       (n, H, W, C); unknown entries are not read
     known       bool, broadcastable to it
     completed   {label: (n, H, W, C)}, one row each
     """
     given = np.asarray(given)
-    known = np.broadcast_to(known, given.shape).all(axis=-1)                         # (n, H, W): a pixel is known if all its colours are
+    # a pixel is known if all its colours are
+    known = np.broadcast_to(known, given.shape).all(axis=-1)                   # (n, H, W)
     first = as_rgb(np.where(known[..., None], given, 0), levels)
     first[~known] = UNKNOWN
     rows = {"given": given, **completed}
     columns, tiles = _rows_of_tiles(completed, levels)
-    figure, axes = _mosaic_figure(mosaic(np.concatenate([_filled(first, columns), tiles]), columns), title=title, labels=True)
+    tiles = np.concatenate([_filled(first, columns), tiles])
+    figure, axes = _mosaic_figure(mosaic(tiles, columns), title=title, labels=True)
     H, W = given.shape[1:3]
     _label_rows(axes, rows, H)
     for row in range(1, len(rows)):
@@ -162,15 +172,19 @@ def completions(given, known, completed, *, levels, title=""):
 
 
 def receptive_fields(panels, *, title=""):
-    """What the prediction at one place depends on: one panel for each label (and colour of the image).
+    """What the prediction at one place depends on: one panel for each label.
 
-    panels    {label: (at, visible, measured) or (at, visible, measured, past)}, as for field_classes
+    Colour images have one panel for each of their colours.
+
+    panels    {label: (at, visible, measured) or (at, visible, measured, past)}, as for
+              field_classes
     """
     parts = []
     for label, (at, visible, measured, *order) in panels.items():
         classes = field_classes(at, visible, measured, *order)
         past = np.count_nonzero(order[0] if order else _before(at, classes.shape))
-        caption = f"{label}: sees {np.count_nonzero(classes == SEEN)} of {past}\ntheory says {np.count_nonzero(visible)}"
+        caption = (f"{label}: sees {np.count_nonzero(classes == SEEN)} of {past}\n"
+                   f"theory says {np.count_nonzero(visible)}")
         if leaks := np.count_nonzero(classes == LEAK):
             caption += f", LEAKS {leaks}"
         for channel in range(classes.shape[2]):
@@ -183,8 +197,9 @@ def receptive_fields(panels, *, title=""):
         _draw_classes(axes, classes)
         axes.set_title(caption, fontsize=8)
     present = np.unique(np.concatenate([classes.ravel() for _, classes in parts]))
-    figure.legend(handles=[Patch(color=colour, label=words) for i, (colour, words) in enumerate(FIELD.values()) if i in present],
-                  loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    handles = [Patch(color=colour, label=words)
+               for i, (colour, words) in enumerate(FIELD.values()) if i in present]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     return figure
 
 
@@ -201,7 +216,8 @@ def bits_per_pixel(image, bits, *, levels, title=""):
     most = max(float(values.max()) for values in maps.values())
     for axes, (label, values) in zip(grid[1:], maps.items()):
         heat = axes.imshow(values, cmap="magma", vmin=0, vmax=most, interpolation="nearest")
-        axes.set_title(f"{label}: {values.sum():.1f} bits,\n{values.mean():.2f} a pixel", fontsize=8)
+        axes.set_title(f"{label}: {values.sum():.1f} bits,\n{values.mean():.2f} a pixel",
+                       fontsize=8)
     for axes in grid:
         axes.set_xticks([])
         axes.set_yticks([])
@@ -210,82 +226,117 @@ def bits_per_pixel(image, bits, *, levels, title=""):
 
 
 def predicted_distributions(image, places, probabilities, *, levels, title=""):
-    """What each model expects at some places of an image, given what comes before them; the level that is there is coloured.
+    """What each model expects at some places of an image, given what comes before them.
+
+    The level that is there is coloured.
 
     image           (H, W, C)
-    places          P triples (row, column, channel)
-    probabilities   {label: (P, L)}
+    places          n triples (row, column, channel)
+    probabilities   {label: (n, L)}
     """
     rows = list(probabilities)
     figure = _figure(2.4 + 2.1 * len(places), 0.9 + 1.7 * len(rows), title)
-    grid = figure.subplots(len(rows), 1 + len(places), squeeze=False, width_ratios=[1.25] + [1] * len(places))
+    grid = figure.subplots(len(rows), 1 + len(places), squeeze=False,
+                           width_ratios=[1.25] + [1] * len(places))
     for axes, label in zip(grid[:, 0], rows):
-        axes.imshow(as_rgb(image, levels), interpolation="nearest")
-        for number, (row, column, _) in enumerate(places, 1):
-            axes.text(column, row, str(number), color="white", fontsize=7, ha="center", va="center_baseline", weight="bold",
-                      bbox={"boxstyle": "circle,pad=0.15", "facecolor": OUTLINE, "edgecolor": "none"})
-        axes.set_xticks([])
-        axes.set_yticks([])
+        _numbered_image(axes, as_rgb(image, levels), places)
         axes.set_ylabel(label, fontsize=9)
-    for i, label in enumerate(rows):
+    for bars, label in zip(grid[:, 1:], rows):
         for number, (place, p) in enumerate(zip(places, np.asarray(probabilities[label])), 1):
-            axes = grid[i, number]
-            level = int(image[place])
-            colours = [OUTLINE if v == level else COLOURS[0] for v in range(levels)]
-            axes.bar(np.arange(levels), p, width=1.0 if levels > 32 else 0.85, color=colours)
-            axes.set_xlim(-0.75, levels - 0.25)
-            axes.set_ylim(0, max(1.08 * float(np.max(p)), 0.1))
-            axes.set_xticks([0, (levels - 1) // 2, levels - 1] if levels > 2 else [0, 1])
-            axes.tick_params(labelsize=7)
-            where = f"{number}: row {place[0]}, column {place[1]}" + (f", colour {place[2]}" if image.shape[2] > 1 else "")
-            axes.set_title(f"{where}\nit is {level}: {p[level]:.3f}, {abs(math.log2(max(p[level], 1e-300))):.2f} bits", fontsize=7)
-            if i == len(rows) - 1:
-                axes.set_xlabel("level", fontsize=8)
-            if number == 1:
-                axes.set_ylabel("probability", fontsize=8)
+            axes, level = bars[number - 1], int(image[place])
+            _distribution(axes, p, level, levels)
+            colour = f", colour {place[2]}" if image.shape[2] > 1 else ""
+            bits = abs(math.log2(max(p[level], 1e-300)))
+            axes.set_title(f"{number}: row {place[0]}, column {place[1]}{colour}\n"
+                           f"it is {level}: {p[level]:.3f}, {bits:.2f} bits", fontsize=7)
+        bars[0].set_ylabel("probability", fontsize=8)
+    for axes in grid[-1, 1:]:
+        axes.set_xlabel("level", fontsize=8)
     return figure
+
+
+def _numbered_image(axes, picture, places):
+    """An image with the numbers 1, 2, ... at some of its places."""
+    axes.imshow(picture, interpolation="nearest")
+    for number, (row, column, _) in enumerate(places, 1):
+        axes.text(column, row, str(number), color="white", fontsize=7, ha="center",
+                  va="center_baseline", weight="bold",
+                  bbox={"boxstyle": "circle,pad=0.15", "facecolor": OUTLINE, "edgecolor": "none"})
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _distribution(axes, p, level, levels):
+    """Bars for the probabilities p (L,) of all levels, one of them coloured."""
+    colours = [OUTLINE if v == level else COLOURS[0] for v in range(levels)]
+    axes.bar(np.arange(levels), p, width=1.0 if levels > 32 else 0.85, color=colours)
+    axes.set_xlim(-0.75, levels - 0.25)
+    axes.set_ylim(0, max(1.08 * float(np.max(p)), 0.1))
+    axes.set_xticks([0, (levels - 1) // 2, levels - 1] if levels > 2 else [0, 1])
+    axes.tick_params(labelsize=7)
 
 
 def learning_curves(panels, *, x_label="steps", logarithmic=False, title=""):
     """Loss against steps or seconds, on a logarithmic scale if asked: one panel for each entry.
 
-    panels    {label: (curves, marks)}: curves {label: (x, nats)}; marks {words: nats} are dashed lines, such as a floor
+    panels    {label: (curves, marks)}
+    curves    {label: (x, nats)}
+    marks     {words: nats}, drawn as dashed lines, such as a floor
     """
     figure, grid = _panels(len(panels), 4.2, 3.2, title)
     names = list(dict.fromkeys(name for curves, _ in panels.values() for name in curves))
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     for axes, (label, (curves, marks)) in zip(grid, panels.items()):
         for name, (x, nats) in curves.items():
-            axes.plot(x, nats, color=COLOURS[names.index(name) % len(COLOURS)], linewidth=1.2, marker=".", markersize=4, label=name)
+            axes.plot(x, nats, color=colours[name], linewidth=1.2, marker=".", markersize=4,
+                      label=name)
         for number, (words, nats) in enumerate(marks.items()):
-            axes.axhline(nats, color="black", linewidth=0.9, linestyle=("--", ":", "-.")[number % 3], label=words)
-        ends = [np.asarray(nats)[len(nats) // 10:] for _, nats in curves.values()]   # the first tenth falls steeply and would flatten the rest
-        high, low = max([*map(np.max, ends), *marks.values()]), min([*map(np.min, ends), *marks.values()])
-        margin = 0.06 * (high - low) or 0.5
-        axes.set_ylim(low - margin, high + margin)
+            axes.axhline(nats, color="black", linewidth=0.9, label=words,
+                         linestyle=("--", ":", "-.")[number % 3])
+        axes.set_ylim(*_limits(curves, marks))
         if logarithmic:
-            from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
+            _logarithmic(axes)
         axes.set_title(label, fontsize=9)
         axes.set_xlabel(x_label, fontsize=8)
         axes.set_ylabel("nats per image", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.25)
-    lines = {line.get_label(): line for axes in grid for line in axes.get_lines()}           # the same names in all panels: one legend, beside the curves
+    # the same names in all panels: one legend, beside the curves
+    lines = {line.get_label(): line for axes in grid for line in axes.get_lines()}
     figure.legend(lines.values(), lines.keys(), loc="outside right center", fontsize=7)
     return figure
 
 
-def strip(real, drawn, field, bits, *, levels, name):
-    """Four small pictures in a row, for the head of a page: real images, samples, what a model sees, what it finds hard.
+def _limits(curves, marks):
+    """The lowest and the highest loss that a panel shows."""
+    # the first tenth falls steeply and would flatten the rest
+    ends = [np.asarray(nats)[len(nats) // 10:] for _, nats in curves.values()]
+    high = max([*map(np.max, ends), *marks.values()])
+    low = min([*map(np.min, ends), *marks.values()])
+    margin = 0.06 * (high - low) or 0.5
+    return low - margin, high + margin
 
-    real, drawn   (n, H, W, C) each
-    field         (at, visible, measured), as for field_classes; the first colour is shown
-    bits          (H, W, C)
-    name          the model's
+
+def _logarithmic(axes):
+    """A logarithmic scale with ticks at 1, 2, 5, 10, ..."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def strip(real, drawn, field, bits, *, levels, name):
+    """Four small pictures in a row, for the head of a page.
+
+    They show real images, samples, what a model sees, and what it finds hard.
+
+    real    (n, H, W, C)
+    drawn   (n, H, W, C)
+    field   (at, visible, measured), as for field_classes; the first colour is shown
+    bits    (H, W, C)
+    name    the model's
     """
     figure = _figure(10.0, 2.65, "")
     figure.get_layout_engine().set(wspace=0.06)
@@ -295,7 +346,9 @@ def strip(real, drawn, field, bits, *, levels, name):
         axes.imshow(mosaic(as_rgb(images, levels), columns), interpolation="nearest")
     _draw_classes(panels[2], field_classes(*field)[..., 0])
     panels[3].imshow(np.asarray(bits).sum(axis=-1), cmap="magma", vmin=0, interpolation="nearest")
-    for axes, words in zip(panels, ("real images", f"samples of {name}", "black: predicted. blue: seen. orange: blind spot", "bits per pixel of a digit")):
+    titles = ("real images", f"samples of {name}",
+              "black: predicted. blue: seen. orange: blind spot", "bits per pixel of a digit")
+    for axes, words in zip(panels, titles):
         axes.set_title(words, fontsize=8)
         axes.set_xticks([])
         axes.set_yticks([])
@@ -308,7 +361,8 @@ def _figure(width, height, title):
     """An empty figure with a title, inches."""
     figure = figures.figure(width, height)
     if title:
-        figure.suptitle(textwrap.fill(title, int(13 * width)), fontsize=10)          # about 13 letters to the inch
+        # about 13 letters to the inch
+        figure.suptitle(textwrap.fill(title, int(13 * width)), fontsize=10)
     return figure
 
 
@@ -326,7 +380,8 @@ def _panels(n, width, height, title, below=0.0):
 def _mosaic_figure(picture, *, title, labels=False):
     H, W, _ = picture.shape
     scale = min(9.0 / W, 9.0 / H)                      # the longer side is 9 inches
-    figure = _figure(W * scale + (1.1 if labels else 0.1), H * scale + (0.45 if title else 0.1), title)
+    width, height = W * scale + (1.1 if labels else 0.1), H * scale + (0.45 if title else 0.1)
+    figure = _figure(width, height, title)
     axes = figure.add_subplot()
     axes.imshow(picture, interpolation="nearest")
     axes.set_xticks([])
@@ -339,7 +394,8 @@ def _mosaic_figure(picture, *, title, labels=False):
 def _rows_of_tiles(rows, levels):
     """The longest row's length, and all tiles with shorter rows filled up."""
     columns = max(map(len, rows.values()))
-    return columns, np.concatenate([_filled(as_rgb(images, levels), columns) for images in rows.values()])
+    tiles = [_filled(as_rgb(images, levels), columns) for images in rows.values()]
+    return columns, np.concatenate(tiles)
 
 
 def _filled(tiles, columns):
@@ -349,7 +405,8 @@ def _filled(tiles, columns):
 
 
 def _label_rows(axes, rows, H):
-    axes.set_yticks([i * (H + 1) + (H - 1) / 2 for i in range(len(rows))], list(rows), fontsize=9)
+    middles = [i * (H + 1) + (H - 1) / 2 for i in range(len(rows))]
+    axes.set_yticks(middles, list(rows), fontsize=9)
     axes.tick_params(axis="y", length=0)
 
 
@@ -358,18 +415,21 @@ def _outline(axes, region, top, left):
     from matplotlib.collections import LineCollection
 
     padded = np.pad(region, 1)
-    across = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])            # between rows r-1 and r
-    along = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])             # between columns c-1 and c
-    lines = [((left + c - 0.5, top + r - 0.5), (left + c + 0.5, top + r - 0.5)) for r, c in across]
-    lines += [((left + c - 0.5, top + r - 0.5), (left + c - 0.5, top + r + 0.5)) for r, c in along]
+    # between rows r-1 and r, and between columns c-1 and c
+    across = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    along = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])
+    corners = np.array([left - 0.5, top - 0.5])
+    lines = [(corners + (c, r), corners + (c + 1, r)) for r, c in across]
+    lines += [(corners + (c, r), corners + (c, r + 1)) for r, c in along]
     axes.add_collection(LineCollection(lines, colors=OUTLINE, linewidths=1.2), autolim=False)
 
 
 def _draw_classes(axes, classes):
-    """Classes (H, W) in their colours, white lines between pixels, and the pixels' numbers along the sides."""
+    """Classes (H, W) in their colours, with white lines between pixels and numbers at the sides."""
     from matplotlib.colors import ListedColormap
 
-    axes.imshow(classes, cmap=ListedColormap([colour for colour, _ in FIELD.values()]), vmin=-0.5, vmax=len(FIELD) - 0.5, interpolation="nearest")
+    colours = ListedColormap([colour for colour, _ in FIELD.values()])
+    axes.imshow(classes, cmap=colours, vmin=-0.5, vmax=len(FIELD) - 0.5, interpolation="nearest")
     H, W = classes.shape
     axes.set_xticks(np.arange(W + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(H + 1) - 0.5, minor=True)

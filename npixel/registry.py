@@ -1,4 +1,4 @@
-"""The table of all networks, and the two ways to get one: `build` a new one, `load` one from a file.
+"""The table of all networks, and the two ways to get one: `build` it anew, `load` it from a file.
 
     MODELS       name -> file of `models`, of those that give levels a probability
     DENSITIES    name -> file of `models`, of those that give real numbers a density
@@ -94,7 +94,7 @@ def _check_headers(found, shapes, dtype, path):
     found     name -> Header, as checkpoint.contents gives it
     shapes    pairs (name, Weights of shapes). The first that does not fit ends it: a configuration
               may ask for anything, and no more is ever listed than the file has
-    returns   name -> Weights of arrays of these shapes, each of which takes the memory of one number
+    returns   name -> Weights of arrays of these shapes, which take the memory of one number each
     """
     like, expected = {}, set()
     for name, weights in shapes:

@@ -1,8 +1,7 @@
-"""The models under test: small configurations of every one, weights in which everything is alive,
-and every image there is.
+"""The models under test: small configurations of every one, and what is done to them.
 
 A new model adds rows to SMALL, a rule to closed_forms.py and an oracle to oracles/torch_models.py;
-all test_models_*.py read these.
+all test_models_*.py read these. What users may want, too, stands in npixel/measure.py.
 """
 
 import math
@@ -19,14 +18,15 @@ from npixel.measure import randomise, visible as structural  # noqa: F401
 
 
 class Small(NamedTuple):
-    """Fields of a model's configuration with which it is small, but has every kind of layer it can
-    have."""
+    """Fields of a model's configuration with which it is small, but has every kind of layer it
+    can have."""
     name: str
     config: dict
     levels: tuple = (2, 4)                             # numbers of levels it can do
 
 
-SMALL = [  # no width is divisible by 3; random weights do not saturate at scale 2
+# no width is divisible by 3; random weights do not saturate at scale 2
+SMALL = [
     Small("fvbn", {}),
     Small("raster_lstm", {"hidden": 7, "layers": 2}),
     # more relus are soon all dead behind a tanh
@@ -35,15 +35,13 @@ SMALL = [  # no width is divisible by 3; random weights do not saturate at scale
     Small("pixelcnn", {"hidden": 4, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 2}),
     Small("row_lstm", {"hidden": 4, "layers": 2, "first_kernel": 3, "kernel": 5, "head": 4,
                        "head_layers": 1, "skip": True}),
-    Small("diagonal_lstm",
-          {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1,
-           "padding": "evolve"}),
+    Small("diagonal_lstm", {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5,
+                            "head_layers": 1, "padding": "evolve"}),
     Small("diagonal_bilstm",
           {"hidden": 5, "layers": 2, "first_kernel": 3, "head": 5, "head_layers": 1, "skip": True}),
     Small("pixelcnn_pp", {"hidden": 4, "layers": 1, "mixtures": 2}),
-    Small("gated_pixelcnn",
-          {"hidden": 5, "layers": 2, "first_kernel": 3, "kernel": 3, "head": 5, "head_layers": 1,
-           "skip": True}),
+    Small("gated_pixelcnn", {"hidden": 5, "layers": 2, "first_kernel": 3, "kernel": 3, "head": 5,
+                             "head_layers": 1, "skip": True}),
 ]
 NAMES = [row.name for row in SMALL]
 # models that do not take images of every size
@@ -64,16 +62,17 @@ def images(rng, n, model):
 
 
 def plant(monkeypatch, module, **changes):
-    """A fault: whatever npixel.models took from `module` (masks, conv2d, relu, ...) by its name is
-    a copy of it with `changes`.
+    """A fault: whatever npixel.models took from `module` by its name is a copy with `changes`.
+
+    module   masks, conv2d, relu, ...
 
     A fault of relu or of conv2d is one of relu_conv2d as well: this becomes the one after the
     other, as its definition is.
     """
     copies = {id(module): types.SimpleNamespace(**(vars(module) | changes))}
     if module in (relu, conv2d):
-        parts = (copies.get(id(part), part) for part in (relu, conv2d))
-        copies[id(relu_conv2d)] = _one_after_the_other(*parts)
+        copies[id(relu_conv2d)] = _one_after_the_other(*(copies.get(id(part), part)
+                                                         for part in (relu, conv2d)))
     for name, model in list(sys.modules.items()):
         if name.startswith("npixel.models."):
             for attribute, value in list(vars(model).items()):
@@ -115,11 +114,15 @@ def several(name, image_shape, levels=2, **changes):
 
 class Report(NamedTuple):
     """How a set of dependencies differs from what theory says."""
-    leaks: int  # pairs in which a prediction sees itself or what comes later
-    nearest: set  # offsets (rows down, columns right) of the leaks' nearest pixels
+    # pairs in which a prediction sees itself or what comes later
+    leaks: int
+    # offsets (rows down, columns right) of the leaks' nearest pixels
+    nearest: set
     missing: int                                       # pairs that theory has, and it has not
-    extra: int  # pairs of the past that theory has not, and it has
-    unseen: int  # pairs of the past that it has not, whatever the theory
+    # pairs of the past that theory has not, and it has
+    extra: int
+    # pairs of the past that it has not, whatever the theory
+    unseen: int
     offsets: set                                       # of all leaks
 
 
@@ -130,8 +133,8 @@ def compare(seen, theory, image_shape):
     past = inputs < outputs
     leaks = seen & ~past
     o, i = np.nonzero(leaks)
-    offsets = {(int(r), int(c)) for r,
-               c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
+    offsets = {(int(r), int(c))
+               for r, c in zip(i // (W * C) - o // (W * C), i // C % W - o // C % W)}
     closest = min((abs(r) + abs(c) for r, c in offsets), default=0)
     nearest = {(r, c) for r, c in offsets if abs(r) + abs(c) == closest}
     return Report(int(leaks.sum()), nearest, int((theory & ~seen).sum()),
@@ -146,13 +149,14 @@ def is_right(report):
 
 
 def future_shuffle(model, *, seed=0):
-    """Pairs (first place replaced, place whose prediction changed) after everything from that place
-    on became noise; [] if none."""
+    """Pairs (first place replaced, place whose prediction changed) after everything from that
+    place on became noise; [] if none."""
     rng = np.random.default_rng(seed)
     places = math.prod(model.image_shape)
     before = np.repeat(images(rng, 1, model), places, axis=0)
     noise = images(rng, places, model)
-    later = np.arange(places)[None] >= np.arange(places)[:, None]  # image n: from place n on
+    # image n: from place n on
+    later = np.arange(places)[None] >= np.arange(places)[:, None]
     after = np.where(later.reshape(before.shape), noise, before)
     changed = model.log_conditionals(before) != model.log_conditionals(after)
     changed = changed.reshape(places, places, -1).any(axis=2)

@@ -1,4 +1,5 @@
-"""Checkpoints: what is written comes back, every kind of damage is one clear line, and an interrupted save leaves the old file whole."""
+"""Checkpoints: what is written comes back, every kind of damage is one clear line, and an
+interrupted save leaves the old file whole."""
 
 import doctest
 import io
@@ -25,7 +26,9 @@ class Weights(NamedTuple):
 
 def params(seed=0, dtype=np.float32):
     rng = np.random.default_rng(seed)
-    return {name: Weights(rng.standard_normal((2, 3, 4)).astype(dtype), rng.standard_normal(4).astype(dtype)) for name in ("conv0", "block1.conv")}
+    return {name: Weights(rng.standard_normal((2, 3, 4)).astype(dtype),
+                          rng.standard_normal(4).astype(dtype))
+            for name in ("conv0", "block1.conv")}
 
 
 def one_line(error):
@@ -36,12 +39,15 @@ def one_line(error):
 
 def test_what_is_written_comes_back(tmp_path):
     path = tmp_path / "no_suffix"
-    arrays = checkpoint.flatten(params()) | {"training/step": np.array(3), "training/flags": np.array([True, False]), "empty": np.zeros((0, 2))}
+    arrays = checkpoint.flatten(params()) | {"training/step": np.array(3),
+                                             "training/flags": np.array([True, False]),
+                                             "empty": np.zeros((0, 2))}
     checkpoint.write(path, arrays, {"model": {"name": "x"}})
     found, meta = checkpoint.read(path)
     assert list(found) == list(arrays)
     for name in arrays:
-        assert found[name].dtype == arrays[name].dtype and found[name].tobytes() == arrays[name].tobytes() and found[name].flags.writeable
+        assert found[name].dtype == arrays[name].dtype
+        assert found[name].tobytes() == arrays[name].tobytes() and found[name].flags.writeable
     assert meta == {"model": {"name": "x"}, "format": "npixel", "version": 1}
     assert os.listdir(tmp_path) == ["no_suffix"]
 
@@ -62,7 +68,8 @@ def test_equal_contents_give_equal_bytes(tmp_path):
 def test_flatten_names_leaves_and_unflatten_restores_their_types():
     tree = {"m": params(), "v": params(1)}
     flat = checkpoint.flatten(tree, "optimizer")
-    assert list(flat)[:2] == ["optimizer/m/conv0/w", "optimizer/m/conv0/b"] and flat["optimizer/m/conv0/w"] is tree["m"]["conv0"].w
+    assert list(flat)[:2] == ["optimizer/m/conv0/w", "optimizer/m/conv0/b"]
+    assert flat["optimizer/m/conv0/w"] is tree["m"]["conv0"].w
     back = checkpoint.unflatten(flat | {"other": np.zeros(1)}, tree, "optimizer")
     assert isinstance(back["v"]["conv0"], Weights) and back["v"]["conv0"].b is tree["v"]["conv0"].b
 
@@ -74,7 +81,8 @@ def test_restore_fills_in_place_or_not_at_all():
     assert target["conv0"].w is w
     np.testing.assert_array_equal(w, params(0)["conv0"].w)
     broken = checkpoint.flatten(params(1))
-    broken["params/block1.conv/b"] = np.full(4, np.nan, np.float32)          # the last one: all others would already have been copied
+    # the last one: all others would already have been copied
+    broken["params/block1.conv/b"] = np.full(4, np.nan, np.float32)
     with pytest.raises(ValueError):
         checkpoint.restore(target, broken)
     np.testing.assert_array_equal(w, params(0)["conv0"].w)
@@ -82,10 +90,14 @@ def test_restore_fills_in_place_or_not_at_all():
 
 @pytest.mark.parametrize("change, message", [
     (lambda a: a.pop("params/conv0/b"), "array params/conv0/b is missing, expected shape (4,)"),
-    (lambda a: a.update({"params/conv0/b": np.zeros(5, np.float32)}), "array params/conv0/b has shape (5,), expected (4,)"),
-    (lambda a: a.update({"params/conv0/b": np.zeros(4)}), "array params/conv0/b has dtype float64, expected float32"),
-    (lambda a: a.update({"params/conv0/b": np.array([0, np.nan, np.inf, 0], np.float32)}), "array params/conv0/b has 2 entries of 4 that are nan or infinite"),
-    (lambda a: a.update({"params/conv9/w": np.zeros((1, 2))}), "unexpected array params/conv9/w of shape (1, 2)"),
+    (lambda a: a.update({"params/conv0/b": np.zeros(5, np.float32)}),
+     "array params/conv0/b has shape (5,), expected (4,)"),
+    (lambda a: a.update({"params/conv0/b": np.zeros(4)}),
+     "array params/conv0/b has dtype float64, expected float32"),
+    (lambda a: a.update({"params/conv0/b": np.array([0, np.nan, np.inf, 0], np.float32)}),
+     "array params/conv0/b has 2 entries of 4 that are nan or infinite"),
+    (lambda a: a.update({"params/conv9/w": np.zeros((1, 2))}),
+     "unexpected array params/conv9/w of shape (1, 2)"),
 ])
 def test_an_array_that_does_not_fit_is_named(change, message):
     arrays = checkpoint.flatten(params())
@@ -133,7 +145,8 @@ class Bomb:
     ({"meta": np.array("[]")}, "its format is []"),
     ({"meta": np.array('{"format": "keras"}')}, "'keras'"),
     ({"meta": np.array('{"format": "npixel", "version": 7}')}, "version 7"),
-    ({"meta": np.array('{"format": "npixel", "version": 1}'), "w": np.array([Bomb()], object)}, "damaged"),
+    ({"meta": np.array('{"format": "npixel", "version": 1}'), "w": np.array([Bomb()], object)},
+     "damaged"),
 ])
 def test_a_foreign_npz_is_named(tmp_path, arrays, message):
     path = tmp_path / "foreign.npz"
@@ -169,8 +182,12 @@ def test_every_truncation_and_every_flipped_byte_is_noticed_or_harmless(tmp_path
         except ValueError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             noticed += 1
-        else:                                                          # dates, attributes, the zip's own version numbers
-            assert meta["a"] == 1 and {name: array.tobytes() for name, array in found.items()} == {name: array.tobytes() for name, array in arrays.items()}
+        # dates, attributes, the zip's own version numbers
+        else:
+            assert meta["a"] == 1
+            assert {name: array.tobytes()
+                    for name, array in found.items()} == {name: array.tobytes()
+                                                          for name, array in arrays.items()}
     assert noticed > 0.8 * len(content)
 
 
@@ -208,7 +225,8 @@ def test_a_link_is_followed(tmp_path):
     checkpoint.write(tmp_path / "a.npz", {"w": np.zeros(2)}, {})
     (tmp_path / "link").symlink_to(tmp_path / "a.npz")
     checkpoint.write(tmp_path / "link", {"w": np.ones(2)}, {})
-    assert (tmp_path / "link").is_symlink() and checkpoint.read(tmp_path / "a.npz")[0]["w"].sum() == 2
+    assert (tmp_path / "link").is_symlink()
+    assert checkpoint.read(tmp_path / "a.npz")[0]["w"].sum() == 2
 
 
 WRITER = """
@@ -239,7 +257,8 @@ def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
 
 def test_a_file_rewritten_by_another_zip_program_still_loads(tmp_path):
     checkpoint.write(tmp_path / "a.npz", {"w": np.arange(5.0)}, {"a": 1})
-    with zipfile.ZipFile(tmp_path / "a.npz") as old, zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as new:
+    with (zipfile.ZipFile(tmp_path / "a.npz") as old,
+          zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as new):
         for name in old.namelist():
             new.writestr(name, old.read(name))
     assert checkpoint.read(tmp_path / "b.npz")[0]["w"].tolist() == [0, 1, 2, 3, 4]

@@ -66,10 +66,13 @@ sys.exit(command.start("tool", lambda: parser, {argv!r}))
 
 
 def shell(line, text="x", times=1, argv=(), **environment):
-    """A shell's line with such a program for PROGRAM: (exit status, standard output, standard error)."""
+    """A shell's line with such a program for PROGRAM: (exit status, standard output, standard
+    error)."""
     program = PRINT.format(text=text, times=times, argv=list(argv))
-    done = subprocess.run(["bash", "-c", line.replace("PROGRAM", '"$PYTHON" -c "$SOURCE"')], cwd=ROOT,
-                          env=os.environ | {"PYTHON": sys.executable, "SOURCE": program} | environment,
+    done = subprocess.run(["bash", "-c", line.replace("PROGRAM", '"$PYTHON" -c "$SOURCE"')],
+                          cwd=ROOT,
+                          env=os.environ | {"PYTHON": sys.executable, "SOURCE": program}
+                          | environment,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -81,7 +84,8 @@ def test_a_full_a_closed_and_an_unread_standard_output(times):
         for argv in ([], ["--help"]):
             assert shell("PROGRAM > /dev/full", times=times, argv=argv) == (
                 2, "", "tool: standard output: No space left on device\n")
-    assert shell("PROGRAM >&-", times=times) == (2, "", "tool: standard output: Bad file descriptor\n")
+    assert shell("PROGRAM >&-", times=times) == (2, "",
+                                                 "tool: standard output: Bad file descriptor\n")
     assert shell("PROGRAM 2>&-", times=times)[0] == 0
     assert shell("PROGRAM 2>&- >&- <&-", argv=["--no-such-option"]) == (2, "", "")
 
@@ -92,22 +96,42 @@ def test_what_an_encoding_cannot_say_is_printed_with_backslashes():
         assert (status, err) == (0, "") and out.endswith("\\ud800\n")
 
 
-@pytest.mark.parametrize("package, module", [("npixel", "numpy"), ("mdp", "numpy"), ("npixel", "numba"), ("mdp", "scipy")])
+@pytest.mark.parametrize("package, module", [("npixel", "numpy"), ("mdp", "numpy"),
+                                             ("npixel", "numba"), ("mdp", "scipy")])
 def test_ctrl_c_during_the_imports_is_one_line(package, module, tmp_path):
     (tmp_path / f"{module}.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
-    done = subprocess.run([sys.executable, "-m", package, "demo", "--help"], cwd=ROOT, capture_output=True, timeout=60,
+    done = subprocess.run([sys.executable, "-m", package, "demo", "--help"], cwd=ROOT,
+                          capture_output=True, timeout=60,
                           env=os.environ | {"PYTHONPATH": f"{tmp_path}"}, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{package}: interrupted\n")
 
 
-def test_importing_the_packages_loads_nothing_heavy_and_every_public_name_is_there():
-    code = ("import sys, npixel, mdp, npixel.cli, mdp.__main__; print('numpy' in sys.modules)\n"
-            "import mdp.verify, npixel.registry\n"
+HEAVY = ("numpy", "numba", "scipy", "matplotlib", "npixel.models", "npixel.registry", "mdp.model")
+
+
+def test_importing_the_packages_loads_nothing_heavy():
+    """Both packages and both commands: each is there before NumPy is."""
+    code = (f"import sys, npixel, mdp, npixel.cli, mdp.__main__\n"
+            f"print([name for name in {HEAVY} if name in sys.modules])\n"
+            f"import npixel.registry, mdp.model\n"
+            f"print([name for name in {HEAVY} if name not in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60,
+                          text=True)
+    # the second list is a check of the first: these names are what modules are called
+    first, second = done.stdout.splitlines()
+    assert first == "[]", done.stderr
+    assert "numpy" not in second and "npixel.models" not in second and "mdp.model" not in second
+
+
+def test_every_public_name_is_there():
+    code = ("import npixel, mdp, mdp.verify, npixel.registry\n"
             "for package in (npixel, mdp):\n"
             "    for name in package.__all__: getattr(package, name)\n"
-            "print(mdp.verify.__name__, mdp.verify.__module__, npixel.build.__name__, hasattr(mdp, 'nothing'))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, text=True)
-    assert done.stdout == "False\nverify mdp.verify build False\n", done.stderr
+            "print(mdp.verify.__name__, mdp.verify.__module__, npixel.build.__name__, "
+            "hasattr(mdp, 'nothing'))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60,
+                          text=True)
+    assert done.stdout == "verify mdp.verify build False\n", done.stderr
 
 
 # --- outputs ---
@@ -136,7 +160,8 @@ def test_what_exists_is_replaced_only_with_force_and_only_by_its_kind(tmp_path):
             command.check_output(mine, kind)
         assert command.check_output(str(mine), kind, force=True) == mine
         for other in others:
-            if other != mine and not (kind is command.TEXT and other.suffix == ".json"):       # which is text
+            # which is text
+            if other != mine and not (kind is command.TEXT and other.suffix == ".json"):
                 with pytest.raises(ValueError, match=f"is not {kind.name}: not even --force"):
                     command.check_output(other, kind, force=True)
         (tmp_path / "empty").write_bytes(b"")
@@ -165,16 +190,20 @@ def test_an_input_is_never_written_over_by_whatever_name(tmp_path):
     files = some_files(tmp_path)
     (tmp_path / "below" / "deep").mkdir(parents=True)
     for kind, mine in files.items():
-        soft, hard, inside = tmp_path / "soft", tmp_path / "hard", tmp_path / "below" / "deep" / mine.name
+        soft, hard = tmp_path / "soft", tmp_path / "hard"
+        inside = tmp_path / "below" / "deep" / mine.name
         soft.symlink_to(mine)
         os.link(mine, hard)
         inside.write_bytes(mine.read_bytes())
         around = tmp_path / "below" / ".." / mine.name
-        for out, given in ((mine, mine), (soft, mine), (mine, soft), (hard, mine), (around, mine), (inside, tmp_path / "below")):
+        for out, given in ((mine, mine), (soft, mine), (mine, soft), (hard, mine), (around, mine),
+                           (inside, tmp_path / "below")):
             for force in (False, True):
                 with pytest.raises(ValueError, match="read by this command"):
-                    command.check_output(out, kind, inputs=[None, "noisy_rule:8x8", str(given)], force=force)
-        assert command.check_output(mine, kind, inputs=[tmp_path / "below"], force=True)       # beside the folder
+                    command.check_output(out, kind, inputs=[None, "noisy_rule:8x8", str(given)],
+                                         force=force)
+        # beside the folder
+        assert command.check_output(mine, kind, inputs=[tmp_path / "below"], force=True)
         soft.unlink()
         hard.unlink()
 

@@ -196,7 +196,7 @@ def test_a_pickle_of_tuples_in_tuples_is_refused(tmp_path):
     for raw in (nested, shared):
         with pytest.raises(ValueError) as error:
             cifar10.read_batch(raw, "x")
-        one_line(error, "x: not a CIFAR-10 batch", "a key is a tuple, must be text")
+        one_line(error, "x: not a CIFAR-10 batch", "a key must be text, is a tuple")
     write_cifar(tmp_path / "cifar-10-batches-py")
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(
         nested.replace(b"K", b"\x85" * 2_800_000 + b"K"))           # 17 KB in the archive
@@ -250,7 +250,8 @@ def test_the_machine_reads_what_python_writes():
     for i in range(300):
         content = value(4)
         for protocol in range(6):
-            assert plain_pickle.read(pickle.dumps(content, protocol)) == content, (content, protocol)
+            found = plain_pickle.read(pickle.dumps(content, protocol))
+            assert found == content, (content, protocol)
 
 
 def test_no_interpreter_of_another_format_sees_a_picture(tmp_path, monkeypatch):

@@ -292,7 +292,7 @@ def test_any_data_set_can_be_cropped_and_then_its_entropy_is_unknown():
                                   (1, 2**21)])
 def test_wrong_sizes_are_refused(text):
     for option in ("resize", "crop"):
-        with pytest.raises(ValueError, match=f"--{option} is .*must be"):
+        with pytest.raises(ValueError, match=f"--{option} must .*, is "):
             load("digits", **{option: text})
     assert size.parse(None, "--crop") is None
 

@@ -94,8 +94,8 @@ def test_a_split_that_a_conversion_makes_constant_is_refused(write):
 @pytest.mark.parametrize("arrays, options, words", [
     ({"levels": 16}, {"levels_are": 17}, "holds 16 levels, --levels-are says 17"),
     ({}, {"levels_are": 15}, r"has level 15, levels must be in \[0, 15\)"),
-    ({}, {"levels_are": 1}, "said to be 1, must be 2 to 256"),
-    ({}, {"levels_are": 257}, "said to be 257, must be 2 to 256"),
+    ({}, {"levels_are": 1}, "must be 2 to 256, are said to be 1"),
+    ({}, {"levels_are": 257}, "must be 2 to 256, are said to be 257"),
 ])
 def test_wrong_levels_of_a_file_are_refused(write, arrays, options, words):
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,6 @@
-"""Bad input to every public entry point: one error, one line, which names the argument and carries the numbers.
+"""Bad input to every public entry point: one error of one line.
+
+The line names the argument and carries the numbers.
 
 The table is long so that it can be read: what is called, and the words its error must have.
 """
@@ -24,7 +26,8 @@ def without_shape(model, x):
 
 
 BAD_BUILDS = {
-    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'", "fvbn, raster_lstm, spatial_lstm, pixelcnn"),
+    "an unknown name": (build(name="pixelrnn"), "no model 'pixelrnn'",
+                        "fvbn, raster_lstm, spatial_lstm, pixelcnn"),
     "a name that is a list": (build(name=["pixelcnn"]), "no model ['pixelcnn']"),
     "an unknown field": (build(hiden=8), "no field 'hiden'", "hidden, layers"),
     "a field of fvbn": (build(name="fvbn", hidden=8), "fvbn has no field 'hidden'", "none"),
@@ -49,13 +52,16 @@ BAD_BUILDS = {
     "features in letters": (build(hidden="8"), "hidden", "'8'"),
     "features as a bool": (build(hidden=True), "hidden", "True"),
     "layers less than none": (build(layers=-1), "layers", "at least 0", "-1"),
-    "no layer to read the image": (build(name="spatial_lstm", layers=0), "layers must be at least 1", "is 0"),
+    "no layer to read the image": (build(name="spatial_lstm", layers=0),
+                                   "layers must be at least 1", "is 0"),
     "no layers, as a float": (build(layers=0.0), "layers", "0.0"),
     "no layers, as a bool": (build(layers=False), "layers", "False"),
     "an even first kernel": (build(first_kernel=4), "first_kernel must be odd", "4"),
     "an even kernel": (build(kernel=2), "kernel must be odd", "2"),
-    "an fvbn for colour images": (build(name="fvbn", image_shape=(32, 32, 3), levels=256), "309,137,768,448", "268,435,456"),
-    "an fvbn a little too large": (build(name="fvbn", image_shape=(186, 125, 1)), f"{23250 * 23249 // 2 + 23250:,}", "268,435,456"),
+    "an fvbn for colour images": (build(name="fvbn", image_shape=(32, 32, 3), levels=256),
+                                  "309,137,768,448", "268,435,456"),
+    "an fvbn a little too large": (build(name="fvbn", image_shape=(186, 125, 1)),
+                                   f"{23250 * 23249 // 2 + 23250:,}", "268,435,456"),
 }
 
 
@@ -84,7 +90,8 @@ BAD_IMAGES = {
     "letters": (images_like(lambda x: x.astype(str)), "images", "integers or bools"),
     "one level too high": (images_like(lambda x: x + (x == 3)), "images", "[0, 4)", "0 to 4"),
     "a negative level": (images_like(lambda x: x - 1), "images", "[0, 4)", "-1 to 2"),
-    "levels beyond int64": (images_like(lambda x: x.astype(np.uint64) + np.uint64(2**63)), "images", f"{2**63}"),
+    "levels beyond int64": (images_like(lambda x: x.astype(np.uint64) + np.uint64(2**63)), "images",
+                            f"{2**63}"),
     "lists of unequal lengths": (images_like(lambda x: [[1, 2], [3]]), "images", "unequal lengths"),
 }
 
@@ -101,47 +108,79 @@ def uniforms(change):
 
 
 BAD_ARGUMENTS = {
-    "log_prob: per": (lambda model, x: model.log_prob(x, per="pixel"), "per", '"image" or "subpixel"', "'pixel'"),
-    "log_prob: condition": (lambda model, x: model.log_prob(x, condition=np.zeros(2, int)), "condition", "None"),
-    "log_conditionals: condition": (lambda model, x: model.log_conditionals(x, condition=np.zeros(2, int)), "condition", "None"),
-    "loss_and_grads: condition": (lambda model, x: model.loss_and_grads(x, condition=np.zeros(2, int)), "condition", "None"),
-    "sample: condition": (lambda model, x: model.sample(2, condition=np.zeros(2, int)), "condition", "None"),
-    "complete: condition": (lambda model, x: model.complete(x, True, condition=np.zeros(2, int)), "condition", "None"),
-    "log_prob: nan weights": (lambda model, x: nan(model).log_prob(x), "params[", "2 of", "not finite"),
-    "log_conditionals: nan weights": (lambda model, x: nan(model).log_conditionals(x), "params[", "2 of", "not finite"),
-    "loss_and_grads: nan weights": (lambda model, x: nan(model).loss_and_grads(x), "params[", "2 of", "not finite"),
+    "log_prob: per": (lambda model, x: model.log_prob(x, per="pixel"), "per",
+                      '"image" or "subpixel"', "'pixel'"),
+    "log_prob: condition": (lambda model, x: model.log_prob(x, condition=np.zeros(2, int)),
+                            "condition", "None"),
+    "log_conditionals: condition": (
+        lambda model, x: model.log_conditionals(x, condition=np.zeros(2, int)),
+        "condition", "None"),
+    "loss_and_grads: condition": (
+        lambda model, x: model.loss_and_grads(x, condition=np.zeros(2, int)),
+        "condition", "None"),
+    "sample: condition": (lambda model, x: model.sample(2, condition=np.zeros(2, int)), "condition",
+                          "None"),
+    "complete: condition": (lambda model, x: model.complete(x, True, condition=np.zeros(2, int)),
+                            "condition", "None"),
+    "log_prob: nan weights": (lambda model, x: nan(model).log_prob(x), "params[", "2 of",
+                              "not finite"),
+    "log_conditionals: nan weights": (lambda model, x: nan(model).log_conditionals(x), "params[",
+                                      "2 of", "not finite"),
+    "loss_and_grads: nan weights": (lambda model, x: nan(model).loss_and_grads(x), "params[",
+                                    "2 of", "not finite"),
     "sample: nan weights": (lambda model, x: nan(model).sample(1), "params[", "2 of", "not finite"),
-    "naive sample: nan weights": (lambda model, x: nan(model).sample(1, naive=True), "params[", "2 of", "not finite"),
-    "complete: nan weights": (lambda model, x: nan(model).complete(x, True), "params[", "2 of", "not finite"),
-    "save: nan weights": (lambda model, x: nan(model).save("never_written.npz"), "params[", "2 of", "not finite"),
+    "naive sample: nan weights": (lambda model, x: nan(model).sample(1, naive=True), "params[",
+                                  "2 of", "not finite"),
+    "complete: nan weights": (lambda model, x: nan(model).complete(x, True), "params[", "2 of",
+                              "not finite"),
+    "save: nan weights": (lambda model, x: nan(model).save("never_written.npz"), "params[", "2 of",
+                          "not finite"),
     "sample: none": (lambda model, x: model.sample(0), "n must be", "0"),
     "sample: fewer than none": (lambda model, x: model.sample(-3), "n must be", "-3"),
     "sample: a float": (lambda model, x: model.sample(2.0), "n must be", "2.0"),
     "sample: a bool": (lambda model, x: model.sample(True), "n must be", "True"),
-    "sample: a seed for a generator": (lambda model, x: model.sample(2, 5), "rng", "Generator", "5"),
-    "sample: the old generator": (lambda model, x: model.sample(2, np.random.RandomState(0)), "rng", "Generator"),
-    "complete: a seed for a generator": (lambda model, x: model.complete(x, True, 5), "rng", "Generator", "5"),
-    "sample: uniforms for another n": (uniforms(lambda u: u[:1]), "uniforms", "(2, 3, 4, 3)", "(1, 3, 4, 3)"),
+    "sample: a seed for a generator": (lambda model, x: model.sample(2, 5), "rng", "Generator",
+                                       "5"),
+    "sample: the old generator": (lambda model, x: model.sample(2, np.random.RandomState(0)), "rng",
+                                  "Generator"),
+    "complete: a seed for a generator": (lambda model, x: model.complete(x, True, 5), "rng",
+                                         "Generator", "5"),
+    "sample: uniforms for another n": (uniforms(lambda u: u[:1]), "uniforms", "(2, 3, 4, 3)",
+                                       "(1, 3, 4, 3)"),
     "sample: uniforms without colour": (uniforms(lambda u: u[..., 0]), "uniforms", "(2, 3, 4)"),
-    "sample: uniforms in float32": (uniforms(lambda u: u.astype(np.float32)), "uniforms", "float64", "float32"),
+    "sample: uniforms in float32": (uniforms(lambda u: u.astype(np.float32)), "uniforms", "float64",
+                                    "float32"),
     "sample: a uniform of 1": (uniforms(lambda u: u + 0.5), "uniforms", "[0, 1)", "1.0"),
     "sample: a negative uniform": (uniforms(lambda u: u - 0.75), "uniforms", "[0, 1)", "-0.25"),
     "sample: uniforms that are nan": (uniforms(lambda u: u * np.nan), "uniforms", "[0, 1)", "nan"),
-    "complete: uniforms of 1": (lambda model, x: model.complete(x, True, uniforms=np.ones(x.shape)), "uniforms", "[0, 1)", "1.0"),
+    "complete: uniforms of 1": (lambda model, x: model.complete(x, True, uniforms=np.ones(x.shape)),
+                                "uniforms", "[0, 1)", "1.0"),
     "complete: known as levels": (lambda model, x: model.complete(x, x), "known", "bool", "int64"),
     "complete: known as nothing": (lambda model, x: model.complete(x, None), "known", "bool"),
-    "complete: known for other images": (lambda model, x: model.complete(x, np.ones((3, 4, 2), bool)), "known", "(3, 4, 2)", "(2, 3, 4, 3)"),
-    "complete: known for more images": (lambda model, x: model.complete(x[:1], np.ones((5, 3, 4, 3), bool)), "known", "(5, 3, 4, 3)"),
-    "complete: wrong images and a right mask": (lambda model, x: model.complete(x[0], x == x), "images", "(3, 4, 3)", "have shape"),
-    "complete: a known level too high": (lambda model, x: model.complete(x * 0 + 4, x == x), "images", "[0, 4)", "4"),
-    "visible_past: below the image": (lambda model, x: model.visible_past((3, 0, 0)), "at must be", "(3, 4, 3)", "(3, 0, 0)"),
-    "visible_past: a negative index": (lambda model, x: model.visible_past((0, -1, 0)), "at must be", "(0, -1, 0)"),
-    "visible_past: two indices": (lambda model, x: model.visible_past((0, 1)), "at must be", "(0, 1)"),
+    "complete: known for other images": (
+        lambda model, x: model.complete(x, np.ones((3, 4, 2), bool)),
+        "known", "(3, 4, 2)", "(2, 3, 4, 3)"),
+    "complete: known for more images": (
+        lambda model, x: model.complete(x[:1], np.ones((5, 3, 4, 3), bool)),
+        "known", "(5, 3, 4, 3)"),
+    "complete: wrong images and a right mask": (lambda model, x: model.complete(x[0], x == x),
+                                                "images", "(3, 4, 3)", "have shape"),
+    "complete: a known level too high": (lambda model, x: model.complete(x * 0 + 4, x == x),
+                                         "images", "[0, 4)", "4"),
+    "visible_past: below the image": (lambda model, x: model.visible_past((3, 0, 0)), "at must be",
+                                      "(3, 4, 3)", "(3, 0, 0)"),
+    "visible_past: a negative index": (lambda model, x: model.visible_past((0, -1, 0)),
+                                       "at must be", "(0, -1, 0)"),
+    "visible_past: two indices": (lambda model, x: model.visible_past((0, 1)), "at must be",
+                                  "(0, 1)"),
     "visible_past: one number": (lambda model, x: model.visible_past(5), "at must be", "5"),
-    "visible_past: half a pixel": (lambda model, x: model.visible_past((0.5, 0, 0)), "at must be", "0.5"),
+    "visible_past: half a pixel": (lambda model, x: model.visible_past((0.5, 0, 0)), "at must be",
+                                   "0.5"),
     "visible_past: letters": (lambda model, x: model.visible_past("abc"), "at must be", "a"),
-    "bits_per_dim: no sub-pixels": (lambda model, x: npixel.bits_per_dim(1.0, (0, 1, 1)), "image_shape", "(0, 1, 1)"),
-    "bits_per_dim: one number": (lambda model, x: npixel.bits_per_dim(1.0, 784), "image_shape", "784"),
+    "bits_per_dim: no sub-pixels": (lambda model, x: npixel.bits_per_dim(1.0, (0, 1, 1)),
+                                    "image_shape", "(0, 1, 1)"),
+    "bits_per_dim: one number": (lambda model, x: npixel.bits_per_dim(1.0, 784), "image_shape",
+                                 "784"),
 }
 
 
@@ -149,15 +188,18 @@ def complaint(call, *arguments, error=ValueError):
     """The one line that `call` raises."""
     with pytest.raises(error) as caught:
         call(*arguments)
-    assert type(caught.value) is error                                     # a ValueError itself, not, say, a UnicodeError
+    # a ValueError itself, not, say, a UnicodeError
+    assert type(caught.value) is error
     text = str(caught.value)
     assert text and "\n" not in text and len(text) < 300
     return text
 
 
 def says(text, *words):
-    """True if every word stands in the text; numbers as whole numbers, so that 4 is not found in 43."""
-    return all(re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])" if re.fullmatch(r"-?[\d.]+", word) else re.escape(word), text) for word in words)
+    """True if every word stands in the text; numbers as whole numbers, so that 4 is not found in
+    43."""
+    return all(re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])" if re.fullmatch(r"-?[\d.]+", word)
+                         else re.escape(word), text) for word in words)
 
 
 @pytest.mark.parametrize("what", BAD_BUILDS)
@@ -174,7 +216,8 @@ def test_bad_images_are_refused_by_every_entry_point(name, what):
     for entry, call in calls.items():
         model = small(name, SHAPE, LEVELS)
         x = images(np.random.default_rng(0), 2, model)
-        x.reshape(-1)[:2] = 0, 3                                           # both ends of the range are there
+        # both ends of the range are there
+        x.reshape(-1)[:2] = 0, 3
         text = complaint(call, model, x)
         assert says(text, *words), f"{entry}: {text}"
 
@@ -191,7 +234,8 @@ def test_other_bad_arguments_are_refused(name, what, tmp_path, monkeypatch):
 
 
 def test_the_table_itself_would_notice():
-    """A check of the checks: no error, two lines, missing words, a number that is part of another."""
+    """A check of the checks: no error, two lines, missing words, a number that is part of
+    another."""
     with pytest.raises(pytest.fail.Exception):
         complaint(lambda: None)
 
@@ -204,7 +248,8 @@ def test_the_table_itself_would_notice():
     for call in (two_lines, of_another_kind):
         with pytest.raises(AssertionError):
             complaint(call)
-    assert says("images must hold levels in [0, 4), found 0 to 43", "images", "[0, 4)") and not says("found 0 to 43", "4")
+    assert says("images must hold levels in [0, 4), found 0 to 43", "images", "[0, 4)")
+    assert not says("found 0 to 43", "4")
     assert not says("n must be positive", "n must be", "0")
 
 
@@ -222,7 +267,8 @@ def saved(name, path, **changes):
 def test_a_saved_model_comes_back_to_the_last_bit(name, dtype, tmp_path):
     model = saved(name, tmp_path / "model.npz", dtype=dtype)
     back = npixel.load(tmp_path / "model.npz")
-    assert (back.name, back.config, back.dtype, back.image_shape, back.levels) == (model.name, model.config, model.dtype, SHAPE, LEVELS)
+    assert (back.name, back.config, back.dtype, back.image_shape,
+            back.levels) == (model.name, model.config, model.dtype, SHAPE, LEVELS)
     assert list(back.params) == list(model.params)
     for key, weights in model.params.items():
         assert type(back.params[key]) is type(weights)
@@ -230,12 +276,14 @@ def test_a_saved_model_comes_back_to_the_last_bit(name, dtype, tmp_path):
             assert same_bits(a, b) and a.flags.writeable
     x = images(np.random.default_rng(0), 3, model)
     assert same_bits(back.log_prob(x), model.log_prob(x))
-    assert same_bits(back.sample(3, np.random.default_rng(1)), model.sample(3, np.random.default_rng(1)))
+    assert same_bits(back.sample(3, np.random.default_rng(1)),
+                     model.sample(3, np.random.default_rng(1)))
 
 
 def test_numbers_from_numpy_make_a_model_that_can_be_saved(tmp_path):
     """np.int64 is an integer to Python, and none to JSON."""
-    model = npixel.build("pixelcnn", image_shape=np.array([3, 4, 1]), levels=np.int64(4), hidden=np.int32(5), layers=np.uint8(1), seed=np.int64(0))
+    model = npixel.build("pixelcnn", image_shape=np.array([3, 4, 1]), levels=np.int64(4),
+                         hidden=np.int32(5), layers=np.uint8(1), seed=np.int64(0))
     model.save(tmp_path / "model.npz")
     assert npixel.load(tmp_path / "model.npz").config == model.config
 
@@ -256,20 +304,23 @@ def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch, af
     monkeypatch.setattr(np.lib.format, "write_array", full_disk)
     with pytest.raises(OSError, match="No space left"):
         saved("pixelcnn", path, seed=2)
-    assert len(written) == after + 1 and path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    assert len(written) == after + 1 and path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
     monkeypatch.undo()
     saved("pixelcnn", path, seed=2)
     assert path.read_bytes() != before and npixel.load(path).name == "pixelcnn"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    text = complaint(small("pixelcnn", SHAPE).save, tmp_path / "nowhere" / "model.npz", error=FileNotFoundError)
+    text = complaint(small("pixelcnn", SHAPE).save, tmp_path / "nowhere" / "model.npz",
+                     error=FileNotFoundError)
     assert "nowhere" in text
     assert "is not a file" in complaint(small("pixelcnn", SHAPE).save, tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert "model.npz not found" in complaint(npixel.load, tmp_path / "model.npz", error=FileNotFoundError)
+    assert "model.npz not found" in complaint(npixel.load, tmp_path / "model.npz",
+                                              error=FileNotFoundError)
     assert "is not a file" in complaint(npixel.load, tmp_path)
 
 
@@ -295,7 +346,8 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, damage):
 
 def test_a_foreign_npz_is_refused_by_name(tmp_path):
     np.savez(tmp_path / "other.npz", w=np.zeros(3))
-    assert says(complaint(npixel.load, tmp_path / "other.npz"), "other.npz", "not a checkpoint of npixel")
+    assert says(complaint(npixel.load, tmp_path / "other.npz"), "other.npz",
+                "not a checkpoint of npixel")
 
 
 def test_a_file_of_objects_is_never_unpickled(tmp_path):
@@ -315,7 +367,8 @@ def change_weights(change):
 
 
 EDITS = {"no model": (lambda arrays, meta: meta.pop("model"), "no model"),
-         "a model that is a word": (lambda arrays, meta: meta.__setitem__("model", "pixelcnn"), "no model"),
+         "a model that is a word": (lambda arrays, meta: meta.__setitem__("model", "pixelcnn"),
+                                    "no model"),
          "half a description": (lambda arrays, meta: meta["model"].pop("levels"), "no model"),
          "another name": (replaced("name", "pixelrnn"), "pixelrnn"),
          "a list for a name": (replaced("name", ["pixelcnn"]), "pixelcnn"),
@@ -323,10 +376,14 @@ EDITS = {"no model": (lambda arrays, meta: meta.pop("model"), "no model"),
          "a number for a dtype": (replaced("dtype", 3), "dtype", "3"),
          "an unknown field": (replaced("config", {"depth": 3}), "depth"),
          "a list for the configuration": (replaced("config", [1, 2]), "config", "[1, 2]"),
-         "another width": (lambda arrays, meta: meta["model"]["config"].__setitem__("hidden", 8), "shape"),
-         "a layer too many": (lambda arrays, meta: meta["model"]["config"].__setitem__("layers", 3), "missing"),
-         "a layer too few": (lambda arrays, meta: meta["model"]["config"].__setitem__("layers", 1), "unexpected"),
-         "the weights of another precision": (change_weights(lambda w: w.astype(np.float32)), "float32", "float64"),
+         "another width": (lambda arrays, meta: meta["model"]["config"].__setitem__("hidden", 8),
+                           "shape"),
+         "a layer too many": (lambda arrays, meta: meta["model"]["config"].__setitem__("layers", 3),
+                              "missing"),
+         "a layer too few": (lambda arrays, meta: meta["model"]["config"].__setitem__("layers", 1),
+                             "unexpected"),
+         "the weights of another precision": (change_weights(lambda w: w.astype(np.float32)),
+                                              "float32", "float64"),
          "weights that are nan": (change_weights(lambda w: w * np.nan), "nan")}
 
 

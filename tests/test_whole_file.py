@@ -71,7 +71,8 @@ def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_no
     for name in ("x.download.tmp", "x.npixel-zz.tmp", "y.npixel-00000000.tmp"):
         (tmp_path / name).write_bytes(b"somebody else's")
     others = sorted(os.listdir(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", WRITER, path], cwd=ROOT, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", WRITER, path], cwd=ROOT,
+                               stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline() == b"writing\n"
         write(path, b"first")
@@ -103,7 +104,8 @@ def test_one_at_a_time_has_the_lock_and_nothing_is_left(tmp_path):
 def test_a_lock_whose_owner_was_killed_is_free(tmp_path):
     code = ("import sys, time\nfrom npixel.runtime import whole_file\n"
             "with whole_file.lock(sys.argv[1]):\n    print('mine', flush=True); time.sleep(100)")
-    process = subprocess.Popen([sys.executable, "-c", code, tmp_path / "x"], cwd=ROOT, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path / "x"], cwd=ROOT,
+                               stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline() == b"mine\n"
         with pytest.raises(ValueError, match="another run"), whole_file.lock(tmp_path / "x"):

@@ -1,9 +1,14 @@
 """The verbs of the command npixel, one file each; cli.py has the whole.
 
-    train.py  evaluate.py  sample.py  complete.py  models.py       and shared.py, drawing.py
-    ../data/command.py  ../demo/  ../doctor.py                     data, demo, doctor
+    train, evaluate, sample, complete, models          here, beside what they share: shared.py,
+                                                       drawing.py, kinds.py
+    data, demo, doctor                                 data/command.py, demo/, doctor.py
 
 Each has `add_arguments(verbs)`, which adds its options to a parser and says what is called.
+
+Read first: commands/models.py, commands/train.py, commands/evaluate.py, commands/sample.py,
+commands/complete.py, data/command.py, demo/__init__.py, doctor.py.
+Read next: cli.py.
 """
 
 from npixel import demo, doctor

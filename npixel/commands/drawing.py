@@ -4,7 +4,8 @@ Images are drawn a chunk at a time, as many as their states fit into memory. Eac
 nameless file beside the output, and all of them together become the output. So a million images
 need no more memory than a few; and what is whole when Ctrl-C is pressed is kept.
 
-Read first: ../sampling.py, ../whole_file.py.
+Read first: sampling.py, plots.py.
+Read next: commands/kinds.py, commands/sample.py, commands/complete.py.
 """
 
 import math

@@ -54,6 +54,6 @@ def _evaluate(arguments):
 
 def _show_samples(drawn):
     print(f"{'samples':<11}{100 * drawn['as_asked']:.1f} % of {drawn['samples']} show the class "
-          f"they were drawn for, say their {drawn['neighbours']} nearest training images, which are "
-          f"right for {100 * drawn['classifier']:.1f} % of the test images; "
+          f"they were drawn for, say their {drawn['neighbours']} nearest training images, "
+          f"which are right for {100 * drawn['classifier']:.1f} % of the test images; "
           f"{100 * drawn['copies']:.1f} % are copies of a training image")

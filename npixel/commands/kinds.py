@@ -3,8 +3,9 @@
     kinds.of("pixelcnn")       Levels: a Model, whose images are levels
     kinds.of("ride")           Reals: a Density, whose images are real numbers
 
-Both classes have the same methods, so a verb has one way through it. What differs in numbers is a method of the two classes of network
-themselves (network.py); what differs in options and words stands here.
+Both classes have the same methods, so a verb has one way through it. What differs in numbers is a
+method of the two kinds of network themselves (network.py). What differs in options and words stands
+here.
 
 Read first: registry.py, evaluation.py, commands/shared.py, commands/drawing.py.
 Read next: commands/evaluate.py, commands/sample.py, commands/complete.py, commands/train.py.

@@ -1,4 +1,7 @@
-"""npixel models: every model with its paper, its fields and its size; of one, its weights too."""
+"""npixel models: every model with its paper, its fields and its size; of one, its weights too.
+
+Read first: commands/shared.py.  Read next: commands/train.py.
+"""
 
 import npixel
 from npixel.runtime import command

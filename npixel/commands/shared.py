@@ -49,7 +49,8 @@ def about(name):
     """
     paragraphs = [" ".join(part.split()) for part in MODULES[name].__doc__.split("\n\n")]
     summary = paragraphs[0].partition(": ")[2].rstrip(".") or paragraphs[0]
-    papers = (re.match(r'[^"]{3,200}?"[^"]+"[^"]*?\b(19|20)\d\d\b', text) for text in paragraphs[1:])
+    papers = (re.match(r'[^"]{3,200}?"[^"]+"[^"]*?\b(19|20)\d\d\b', text)
+              for text in paragraphs[1:])
     return summary, next((found.group() for found in papers if found), "")
 
 

@@ -1,7 +1,7 @@
 """npixel train: a model, and the checkpoint that it is kept in.
 
-Read first: training/__init__.py, training/recipes.py, data/command.py, evaluation.py,
-commands/shared.py, commands/evaluate.py.
+Read first: training/__init__.py, training/recipes.py, data/command.py, commands/shared.py,
+commands/kinds.py.
 Read next: commands/sample.py.
 """
 
@@ -21,7 +21,6 @@ import npixel
 from npixel import training
 from npixel.runtime import command, progress
 from npixel.data import command as data_command
-from npixel.data.dataset import SPLITS
 from npixel.training import recipes
 
 from . import kinds

@@ -1,14 +1,18 @@
 """Images in an .npz file: three splits, two, or one array that is split here.
 
-    train, valid, test         (N, H, W) or (N, H, W, C) integers or bools; labels in train_labels, valid_labels, test_labels
-    train, test                one training image in ten is held back for validation (dataset.hold_back)
-    images                     one in ten is for the test, as many for validation; labels in `labels`
+    train, valid, test         (N, H, W) or (N, H, W, C) integers or bools; labels in train_labels,
+                               valid_labels, test_labels
+    train, test                one training image in ten is held back for validation
+                               (dataset.hold_back)
+    images                     one in ten is for the test, as many for validation; labels in
+                               `labels`
     levels                     optional; else what the values show (levels.of_file)
 
 Axes in another order are read where `layout` names them, such as NCHW. Images that look like
 (N, C, H, W), or like (H, W, C, N), are refused without it.
 
-Read next: ../safe_npz.py, which never unpickles, and looks at sizes before it unpacks.
+Read first: data/dataset.py, data/levels.py.
+Read next: runtime/safe_npz.py, data/mnist.py.
 """
 
 import numpy as np
@@ -18,6 +22,7 @@ from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images, from_tr
 from npixel.data.levels import of_file
 
 COLOURS = (1, 3, 4)                                    # what the axis of colours usually has
+FORMS = "train, valid, test, or train, test, or images"
 
 
 def read(path):
@@ -32,14 +37,15 @@ def load(path, *, name=None, content=None, levels_are=None, layout=None, **about
     levels_are    how many levels the images have; None: what the file says or shows
     layout        the order of the axes, N, H, W and C in any order; None: NHWC
 
-    ValueError that names the file if it has none of the keys above, or shapes, dtypes or levels are wrong.
+    ValueError that names the file if it has none of the keys above, or shapes, dtypes or levels are
+    wrong.
     """
     content = read(path) if content is None else content
     about = {"source": str(path)} | about
     images = {key: _images(path, key, content[key], layout)
               for key in ("images", *SPLITS) if key in content}
     if not images:
-        raise ValueError(f"{path}: has keys {', '.join(content) or '(none)'}; must have train, valid, test, or train, test, or images")
+        raise ValueError(f"{path}: must have {FORMS}; has keys {', '.join(content) or '(none)'}")
     told = _levels(path, content, levels_are)
     images, levels, about["levels_known"], how = of_file(path, images, told)
     about["source"] += how + (f"; axes {layout}" if layout else "")
@@ -51,22 +57,26 @@ def load(path, *, name=None, content=None, levels_are=None, layout=None, **about
 
     name = name or str(path)
     if {"train", "valid", "test"} <= images.keys():
-        return Dataset(name, *(images[split] for split in SPLITS), levels, *(labels(split) for split in SPLITS), **about)
+        return Dataset(name, *(images[split] for split in SPLITS), levels,
+                       *(labels(split) for split in SPLITS), **about)
     if {"train", "test"} <= images.keys():
         return from_train_and_test(name, images["train"], images["test"], levels=levels,
-                                   train_labels=labels("train"), test_labels=labels("test"), **about)
+                                   train_labels=labels("train"), test_labels=labels("test"),
+                                   **about)
     if "images" in images:
         return from_images(name, images["images"], levels=levels, labels=labels("images"), **about)
-    raise ValueError(f"{path}: has {', '.join(images)}; must have train, valid, test, or train, test, or images")
+    raise ValueError(f"{path}: must have {FORMS}; has {', '.join(images)}")
 
 
 def _images(path, key, array, layout):
     if array.ndim not in (3, 4) or 0 in array.shape:
-        raise ValueError(f"{path}: {key} has shape {array.shape}, must be (N, H, W) or (N, H, W, C), none of them 0")
+        raise ValueError(f"{path}: {key} must be (N, H, W) or (N, H, W, C), none of them 0, "
+                         f"has shape {array.shape}")
     if array.dtype.kind not in "biu":
-        raise ValueError(f"{path}: {key} must be integers or bools, dtype is {array.dtype}")
+        raise ValueError(f"{path}: {key} must be integers or bools, is {array.dtype}")
     if array.min() < 0 or array.max() > 255:
-        raise ValueError(f"{path}: {key} has levels {array.min()} to {array.max()}, must be in [0, 256)")
+        raise ValueError(f"{path}: {key} must have levels in [0, 256), "
+                         f"has {array.min()} to {array.max()}")
     array = _in_order(path, key, array, layout).astype(np.uint8)
     return array[..., None] if array.ndim == 3 else array
 
@@ -76,8 +86,8 @@ def _in_order(path, key, array, layout):
     axes = "NHWC"[:array.ndim]
     if layout is not None:
         if sorted(layout) != sorted(axes):
-            raise ValueError(f"{path}: {key} has shape {array.shape}, --layout is {layout}: "
-                             f"must be {axes} in some order")
+            raise ValueError(f"{path}: {key} has shape {array.shape}: --layout must be {axes} in "
+                             f"some order, is {layout}")
         return np.ascontiguousarray(array.transpose([layout.index(axis) for axis in axes]))
     if array.ndim == 4 and array.shape[3] not in COLOURS:
         looks_like = ("NCHW" if array.shape[1] in COLOURS else

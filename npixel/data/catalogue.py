@@ -1,14 +1,23 @@
 """load: a data set by name, by path, or as a source of known entropy.
 
 Looked up in this order:
-    1. a name in NAMES               digits is bundled; the others are searched in data_dir, else in NPIXEL_DATA
-    2. name:HxW[,key=value]...       a source of known entropy (known_entropy), or dead_leaves (also without a size)
+    1. a name in NAMES               digits is bundled; the others are searched in data_dir, else in
+                                     NPIXEL_DATA
+    2. name:HxW[,key=value]...       a source of known entropy (known_entropy), or dead_leaves (also
+                                     without a size)
     3. a path                        as given, then below data_dir or NPIXEL_DATA:
-           .npz                      arrays.py; bits packed as in binarized_mnist.py; photographs as in photographs.py
+           .npz                      arrays.py; bits packed as in binarized_mnist.py; photographs as
+                                     in photographs.py
            .tar.gz .tgz .tar         the archive of cifar10.py
-           folder                    binarized_mnist_*.amat, IDX files, CIFAR-10 batches, or image files: the first that it holds
+           folder                    binarized_mnist_*.amat, IDX files, CIFAR-10 batches, or image
+                                     files: the first that it holds
 
-Read first: files.py (what a name claims that a path does not), levels.py.
+A name claims more than a path does: files.py says what.
+
+Read first: data/digits.py, data/known_entropy/draw.py, data/files.py, data/levels.py,
+data/arrays.py, data/mnist.py, data/binarized_mnist.py, data/cifar10.py, data/size.py,
+data/image_folder.py, data/photographs.py, data/dead_leaves.py.
+Read next: data/command.py.
 """
 
 from functools import partial
@@ -23,21 +32,31 @@ from npixel.data.levels import with_levels
 
 
 class Named(NamedTuple):
+    """A data set that has a name."""
     about: str
     where: str                                         # where to get it; empty if it is bundled
-    locate: Callable                                   # data directory or None -> the file it would be read from, or None
-    load: Callable                                     # data directory or None -> Dataset
+    locate: Callable                                   # directory or None -> its file, or None
+    load: Callable                                     # directory or None -> Dataset
+
+
+def _mnist(name, about):
+    return Named(about, mnist.SETS[name].where, partial(mnist.locate, name),
+                 partial(mnist.load, name))
 
 
 NAMES = {
-    "digits": Named("1,797 handwritten digits, 8x8, 17 levels, bundled", "", lambda _: digits.FILE, lambda _: digits.load()),
-    "binarized_mnist": Named("statically binarised MNIST, 28x28, 2 levels", binarized_mnist.WHERE, binarized_mnist.locate, binarized_mnist.load),
-    "mnist": Named("MNIST, 28x28, 256 levels", mnist.SETS["mnist"].where, partial(mnist.locate, "mnist"), partial(mnist.load, "mnist")),
-    "fashion_mnist": Named("Fashion-MNIST, 28x28, 256 levels", mnist.SETS["fashion_mnist"].where,
-                           partial(mnist.locate, "fashion_mnist"), partial(mnist.load, "fashion_mnist")),
-    "cifar10": Named("CIFAR-10, 32x32 RGB, 256 levels", cifar10.WHERE, cifar10.locate, cifar10.load),
-    "photographs": Named("photographs of BSDS500, 321x481 grey, 256 levels", photographs.WHERE, photographs.locate, photographs.load),
-    "photographs_rgb": Named("the same in colour", photographs.WHERE, photographs.locate, partial(photographs.load, colour=True)),
+    "digits": Named("1,797 handwritten digits, 8x8, 17 levels, bundled", "",
+                    lambda _: digits.FILE, lambda _: digits.load()),
+    "binarized_mnist": Named("statically binarised MNIST, 28x28, 2 levels",
+                             binarized_mnist.WHERE, binarized_mnist.locate, binarized_mnist.load),
+    "mnist": _mnist("mnist", "MNIST, 28x28, 256 levels"),
+    "fashion_mnist": _mnist("fashion_mnist", "Fashion-MNIST, 28x28, 256 levels"),
+    "cifar10": Named("CIFAR-10, 32x32 RGB, 256 levels",
+                     cifar10.WHERE, cifar10.locate, cifar10.load),
+    "photographs": Named("photographs of BSDS500, 321x481 grey, 256 levels",
+                         photographs.WHERE, photographs.locate, photographs.load),
+    "photographs_rgb": Named("the same in colour", photographs.WHERE, photographs.locate,
+                             partial(photographs.load, colour=True)),
 }
 
 
@@ -54,8 +73,8 @@ def load(name_or_path, *, data_dir=None, levels_are=None, layout=None, resize=No
     binarize     "threshold" or "stochastic": make two levels (levels.py)
     seed         of stochastic binarisation
 
-    FileNotFoundError that says where to get a missing file; ValueError for a damaged or foreign file or a wrong option;
-    ImportError if a folder of images is asked for without Pillow.
+    FileNotFoundError that says where to get a missing file. ValueError for a damaged or foreign
+    file or a wrong option. ImportError if a folder of images is asked for without Pillow.
 
     >>> int(load("digits", levels=4).train.max())
     3
@@ -63,7 +82,8 @@ def load(name_or_path, *, data_dir=None, levels_are=None, layout=None, resize=No
     text = str(name_or_path)
     resize, crop = size.parse(resize, "--resize"), size.parse(crop, "--crop")
     path = None
-    if text in NAMES:                                  # what is bundled does not depend on the data directory
+    if text in NAMES:
+        # what is bundled does not depend on the data directory
         data = NAMES[text].load(data_directory(data_dir) if NAMES[text].where else None)
     elif text.partition(":")[0] in known_entropy.SOURCES and not Path(text).exists():
         data = draw.dataset(text)
@@ -87,7 +107,10 @@ def load(name_or_path, *, data_dir=None, levels_are=None, layout=None, resize=No
 
 
 def _existing(text, data_dir):
-    """The path meant by `text`: as given, or below the data directory; FileNotFoundError with both if there is neither."""
+    """The path meant by `text`: as given, or below the data directory.
+
+    FileNotFoundError with both if there is neither.
+    """
     given = Path(text).expanduser()
     if text and given.exists():
         return given
@@ -95,8 +118,9 @@ def _existing(text, data_dir):
     below = directory / text if directory and text else None
     if below and below.exists():
         return below
-    raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source ({', '.join(known_entropy.SOURCES)}, dead_leaves, as name:HxW), "
-                            f"and no file or folder{f' (nor is {below})' if below else ''}")
+    raise FileNotFoundError(f"{text!r} is no data set ({', '.join(NAMES)}), no source "
+                            f"({', '.join(known_entropy.SOURCES)}, dead_leaves, as name:HxW), and "
+                            f"no file or folder{f' (nor is {below})' if below else ''}")
 
 
 def _load_npz(path, levels_are, layout):
@@ -119,7 +143,8 @@ def _load_path(path, levels_are, resize, crop):
         return _load_data_folder(path, levels_are)
     if path.name.endswith((".tar.gz", ".tgz", ".tar")):
         return cifar10.load_archive(path)
-    raise ValueError(f"{path}: not a known form of data, must be .npz, .tar.gz, or the folder of its files")
+    raise ValueError(f"{path}: not a known form of data, must be .npz, .tar.gz, or the folder of "
+                     "its files")
 
 
 def _is_picture_folder(path):
@@ -139,5 +164,5 @@ def _load_data_folder(folder, levels_are):
     for batches in (folder, folder / cifar10.FOLDER):
         if find(cifar10.ANY, [batches]):
             return cifar10.load_folder(batches)
-    raise ValueError(f"{folder}: holds no images ({binarized_mnist.TEXT.format('train')}, {mnist.TRAIN[0]}, {cifar10.TRAIN[0]}, "
-                     f"or image files such as .png)")
+    raise ValueError(f"{folder}: holds no images ({binarized_mnist.TEXT.format('train')}, "
+                     f"{mnist.TRAIN[0]}, {cifar10.TRAIN[0]}, or image files such as .png)")

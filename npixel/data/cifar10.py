@@ -132,7 +132,7 @@ def read_batch(raw, origin):
         raise ValueError(f"{foreign} (keys {keys}; must have data, an array, and labels)")
     data = data.to_numpy(origin)
     if data.ndim != 2 or data.shape[1] != 3072:
-        raise ValueError(f"{origin}: data has shape {data.shape}, must be (N, 3072)")
+        raise ValueError(f"{origin}: data must be (N, 3072), has shape {data.shape}")
     if isinstance(labels, plain_pickle.Array):
         labels = labels.to_numpy(origin).tolist()
     if not _are_labels(labels, len(data)):

@@ -4,7 +4,10 @@
     npixel data info digits
     npixel data pack FOLDER --output binarized_mnist.npz
 
-`add_arguments` hooks these below the command line; `add_data_options` and `load_from` give --data and its options to other commands.
+`add_arguments` hooks these below the command line; `add_data_options` and `load_from` give --data
+and its options to other verbs.
+
+Read first: data/catalogue.py.  Read next: commands/shared.py.
 """
 
 import numpy as np
@@ -18,9 +21,12 @@ from npixel.data.levels import METHODS, with_levels
 
 
 def add_arguments(subparsers):
-    """Add `data` with list, info and pack to the subcommands of a parser; each sets `call`."""
-    parser = subparsers.add_parser("data", help="list data sets, describe one, pack binarised MNIST", description=__doc__.split("\n")[0])
-    parser.set_defaults(call=lambda arguments: parser.error("must be followed by list, info or pack"))
+    """Add `data` with list, info and pack to the verbs of the command npixel; each sets `call`."""
+    parser = subparsers.add_parser(
+        "data", help="list data sets, describe one, pack binarised MNIST",
+        description=__doc__.split("\n")[0])
+    parser.set_defaults(
+        call=lambda arguments: parser.error("must be followed by list, info or pack"))
     verbs = parser.add_subparsers(metavar="list | info | pack")
 
     verb = verbs.add_parser("list", help="the data sets by name, and where each was found")
@@ -28,15 +34,18 @@ def add_arguments(subparsers):
     command.add_json(verb)
     verb.set_defaults(call=_list)
 
-    verb = verbs.add_parser("info", help="shapes, levels, means, labels, source and licence of one data set")
+    verb = verbs.add_parser(
+        "info", help="shapes, levels, means, labels, source and licence of one data set")
     verb.add_argument("data", metavar="DATA", help=_DATA_HELP)
     _add_level_options(verb)
     command.add_json(verb)
     verb.set_defaults(call=_info)
 
     verb = verbs.add_parser("pack", help="make binarized_mnist.npz from the three .amat files")
-    verb.add_argument("text", metavar="INPUT", nargs="+", help="the folder of the .amat files, or the three: train valid test")
-    verb.add_argument("--output", "-o", required=True, metavar="FILE.npz", help="the file to write, whole or not at all")
+    verb.add_argument("text", metavar="INPUT", nargs="+",
+                      help="the folder of the .amat files, or the three: train valid test")
+    verb.add_argument("--output", "-o", required=True, metavar="FILE.npz",
+                      help="the file to write, whole or not at all")
     command.add_force(verb, "the file named by --output")
     command.add_json(verb)
     verb.set_defaults(call=_pack)
@@ -45,7 +54,8 @@ def add_arguments(subparsers):
 def add_data_options(parser, default=None):
     """Give a command --data and what load takes; --data is required where there is no default."""
     shown = f" (default {default})" if default else ""
-    parser.add_argument("--data", default=default, required=default is None, metavar="DATA", help=_DATA_HELP + shown)
+    parser.add_argument("--data", default=default, required=default is None, metavar="DATA",
+                        help=_DATA_HELP + shown)
     _add_level_options(parser)
 
 
@@ -64,11 +74,13 @@ def _converted(file, arguments):
     return with_levels(file, arguments.levels, arguments.binarize, arguments.data_seed)
 
 
-_DATA_HELP = f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; dead_leaves; or the path of a file or folder"
+_DATA_HELP = (f"{', '.join(NAMES)}; a source such as noisy_rule:8x8,eps=0.1; dead_leaves; "
+              "or the path of a file or folder")
 
 
 def _add_data_dir(parser):
-    parser.add_argument("--data-dir", metavar="DIR", help=f"the directory of data files (default: {ENVIRONMENT})")
+    parser.add_argument("--data-dir", metavar="DIR",
+                        help=f"the directory of data files (default: {ENVIRONMENT})")
 
 
 def _add_level_options(parser):
@@ -84,7 +96,8 @@ def _add_level_options(parser):
                         help="cut this size out of the middle, after --resize")
     parser.add_argument("--levels", type=int, metavar="L", help="requantise to L levels")
     parser.add_argument("--binarize", choices=METHODS, help="make two levels")
-    parser.add_argument("--data-seed", type=int, default=0, metavar="SEED", help="of stochastic binarisation (default 0)")
+    parser.add_argument("--data-seed", type=int, default=0, metavar="SEED",
+                        help="of stochastic binarisation (default 0)")
 
 
 def _list(arguments):
@@ -92,11 +105,15 @@ def _list(arguments):
     rows = []
     for name, named in NAMES.items():
         path = named.locate(directory)
-        rows.append({"name": name, "about": named.about, "found": None if path is None else str(path), "get_it_from": named.where})
-    sources = [{"name": name, "about": source.__doc__.split("\n")[0]} for name, source in known_entropy.SOURCES.items()]
-    drawn = [{"name": "dead_leaves", "about": dead_leaves.__doc__.split("\n")[0].partition(": ")[2]}]
+        rows.append({"name": name, "about": named.about,
+                     "found": None if path is None else str(path), "get_it_from": named.where})
+    sources = [{"name": name, "about": source.__doc__.split("\n")[0]}
+               for name, source in known_entropy.SOURCES.items()]
+    summary = " ".join(dead_leaves.__doc__.partition("\n\n")[0].split())
+    drawn = [{"name": "dead_leaves", "about": summary.partition(": ")[2]}]
     if arguments.json:
-        command.print_json({"data_dir": None if directory is None else str(directory), "data": rows, "sources": sources, "drawn": drawn})
+        command.print_json({"data_dir": None if directory is None else str(directory),
+                            "data": rows, "sources": sources, "drawn": drawn})
         return
     print(f"Data directory: {directory or f'none ({ENVIRONMENT} is not set)'}\n")
     for row in rows:
@@ -113,6 +130,26 @@ def _list(arguments):
 def _info(arguments):
     file = load_file(arguments)
     data = _converted(file, arguments)
+    result = _described(file, data)
+    if arguments.json:
+        command.print_json(result)
+        return
+    H, W, C = data.image_shape
+    print(f"{data.name}: {H}x{W}x{C}, {data.levels} levels")
+    assumed = "" if file.levels_known else " (as a byte; it does not say, see --levels-are)"
+    print(f"levels   of the file {file.levels}{assumed}, of the model {data.levels}: "
+          f"{result['conversion']}")
+    for split, row in result["splits"].items():
+        _show_split(split, row, data.label_names)
+    if data.entropy is not None:
+        print(f"entropy  {data.entropy:.6f} nats per image: "
+              "no model can have a lower expected loss")
+    print(f"source   {data.source}")
+    print(f"licence  {data.licence or 'not known'}")
+
+
+def _described(file, data):
+    """What is in a data set, as it is in the file and as it was converted: a dict."""
     splits = {}
     for split in SPLITS:
         images, labels = data.split(split)
@@ -122,32 +159,22 @@ def _info(arguments):
             "lowest_level": int(images.min()), "highest_level": int(images.max()),
             "lowest_level_in_file": int(found.min()), "highest_level_in_file": int(found.max()),
             "labels": None if labels is None else _counts(labels)}
-    result = {"name": data.name, "image_shape": data.image_shape, "levels": data.levels,
-              "levels_in_file": file.levels, "levels_known": file.levels_known,
-              "conversion": _conversion(file, data), "splits": splits,
-              "label_names": data.label_names,
-              "entropy_nats_per_image": data.entropy, "source": data.source, "licence": data.licence}
-    if arguments.json:
-        command.print_json(result)
-        return
-    H, W, C = data.image_shape
-    print(f"{data.name}: {H}x{W}x{C}, {data.levels} levels")
-    assumed = "" if file.levels_known else " (as a byte; it does not say, see --levels-are)"
-    print(f"levels   of the file {file.levels}{assumed}, of the model {data.levels}: "
-          f"{result['conversion']}")
-    for split, row in splits.items():
-        labels = ""
-        if row["labels"] is not None:
-            labels = "   images of each label: " + _shown_counts(row["labels"], data.label_names)
-        before = f"{row['lowest_level_in_file']} to {row['highest_level_in_file']}"
-        after = f"{row['lowest_level']} to {row['highest_level']}"
-        levels = after if before == after else f"{before} become {after}"
-        print(f"{split:<8} {row['images']:>6} images   levels {levels}   "
-              f"mean level {row['mean_level']:.6f}{labels}")
-    if data.entropy is not None:
-        print(f"entropy  {data.entropy:.6f} nats per image: no model can have a lower expected loss")
-    print(f"source   {data.source}")
-    print(f"licence  {data.licence or 'not known'}")
+    return {"name": data.name, "image_shape": data.image_shape, "levels": data.levels,
+            "levels_in_file": file.levels, "levels_known": file.levels_known,
+            "conversion": _conversion(file, data), "splits": splits,
+            "label_names": data.label_names, "entropy_nats_per_image": data.entropy,
+            "source": data.source, "licence": data.licence}
+
+
+def _show_split(split, row, label_names):
+    labels = ""
+    if row["labels"] is not None:
+        labels = "   images of each label: " + _shown_counts(row["labels"], label_names)
+    before = f"{row['lowest_level_in_file']} to {row['highest_level_in_file']}"
+    after = f"{row['lowest_level']} to {row['highest_level']}"
+    levels = after if before == after else f"{before} become {after}"
+    print(f"{split:<8} {row['images']:>6} images   levels {levels}   "
+          f"mean level {row['mean_level']:.6f}{labels}")
 
 
 def _conversion(file, data):
@@ -156,7 +183,7 @@ def _conversion(file, data):
     return "as they are" if same else data.source.removeprefix(file.source).removeprefix("; ")
 
 
-MOST_LABELS = 1000                                     # a count is listed for each up to this one
+MOST_LABELS = 1000                                     # labels below this are counted one by one
 
 
 def _counts(labels):
@@ -185,5 +212,6 @@ def _pack(arguments):
         command.print_json({"output": arguments.output, "splits": packed})
         return
     for split, row in packed.items():
-        print(f"{split:<6} {row['rows']:>6} images   {'the original' if row['original'] else 'not the original'}   sha256 of the text {row['sha256']}")
+        which = "the original" if row["original"] else "not the original"
+        print(f"{split:<6} {row['rows']:>6} images   {which}   sha256 of the text {row['sha256']}")
     print(f"wrote {arguments.output}")

@@ -6,7 +6,9 @@
     4 each        the dimensions, big-endian
     the rest      the values, last index fastest
 
-Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits". Read next: mnist.py.
+Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+Read first: data/files.py.  Read next: data/mnist.py.
 """
 
 import math
@@ -29,11 +31,13 @@ def load(path, dimensions):
     header = 4 + 4 * dimensions
     raw = read(path, header)                           # first: it says how much follows
     if len(raw) < 4 or raw[0] or raw[1]:
-        raise ValueError(f"{path}: not an IDX file, it begins with {raw[:4].hex() or 'nothing'} instead of 000008{dimensions:02x}")
+        raise ValueError(f"{path}: not an IDX file, it begins with {raw[:4].hex() or 'nothing'} "
+                         f"instead of 000008{dimensions:02x}")
     if raw[2] != 8:
-        raise ValueError(f"{path}: IDX values of type 0x{raw[2]:02x}, must be 0x08 (unsigned bytes)")
+        raise ValueError(f"{path}: IDX values must be of type 0x08 (unsigned bytes), "
+                         f"are of type 0x{raw[2]:02x}")
     if raw[3] != dimensions:
-        raise ValueError(f"{path}: IDX array of {raw[3]} dimensions, must have {dimensions}")
+        raise ValueError(f"{path}: IDX array must have {dimensions} dimensions, has {raw[3]}")
     if len(raw) < header:
         raise ValueError(f"{path}: {len(raw)} bytes, the IDX header alone has {header}")
     shape = struct.unpack(f">{dimensions}I", raw[4:header])
@@ -42,5 +46,6 @@ def load(path, dimensions):
     if len(raw) - header > math.prod(shape):
         raise ValueError(f"{path}: more values than the {math.prod(shape)} of its shape {shape}")
     if len(raw) - header != math.prod(shape):
-        raise ValueError(f"{path}: {len(raw) - header} values, its shape {shape} needs {math.prod(shape)}: truncated or damaged")
+        raise ValueError(f"{path}: {len(raw) - header} values, its shape {shape} needs "
+                         f"{math.prod(shape)}: truncated or damaged")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

@@ -14,7 +14,8 @@ those of levels.of_file: 2 where all are black and white, else 256.
 Decoding is Pillow's work (pip install "npixel[images]"). Only the decoders of the formats below
 may look at a file, whatever it contains, and its size is checked before it is decoded.
 
-Read first: dataset.py, ../limits.py, size.py.
+Read first: data/dataset.py, data/levels.py, data/size.py.
+Read next: data/photographs.py, runtime/limits.py.
 """
 
 import warnings
@@ -27,9 +28,11 @@ from npixel.data.dataset import SPLITS, Dataset, as_labels, from_images
 from npixel.data.levels import of_file
 from npixel.data.size import fit, pillow, said
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm",
+            ".pbm"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-GREY, COLOUR = {"1", "L"}, {"RGB", "P"}                # Pillow's modes; an alpha channel or 16 bits would be lost, so they are refused
+# Pillow's modes. An alpha channel or 16 bits would be lost, so they are refused
+GREY, COLOUR = {"1", "L"}, {"RGB", "P"}
 ONE_PICTURE = {"JPEG", "MPO"}                          # what follows is a preview, or a depth map
 SUBFILE_TYPE, PREVIEW = 254, 1                         # of a page of a TIFF
 
@@ -81,8 +84,8 @@ def _parts(folder):
     if not splits:
         return {"images": _listed(folder)}
     if len(splits) < 3:
-        raise ValueError(f"{folder}: has {' and '.join(splits)}, must have train, valid and test, "
-                         "or none of them")
+        raise ValueError(f"{folder}: must have train, valid and test, or none of them, "
+                         f"has {' and '.join(splits)}")
     others = _files(folder) + [place for name, place in folders.items()
                                if name not in SPLITS and holds_images(place, 1)]
     if others:

@@ -138,7 +138,7 @@ class _Machine:
             raise ValueError("it sets keys of something that is no dict")
         for key, value in zip(values[::2], values[1::2]):
             if type(key) not in (bytes, str):
-                raise ValueError(f"a key is a {type(key).__name__}, must be text")
+                raise ValueError(f"a key must be text, is a {type(key).__name__}")
             target[key] = value
 
     def push_dict(self, values):

@@ -7,7 +7,7 @@
 Both act on each image and each colour alone; resize first, crop after. Resizing does not keep the
 shape of things if the new height and width are not in the proportion of the old ones.
 
-Read first: dataset.py.  Read next: image_folder.py.
+Read first: data/dataset.py.  Read next: data/image_folder.py.
 """
 
 import logging
@@ -30,9 +30,9 @@ def parse(text, option):
     try:
         H, W = (int(part) for part in parts)
     except (TypeError, ValueError):
-        raise ValueError(f"{option} is {text!r}, must be HxW, such as 32x32") from None
+        raise ValueError(f"{option} must be HxW, such as 32x32, is {text!r}") from None
     if not (0 < H <= 2**20 and 0 < W <= 2**20):
-        raise ValueError(f"{option} is {text!r}, height and width must be 1 to {2**20:,}")
+        raise ValueError(f"{option} must have height and width of 1 to {2**20:,}, is {text!r}")
     return H, W
 
 

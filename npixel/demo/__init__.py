@@ -19,7 +19,9 @@ is the same on every machine, however busy it is. (In float32 the order in which
 adds moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time
 varies.
 
-Read first: measure.py, plots.py, evaluation.py, recipes.py.  Read next: demo/table.py, demo/pictures.py.
+Read first: measure.py, plots.py, evaluation.py, recipes.py, training.py, demo/table.py,
+demo/pictures.py.
+Read next: doctor.py, cli.py.
 """
 
 import os
@@ -135,11 +137,12 @@ def run(names, *, effort=1.0, out="npixel-demo", seed=0, progress=lambda line: N
     conditional = None
     if CONDITIONAL in names:
         conditional = _train_with_classes(sets["digits"], effort, seed, report, progress)
-    report["rows"].sort(key=lambda row: DATA.index(row["data"]))      # stable: models keep their order
+    # stable: models keep their order
+    report["rows"].sort(key=lambda row: DATA.index(row["data"]))
     report["pictures"] = []
     if draw:
-        report["pictures"] = pictures.draw(out, sets["digits"], runs, curves, conditional, seed=seed,
-                                           progress=progress)
+        report["pictures"] = pictures.draw(out, sets["digits"], runs, curves, conditional,
+                                           seed=seed, progress=progress)
     report["seconds"] = time.monotonic() - began
     return report
 

@@ -15,6 +15,8 @@ An output is checked before any work with `check_output`: what exists is replace
 only by a file of the same kind, and never where it is an input of the command.
 
 This file imports nothing heavy, so that `start` is there before NumPy and numba are.
+
+Read first: runtime/whole_file.py.  Read next: cli.py.
 """
 
 import argparse

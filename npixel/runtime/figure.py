@@ -5,6 +5,8 @@
 As the last line of a notebook's cell it shows itself, whatever backend pyplot has there: IPython
 asks an object for _repr_png_. Names of files, models and states are shown as they are: a dollar
 sign begins no formula. matplotlib is imported when the first figure is made.
+
+Read first: nothing.  Read next: plots.py.
 """
 
 import functools

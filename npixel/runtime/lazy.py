@@ -8,6 +8,8 @@ them. So a command can begin, and say in one line that it was interrupted, while
 A function may have the name of its module, as mdp.verify has. The import system binds the module to
 that name in its package; here the function takes its place, whichever of the two is asked for
 first.
+
+Read first: nothing.  Read next: __init__.py.
 """
 
 import importlib

@@ -15,6 +15,8 @@ frees the same hundred megabytes again and again. GNU's allocator gives large bl
 system when they are freed, and every page of the next ones must be cleared again at first touch:
 about a fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
 implementation alike) call this once at their beginning.
+
+Read first: nothing.  Read next: runtime/limits.py.
 """
 
 import ctypes
@@ -212,7 +214,10 @@ def _of_the_address_space():
 
 
 def keep():
-    """Ask the C library to keep freed blocks up to 1 GB for this process; True if it could be asked (GNU's can), else nothing happens."""
+    """Ask the C library to keep freed blocks up to 1 GB for this process.
+
+    returns   True if it could be asked (GNU's can); else nothing happens
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):

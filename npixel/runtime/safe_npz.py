@@ -12,7 +12,7 @@ checked against its checksum.
 contradictions that the checksums of the zip cannot show: an array that is missing, renamed, or from
 another file.
 
-Read first: limits.py.  Read next: checkpoint.py, data/arrays.py, ../mdp/formats/npz_file.py.
+Read first: runtime/limits.py.  Read next: checkpoint.py, data/arrays.py.
 """
 
 import hashlib
@@ -85,7 +85,9 @@ def _opened(path):
 
 
 def digest(arrays):
-    """SHA-256 over names, dtypes, shapes and bytes: 64 hexadecimal digits, in whatever order they come.
+    """SHA-256 over names, dtypes, shapes and bytes, 64 hexadecimal digits.
+
+    The order in which the arrays come does not matter.
 
     >>> digest({"a": np.arange(3)}) == digest({"a": np.arange(3)}) != digest({"a": np.arange(3.0)})
     True

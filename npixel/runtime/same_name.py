@@ -6,6 +6,8 @@ relied on.
 `import mdp`, the command mdp and `npixel doctor` say so.
 
 `import mdp` asks this file, which takes microseconds: three names are looked up in one folder.
+
+Read first: nothing.  Read next: doctor.py.
 """
 
 import importlib.machinery

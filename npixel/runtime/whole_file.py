@@ -1,4 +1,5 @@
-"""Files that are written whole or not at all: checkpoints, pictures, data sets, processes, certificates, reports of benchmarks.
+"""Files that are written whole or not at all: checkpoints, pictures, data sets, processes,
+certificates, reports of benchmarks.
 
 The bytes go to a temporary file beside the path, reach the disk, and only then take its name:
 whatever interrupts this, the path is the old file or the new one. The temporary file,
@@ -11,6 +12,8 @@ it, unless its writer still lives.
 
     with lock(path):                                   while one process has it, another is refused
         ...
+
+Read first: nothing.  Read next: checkpoint.py, runtime/command.py.
 """
 
 import contextlib
@@ -168,7 +171,7 @@ def _sync_folder(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
-        except OSError:                                # some network file systems do not sync folders; the file is whole all the same
+        except OSError:                                # some network file systems refuse it
             pass
         finally:
             os.close(descriptor)

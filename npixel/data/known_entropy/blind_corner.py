@@ -1,19 +1,24 @@
 """blind_corner: a source on which a blind spot has a price that is known beforehand.
 
-    x[r, 0] = x[r-1, W-1]  xor  Bernoulli(eps)          for r >= 1: a row begins with a noisy copy of the last pixel before it
+    x[r, 0] = x[r-1, W-1]  xor  Bernoulli(eps)         for r >= 1: a row begins with a noisy copy of
+                                                       the last pixel before it
     every other pixel is a fair coin
-    H       = (H W - (H-1)) log 2 + (H-1) h(eps)
+    H       = (H W - (H-1)) log 2 + (H-1) h(eps)       the entropy
 
-In the order of generation x[r-1, W-1] is the pixel directly before x[r, 0]; in the image it is W-1 columns away, where
-several models of the literature are blind however deep they are, once W - 1 > k0 // 2 for a first kernel k0 x k0: PixelCNN and the
-Row LSTM (a wedge to the right), and the Diagonal BiLSTM, whose right-hand map is shifted down by one row.
+In the order of generation x[r-1, W-1] is the pixel directly before x[r, 0]. In the image it is W-1
+columns away. Several models of the literature are blind there however deep they are, once W - 1 is
+more than K0 // 2 for a first kernel K0 x K0: PixelCNN and the Row LSTM (a wedge to the right), and
+the Diagonal BiLSTM, whose right-hand map is shifted down by one row.
 
-A model that cannot see x[r-1, W-1] when it predicts x[r, 0] sees a fair coin there, since nothing else in the past
-depends on that pixel. In expectation it loses at least, and with the best weights exactly,
+A model that cannot see x[r-1, W-1] when it predicts x[r, 0] sees a fair coin there, since nothing
+else in the past depends on that pixel. In expectation it loses at least, and with the best weights
+exactly,
 
-    blind_gap = (H-1) (log 2 - h(eps))                  nats per image
+    blind_gap = (H-1) (log 2 - h(eps))                 nats per image
 
-and a measured gap below it means that the model sees what it should not.
+A measured gap below it means that the model sees what it should not.
+
+Read first: data/known_entropy/source.py.  Read next: data/known_entropy/markov_mesh.py.
 """
 
 import math
@@ -25,7 +30,9 @@ from npixel.data.known_entropy.source import Source, binary_entropy, check_proba
 
 
 def blind_gap(H, eps):
-    """What a model that cannot see x[r-1, W-1] from x[r, 0] loses: (H-1) (log 2 - h(eps)), nats per image.
+    """What a model that cannot see x[r-1, W-1] from x[r, 0] loses, nats per image.
+
+        (H-1) (log 2 - h(eps))
 
     >>> round(blind_gap(8, 0.05), 6)
     3.462424
@@ -39,7 +46,8 @@ class BlindCorner(Source):
 
     eps     in [0, 1]: the probability that the copy is wrong
 
-    ValueError if eps is outside [0, 1], or W is 1 (the copied pixel is then directly above, and itself a copy).
+    ValueError if eps is outside [0, 1], or W is 1: then the copied pixel is directly above, and
+    itself a copy.
     """
     eps: float = 0.05
 
@@ -47,7 +55,7 @@ class BlindCorner(Source):
         super().__post_init__()
         object.__setattr__(self, "eps", check_probability("eps", self.eps))
         if self.W < 2:
-            raise ValueError(f"W is {self.W}, blind_corner needs at least 2 columns")
+            raise ValueError(f"W must be at least 2 in blind_corner, is {self.W}")
 
     @property
     def entropy(self):

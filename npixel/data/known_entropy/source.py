@@ -1,15 +1,18 @@
-"""A source of known entropy: binary images drawn pixel by pixel from conditionals that are written down.
+"""A source of known entropy: binary images drawn pixel by pixel from conditionals that are given.
 
     p(x) = prod over r, c in raster order of  p(x[r, c] | everything before it)
-    H    = E[-log p(x)]                                                nats per image
+    H    = E[-log p(x)]                                nats per image
 
-A concrete source defines `conditional` (one pixel given its past) and `entropy` (H, computed exactly, not estimated).
-Sampling and log p(x) then are the chain rule, the same few lines for every source.
+A concrete source defines `conditional` (one pixel given its past) and `entropy` (H, computed
+exactly, not estimated). Sampling and log p(x) then are the chain rule, the same few lines for every
+source.
 
-H is a floor: no model can have a smaller expected negative log-likelihood. On given images a model is best
-compared with log_prob of the source on the *same* images: the noise of the draw then cancels in the difference.
+H is a floor: no model can have a smaller expected negative log-likelihood. On given images a model
+is best compared with log_prob of the source on the *same* images: the noise of the draw then
+cancels in the difference.
 
-Read next: noisy_rule.py, blind_corner.py, markov_mesh.py.
+Read first: nothing.
+Read next: data/known_entropy/noisy_rule.py, data/known_entropy/blind_corner.py.
 """
 
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ class Source:
         for name in ("H", "W"):
             size = getattr(self, name)
             if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-                raise ValueError(f"{name} is {size!r}, must be an integer, at least 1")
+                raise ValueError(f"{name} must be an integer of at least 1, is {size!r}")
 
     @property
     def image_shape(self):
@@ -46,7 +49,8 @@ class Source:
     def conditional(self, x, r, c):
         """p(x[r, c] = 1 | everything before it), for N images at once.
 
-        x          (H, W, N) uint8: the past of (r, c); this pixel and everything after it are zero, so a rule cannot read them
+        x          (H, W, N) uint8: the past of (r, c). This pixel and everything after it are
+                   zero, so a rule cannot read them
         returns    (N,) float64, or a float where the past does not matter
         """
         raise NotImplementedError
@@ -62,7 +66,7 @@ class Source:
         ValueError if n is not a positive integer.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"n is {n!r}, must be an integer, at least 1")
+            raise ValueError(f"n must be an integer of at least 1, is {n!r}")
         rng = np.random.default_rng(rng)
         images = np.empty((n, self.H, self.W, 1), np.uint8)
         some = max(1, UNIFORMS // (self.H * self.W))   # at a time: the numbers are the same ones
@@ -81,32 +85,35 @@ class Source:
 
         images     (N, H, W, 1) integers or bools in {0, 1}
         per        "image" or "subpixel"
-        returns    (N,) float64, or (N, H, W, 1) of the conditionals, in nats; -inf for what cannot happen
+        returns    (N,) float64, or (N, H, W, 1) of the conditionals, in nats; -inf for what cannot
+                   happen
 
         ValueError if shape, dtype or levels are wrong, or `per` is something else.
         """
         if per not in ("image", "subpixel"):
-            raise ValueError(f"per is {per!r}, must be 'image' or 'subpixel'")
-        targets = np.moveaxis(self._checked(images)[..., 0], 0, 2)                   # (H, W, N)
+            raise ValueError(f"per must be 'image' or 'subpixel', is {per!r}")
+        targets = np.moveaxis(self._checked(images)[..., 0], 0, 2)             # (H, W, N)
         x = np.zeros(targets.shape, np.uint8)          # the future stays zero until it is the past
         log_prob = np.empty(targets.shape)
-        with np.errstate(divide="ignore"):             # log 0 = -inf is the answer for an impossible pixel
+        with np.errstate(divide="ignore"):             # log 0 = -inf: an impossible pixel
             for r in range(self.H):
                 for c in range(self.W):
                     p = self.conditional(x, r, c)
                     log_prob[r, c] = np.log(np.where(targets[r, c] == 1, p, 1 - p))
                     x[r, c] = targets[r, c]
-        log_prob = np.ascontiguousarray(np.moveaxis(log_prob, 2, 0))                 # (N, H, W)
+        log_prob = np.ascontiguousarray(np.moveaxis(log_prob, 2, 0))           # (N, H, W)
         return log_prob.sum((1, 2)) if per == "image" else log_prob[..., None]
 
     def _checked(self, images):
         images = np.asarray(images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape or len(images) == 0:
-            raise ValueError(f"images must be (N, {self.H}, {self.W}, 1) with N at least 1, are {images.shape}")
+            raise ValueError(f"images must be (N, {self.H}, {self.W}, 1) with N at least 1, "
+                             f"have shape {images.shape}")
         if images.dtype.kind not in "biu":
-            raise ValueError(f"images must be integers or bools, dtype is {images.dtype}")
+            raise ValueError(f"images must be integers or bools, are {images.dtype}")
         if images.min() < 0 or images.max() > 1:
-            raise ValueError(f"images must have levels 0 and 1, have {images.min()} to {images.max()}")
+            raise ValueError(f"images must have levels 0 and 1, "
+                             f"have {images.min()} to {images.max()}")
         return images.astype(np.uint8)
 
 
@@ -129,7 +136,7 @@ def check_probability(name, value):
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, must be a number in [0, 1]") from None
+        raise ValueError(f"{name} must be a number in [0, 1], is {value!r}") from None
     if not 0 <= number <= 1:                           # false for nan too
-        raise ValueError(f"{name} is {number}, must be in [0, 1]")
+        raise ValueError(f"{name} must be in [0, 1], is {number}")
     return number
