@@ -84,7 +84,7 @@ def test_idx_labels_may_be_absent(tmp_path):
     (lambda raw: b"\x89PNG", ("not an IDX file",)),
     (lambda raw: b"", ("not an IDX file", "nothing")),
     (lambda raw: raw[:2] + b"\x0d" + raw[3:], ("0x0d", "0x08")),
-    (lambda raw: raw[:3] + b"\x01" + raw[4:], ("1 dimensions", "must have 3")),
+    (lambda raw: raw[:3] + b"\x01" + raw[4:], ("must have 3 dimensions", "has 1")),
     (lambda raw: raw[:10], ("10 bytes", "16")),
 ])
 def test_a_damaged_idx_file_is_named_with_its_numbers(tmp_path, damage, words):
@@ -201,12 +201,12 @@ def test_other_white_space_in_an_amat_file_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("damage, words", [
-    (lambda raw: raw[:-100], ("line 5", "734 values", "784")),
+    (lambda raw: raw[:-100], ("line 5", "has 734", "784")),
     (lambda raw: raw[:1568] + b"2" + raw[1569:], ("line 2", "'2'", "0 or 1")),
     (lambda raw: raw[:1568] + b"0.5" + raw[1569:], ("line 2", "'0.5'")),
     (lambda raw: raw[:1568] + b"\xff\x00" + raw[1570:], ("line 2",)),
-    (lambda raw: raw[:1569] + b"0" + raw[1570:], ("line 2", "783 values")),
-    (lambda raw: raw[:1567] + b" " + raw[1568:], ("line 1", "1568 values")),
+    (lambda raw: raw[:1569] + b"0" + raw[1570:], ("line 2", "has 783")),
+    (lambda raw: raw[:1567] + b" " + raw[1568:], ("line 1", "has 1568")),
     (lambda raw: b"", ("no images",)),
     (lambda raw: b"MATLAB 5.0 MAT-file" + raw, ("MATLAB",)),
 ])
@@ -663,9 +663,9 @@ def test_a_source_of_known_entropy_is_a_data_set_with_a_floor():
     assert not np.array_equal(other.test, data.test)
     for text, message in (("noisy_rule:4x5,train=0",
                            "train must be an integer of at least 1, is '0'"),
-                          ("noisy_rule:4x5,seed=-1", "seed is '-1'"),
+                          ("noisy_rule:4x5,seed=-1", "seed must be an integer of at least 0, is '-1'"),
                           ("noisy_rule:4x5,n=3", "no parameter 'n'"),
-                          ("markov_mesh:4x17", "W is 17"), ("markov_mesh", "name:HxW")):
+                          ("markov_mesh:4x17", "W must be at most 16 .*, is 17"), ("markov_mesh", "name:HxW")):
         with pytest.raises(ValueError, match=message):
             load(text)
 

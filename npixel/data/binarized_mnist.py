@@ -204,7 +204,7 @@ def _amat_line_by_line(path, raw):
         if not set(digits) <= {b"0", b"1"}:
             wrong = next(digit for digit in digits if digit not in (b"0", b"1"))
             shown = wrong[:20].decode("ascii", "replace")
-            raise ValueError(f"{path}: line {number} must have 0 and 1, has {shown!r}")
+            raise ValueError(f"{path}: line {number} must have 0 or 1, has {shown!r}")
         rows.append(np.frombuffer(b"".join(digits), np.uint8) - np.uint8(ord("0")))
     if not rows:
         raise ValueError(f"{path}: no images")
