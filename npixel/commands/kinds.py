@@ -7,7 +7,8 @@ Both classes have the same methods, so a verb has one way through it. What diffe
 method of the two kinds of network themselves (network.py). What differs in options and words stands
 here.
 
-Read first: registry.py, evaluation.py, commands/shared.py, commands/drawing.py.
+Read first: registry.py, evaluation.py, training/__init__.py, training/patches.py,
+commands/shared.py, commands/drawing.py.
 Read next: commands/evaluate.py, commands/sample.py, commands/complete.py, commands/train.py.
 """
 
@@ -15,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npixel import registry
-from npixel.density import Density
-from npixel import training
+from npixel import registry, training
 from npixel.data.dataset import SPLITS
+from npixel.density import Density
 from npixel.evaluation import condition, evaluate, evaluate_density
 from npixel.model import Model
 from npixel.training import Patches
