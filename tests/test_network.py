@@ -4,6 +4,7 @@ Their methods are tested in test_models_*.py, test_parameters.py and test_ride.p
 """
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import npixel
 from npixel import arguments, density, model, network, registry
+from npixel.commands import kinds
 from npixel.network import Network
 
 RIDE = {"hidden": 4, "mixtures": 2, "scales": 2, "features": 3}
@@ -131,3 +133,31 @@ def test_uniforms_come_from_the_generator_in_one_call_or_are_those_given():
             arguments.uniforms(shape, None, given)
     with pytest.raises(ValueError, match="rng must be a numpy.random.Generator or None, is 3"):
         arguments.uniforms(shape, 3, None)
+
+
+# the command line's two ways
+
+
+def test_the_verbs_ask_levels_and_reals_the_same_questions():
+    """What one of them answers, the other answers: so no verb needs to know which it has."""
+    asked = [{name: inspect.signature(getattr(kind, name)).parameters
+              for name in vars(kind) if not name.startswith("_")}
+             for kind in (kinds.Levels, kinds.Reals)]
+    assert asked[0].keys() == asked[1].keys()
+    for name in asked[0]:
+        assert len(asked[0][name]) == len(asked[1][name]), name
+
+
+@pytest.mark.parametrize("name", [*npixel.MODELS, *npixel.DENSITIES])
+def test_every_network_is_of_the_kind_of_its_class(name):
+    expected = {npixel.Model: kinds.Levels, density.Density: kinds.Reals}
+    assert kinds.of(name) is expected[registry.look_up(name)[0]]
+
+
+def test_a_density_completes_nothing_and_a_model_has_no_ensemble():
+    fvbn, ride = siblings()
+    kinds.Levels.check_completes("x.npz", fvbn)
+    with pytest.raises(ValueError, match="x.npz holds a ride, which is a density: complete is for"):
+        kinds.Reals.check_completes("x.npz", ride)
+    with pytest.raises(ValueError, match="--ensemble is for densities .ride., not for a fvbn"):
+        kinds.Levels.evaluate(fvbn, None, ensemble=True)
