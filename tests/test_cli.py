@@ -310,7 +310,7 @@ BAD = [
     (("complete", "{}/run.npz", "--data", SOURCE, "--known", "{}/foreign.npz"),
      "must have an array `known` of bools; it has a (int64)"),
     (("complete", "{}/run.npz", "--data", SOURCE, "--known", "{}/wide.npz"),
-     "known has shape (4, 6), must be (4, 5) or (4, 5, 1)"),
+     "known must be (4, 5) or (4, 5, 1), has shape (4, 6)"),
     (("models", "--image-shape", "28"), "invalid HxW or HxWxC value: '28'"),
     (("models", "--levels", 1), "levels must be an integer of at least 2, is 1"),
     (("models", "--levels", 10**9), "--image-shape 28x28x1, --levels 1000000000: an fvbn for"),

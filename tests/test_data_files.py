@@ -663,9 +663,11 @@ def test_a_source_of_known_entropy_is_a_data_set_with_a_floor():
     assert not np.array_equal(other.test, data.test)
     for text, message in (("noisy_rule:4x5,train=0",
                            "train must be an integer of at least 1, is '0'"),
-                          ("noisy_rule:4x5,seed=-1", "seed must be an integer of at least 0, is '-1'"),
+                          ("noisy_rule:4x5,seed=-1",
+                           "seed must be an integer of at least 0, is '-1'"),
                           ("noisy_rule:4x5,n=3", "no parameter 'n'"),
-                          ("markov_mesh:4x17", "W must be at most 16 .*, is 17"), ("markov_mesh", "name:HxW")):
+                          ("markov_mesh:4x17", "W must be at most 16 .*, is 17"),
+                          ("markov_mesh", "name:HxW")):
         with pytest.raises(ValueError, match=message):
             load(text)
 

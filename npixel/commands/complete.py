@@ -108,8 +108,8 @@ def _known(arguments, image_shape):
                              f"it has {found or 'nothing'}")
         array = content["known"]
         if array.shape not in ((H, W), (H, W, C)):
-            raise ValueError(f"{arguments.known}: known has shape {array.shape}, "
-                             f"must be {(H, W)} or {(H, W, C)}")
+            raise ValueError(f"{arguments.known}: known must be {(H, W)} or {(H, W, C)}, "
+                             f"has shape {array.shape}")
         known[...] = array.reshape(H, W, -1)
     elif arguments.columns is not None:
         known[:, :_within("--columns", arguments.columns, W)] = True
