@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import pickle
+import pickletools
 import resource
 import signal
 import struct
@@ -399,3 +400,11 @@ def test_a_damaged_file_is_refused_in_one_line_or_read_rightly(tmp_path, kind, m
         signal.signal(signal.SIGALRM, handler)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert refused and grown < 500 * 1024              # kilobytes on Linux, bytes on a Mac
+
+
+def test_every_step_of_the_machine_is_one_that_pickles_have():
+    """And those that make objects of a class of their own, or look something up, are not there."""
+    known = {step.name for step in pickletools.opcodes}
+    assert set(plain_pickle.STEPS) <= known
+    assert not set(plain_pickle.STEPS) & {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID",
+                                          "BINPERSID", "EXT1", "EXT2", "EXT4"}
