@@ -25,7 +25,7 @@ def test_levels_become_grey_from_black_to_white_and_three_channels_become_colour
     assert plots.as_rgb(np.array([[0], [1]]), 2).tolist() == [[0, 0, 0], [255, 255, 255]]
     assert plots.as_rgb(np.array([[0], [8], [16]]), 17)[:, 1].tolist() == [0, 128, 255]
     assert plots.as_rgb(np.array([[3, 0, 1]]), 4).tolist() == [[255, 0, 85]]
-    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
+    with pytest.raises(ValueError, match="must have 1 or 3 channels, have 2"):
         plots.as_rgb(np.zeros((1, 2)), 2)
 
 
@@ -158,7 +158,7 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError):
         plots.save(figure, path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ValueError, match="something.png, not 'x.jpg'"):
+    with pytest.raises(ValueError, match="something.png, is 'x.jpg'"):
         plots.save(figure, "x.jpg")
 
 
