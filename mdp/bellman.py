@@ -29,7 +29,8 @@ everything. A full matrix is multiplied by BLAS, a sparse one by compiled loops 
 (npixel/runtime/blas.py). Each sum is added up in the order of its row, so that no bit depends on
 the number of threads.
 
-Read first: model.py, expected.py, linear.py.  Read next: evaluation.py, planning/value_iteration.py.
+Read first: model.py, expected.py, linear.py.
+Read next: evaluation.py, planning/value_iteration.py.
 """
 
 from typing import NamedTuple

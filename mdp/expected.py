@@ -3,8 +3,8 @@
     P(s' | k) = sum over the outcomes j of pair k with next state s' of p_j
     r(k)      = sum over the outcomes j of pair k of p_j reward_j
 
-    P_pi(s' | s) = sum over the pairs k of s of pi(k) P(s' | k)        the chain that a policy leaves
-    r_pi(s)      = sum over the pairs k of s of pi(k) r(k)             and its rewards
+    P_pi(s' | s) = sum over the pairs k of s of pi(k) P(s' | k)       the chain that a policy leaves
+    r_pi(s)      = sum over the pairs k of s of pi(k) r(k)            and its rewards
 
 `Expected` holds the first two, `induced` makes the others of them. Everything that evaluates a
 policy begins with `induced`. Only `bellman.follow` does the same for sweeps, with one pair for each
@@ -77,7 +77,7 @@ class Expected:
                       zero=self._zero)
         e = Expected(**{**fields, **changes})
         if e.P is self.P and e.pair_ptr is self.pair_ptr:
-            known = ("sums", "full", "rows", "choices", *(["most"] if "count" not in changes else []))
+            known = ["sums", "full", "rows", "choices"] + ["most"] * ("count" not in changes)
             vars(e).update({name: vars(self)[name] for name in known if name in vars(self)})
         return e
 

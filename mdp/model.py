@@ -106,8 +106,9 @@ class MDP:
         Numbers may be floats, integers, Fractions, or strings such as "1/3". A state that is only a
         successor is an error.
 
-        >>> MDP.from_dict({"hungry": {"eat": [(1, "full", 1)]}, "full": {}}, "1/2").terminal.tolist()
-        [False, True]
+        >>> m = MDP.from_dict({"hungry": {"eat": [(1, "full", 1)]}, "full": {}}, "1/2")
+        >>> m.terminal.tolist(), m.exact_gamma
+        ([False, True], Fraction(1, 2))
         """
         outcomes, states, actions = forms.from_dict(transitions, actions)
         initial = forms.initial_by_name(initial, states)

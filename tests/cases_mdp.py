@@ -1,4 +1,6 @@
-"""What the tests of `mdp` draw, and exact answers to hold it against: plain Fractions, no code of the package.
+"""What the tests of `mdp` draw, and exact answers to hold it against.
+
+The answers are plain Fractions, and use no code of the package.
 
 `policy_evaluation` is the case of the layer of that name for the common harness.
 """
@@ -18,7 +20,10 @@ from mdp.forms import from_lists
 
 
 def policy_evaluation(draw):
-    """(P, R, gamma, pi), {}: rows of P and pi sum to one, gamma at most 0.9, so that I - gamma P_pi is far from singular."""
+    """(P, R, gamma, pi), {}: rows of P and pi sum to one, and gamma is at most 0.9.
+
+    So I - gamma P_pi is far from singular.
+    """
     S, A = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -36,22 +41,27 @@ def by_rows(e):
 
 
 def sweep(draw, rng, dtype=np.float64):
-    """A process as arrays (v, row, column, p, r, pair_ptr, gamma) on eighths, where sums are exact; states without actions and empty rows among them."""
+    """A process as arrays (v, row, column, p, r, pair_ptr, gamma) on eighths: sums are exact.
+
+    There are states without actions among them, and empty rows.
+    """
     S = draw(st.integers(1, 6))
     choices = rng.integers(0, 4, S)
-    K = int(choices.sum())
-    count = rng.integers(0, 5, K)
-    eighths = lambda n: (rng.integers(-16, 17, n) / 8).astype(dtype)      # noqa: E731
+    X = int(choices.sum())
+    count = rng.integers(0, 5, X)
+    eighths = lambda n: (rng.integers(-16, 17, n) / 8).astype(dtype)               # noqa: E731
     ends = lambda n, index: np.concatenate(([0], np.cumsum(n))).astype(index)      # noqa: E731
     column = rng.integers(0, S, count.sum()).astype(np.int32)
-    return eighths(S), ends(count, np.int32), column, eighths(count.sum()), eighths(K), ends(choices, np.int64), 0.5
+    v, row = eighths(S), ends(count, np.int32)
+    return v, row, column, eighths(count.sum()), eighths(X), ends(choices, np.int64), 0.5
 
 
 def backup(draw, rng, dtype=np.float64):
     """Arguments of the kernel mdp.bellman._backup."""
     v, row, column, p, r, pair_ptr, gamma = sweep(draw, rng, dtype)
     first, last = sorted(int(x) for x in rng.integers(0, v.size + 1, 2))
-    return first, last, v, pair_ptr, row, column, p, r, gamma, np.zeros(v.size), np.zeros(v.size, np.int64)
+    out = np.zeros(v.size), np.zeros(v.size, np.int64)
+    return first, last, v, pair_ptr, row, column, p, r, gamma, *out
 
 
 def pair_q(draw, rng, dtype=np.float64):
@@ -85,18 +95,23 @@ def levels(draw, rng, dtype=None):
 
 @st.composite
 def transitions(draw, most_states=5, most_actions=3, terminal=None):
-    """A random process in the form of `MDP.from_dict`, states 0..S-1: dead ends, ties, self-loops, duplicate outcomes and thirds among them."""
+    """A random process in the form of `MDP.from_dict`, states 0..S-1.
+
+    There are dead ends, ties, self-loops, duplicate outcomes and thirds among them.
+    """
     S, A = draw(st.integers(1, most_states)), draw(st.integers(1, most_actions))
     out = {}
     for s in range(S):
         if terminal is not None:
-            actions = set() if s in range(S - terminal, S) else {0} | draw(st.sets(st.integers(0, A - 1)))
+            ends = s in range(S - terminal, S)
+            actions = set() if ends else {0} | draw(st.sets(st.integers(0, A - 1)))
         else:
             actions = draw(st.sets(st.integers(0, A - 1), min_size=0 if s else 1))
         out[s] = {}
         for a in sorted(actions):
             weights = draw(st.lists(st.integers(1, 7), min_size=1, max_size=3))
-            out[s][a] = [(Fraction(w, sum(weights)), draw(st.integers(0, S - 1)), Fraction(draw(st.integers(-6, 6)), draw(st.sampled_from([1, 2, 3]))))
+            out[s][a] = [(Fraction(w, sum(weights)), draw(st.integers(0, S - 1)),
+                          Fraction(draw(st.integers(-6, 6)), draw(st.sampled_from([1, 2, 3]))))
                          for w in weights]
     return out
 
@@ -115,28 +130,40 @@ def hard_transitions(draw, kind):
     S = len(process)
     if kind == "near_singular":
         rest = Fraction(1, 10 ** draw(st.integers(1, 6)))
-        return {s: {a: [(p * rest, t, r) for p, t, r in outcomes] + [(1 - rest, s, 0)] for a, outcomes in choices.items()} for s, choices in process.items()}
+        return {s: {a: [(p * rest, t, r) for p, t, r in outcomes] + [(1 - rest, s, 0)]
+                    for a, outcomes in choices.items()}
+                for s, choices in process.items()}
     if kind == "periodic":
         d = draw(st.integers(2, 4))
-        of = lambda s, t: (s + 1) % d + d * (t % -(-S // d))             # noqa: E731   a state of the next class
-        out = {s: {a: [(p, of(s, t), r) for p, t, r in outcomes] for a, outcomes in (process.get(s) or process[0]).items()} for s in range(d * -(-S // d))}
-        return out
+        each = -(-S // d)
+        next_class = lambda s, t: (s + 1) % d + d * (t % each)                     # noqa: E731
+        return {s: {a: [(p, next_class(s, t), r) for p, t, r in outcomes]
+                    for a, outcomes in (process.get(s) or process[0]).items()}
+                for s in range(d * each)}
     if kind == "multichain":
-        parts = [process] + [draw(transitions(most_states=2, most_actions=2)) for _ in range(draw(st.integers(1, 2)))]
+        parts = [process] + [draw(transitions(most_states=2, most_actions=2))
+                             for _ in range(draw(st.integers(1, 2)))]
         out, first = {}, []
         for part in parts:
             base = len(out)
             first.append(base)
-            for s, choices in part.items():                              # no terminal states: they stay instead, for 1 a step
-                out[base + s] = {a: [(p, base + t, r) for p, t, r in o] for a, o in choices.items()} or {0: [(1, base + s, 1)]}
+            for s, choices in part.items():
+                stay = {0: [(1, base + s, 1)]}       # no terminal states: they stay instead
+                moved = {a: [(p, base + t, r) for p, t, r in o] for a, o in choices.items()}
+                out[base + s] = moved or stay
         base = len(out)
         for s in (base, base + 1):
-            out[s] = {0: [("1/2", t, draw(st.integers(-3, 3))) for t in first[:2]], 1: [("1/3", 2 * base + 1 - s, 1), ("2/3", first[-1], -1)]}
+            out[s] = {0: [("1/2", t, draw(st.integers(-3, 3))) for t in first[:2]],
+                      1: [("1/3", 2 * base + 1 - s, 1), ("2/3", first[-1], -1)]}
         return out
     if kind == "dead_ends":
-        out = {s: {a: [(p / 2, t, r) for p, t, r in o] + [(Fraction(1, 2), S + draw(st.integers(0, 1)), -1)] for a, o in choices.items()} for s, choices in process.items()}
+        half = Fraction(1, 2)
+        dead = lambda: [(half, S + draw(st.integers(0, 1)), -1)]                   # noqa: E731
+        out = {s: {a: [(p * half, t, r) for p, t, r in o] + dead() for a, o in choices.items()}
+               for s, choices in process.items()}
         return out | {S: {}, S + 1: {0: [(1, S + 1, 0)]}}
-    return {s: {2 * a + i: outcomes for a, outcomes in choices.items() for i in (0, 1)} for s, choices in process.items()}
+    return {s: {2 * a + i: outcomes for a, outcomes in choices.items() for i in (0, 1)}
+            for s, choices in process.items()}
 
 
 gammas = st.sampled_from(["0", "1/2", "9/10", "99/100", "999/1000"])
@@ -162,12 +189,16 @@ def solve_exactly(A, b):
 
 def exact_q(process, v, gamma):
     """{(s, a): q} in Fractions."""
-    return {(s, a): sum((Fraction(p) * (Fraction(r) + gamma * v[t]) for p, t, r in outcomes), Fraction(0))
+    return {(s, a): sum((Fraction(p) * (Fraction(r) + gamma * v[t]) for p, t, r in outcomes),
+                        Fraction(0))
             for s, choices in process.items() for a, outcomes in choices.items()}
 
 
 def exact_policy_value(process, policy, gamma):
-    """Value of a deterministic policy {s: a} (terminal states absent) in Fractions, {s: v}; None if I - gamma P is singular."""
+    """Value of a deterministic policy in Fractions, {s: v}; None if I - gamma P is singular.
+
+    policy   {s: a}, terminal states absent
+    """
     names = list(process)
     at = {s: i for i, s in enumerate(names)}
     A = [[Fraction(int(i == j)) for j in range(len(names))] for i in range(len(names))]
@@ -181,7 +212,10 @@ def exact_policy_value(process, policy, gamma):
 
 
 def exact_optimum(process, gamma):
-    """The optimal value for gamma < 1, {s: v} in Fractions: Howard's iteration, then the Bellman equation is checked exactly."""
+    """The optimal value for gamma < 1, {s: v} in Fractions.
+
+    Howard's iteration; then the Bellman equation is checked exactly.
+    """
     gamma = Fraction(gamma)
     policy = {s: next(iter(choices)) for s, choices in process.items() if choices}
     while True:
@@ -197,7 +231,8 @@ def exact_optimum(process, gamma):
 
 def contains(solution, exact, names):
     """True if lower <= exact <= upper for every state, compared in Fractions."""
-    return all(Fraction(float(lower)) <= exact[s] <= Fraction(float(upper)) for s, lower, upper in zip(names, solution.lower, solution.upper))
+    return all(Fraction(float(lower)) <= exact[s] <= Fraction(float(upper))
+               for s, lower, upper in zip(names, solution.lower, solution.upper))
 
 
 def policy_of(m, policy):
@@ -217,14 +252,18 @@ def garnet(S, A, b, seed, gamma):
 
 def data_folder():
     """The folder of shared reference data; skips the test where it is absent."""
-    folder = Path(os.environ.get("NPIXEL_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
+    shared = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("NPIXEL_DATA", shared))
     if not (folder / "mdp" / "anchors.json").exists():
         pytest.skip(f"no reference data at {folder}: set NPIXEL_DATA")
     return folder
 
 
 def exact_gain(process, policy):
-    """(gain, bias) of a deterministic policy {s: a} in Fractions, {s: g}, {s: h}; 0 in terminal states; the bias has mean 0 in each recurrent class."""
+    """(gain, bias) of a deterministic policy {s: a} in Fractions, {s: g} and {s: h}.
+
+    Both are 0 in terminal states. The bias has mean 0 in each recurrent class.
+    """
     names = list(process)
     at = {s: i for i, s in enumerate(names)}
     n = len(names)
@@ -248,7 +287,8 @@ def exact_gain(process, policy):
     for i in range(n):
         if recurrent[i] and g[i] is None:
             states = [j for j in range(n) if reach[i][j]]
-            rows = [[one(a, b) - P[b][a] for b in states] for a in states[1:]] + [[Fraction(1)] * len(states)]
+            rows = [[one(a, b) - P[b][a] for b in states] for a in states[1:]]
+            rows += [[Fraction(1)] * len(states)]
             mu = solve_exactly(rows, [Fraction(0)] * (len(states) - 1) + [Fraction(1)])
             gain = sum(x * r[j] for x, j in zip(mu, states))
             rows = [[one(a, b) - P[a][b] for b in states] for a in states[1:]] + [mu]
@@ -259,23 +299,28 @@ def exact_gain(process, policy):
     if rest:
         rows = [[one(a, b) - P[a][b] for b in rest] for a in rest]
         known = [j for j in range(n) if g[j] is not None]
-        new_g = solve_exactly(rows, [sum((P[i][j] * g[j] for j in known), Fraction(0)) for i in rest])
-        new_h = solve_exactly(rows, [r[i] - x + sum((P[i][j] * h[j] for j in known), Fraction(0)) for i, x in zip(rest, new_g)])
+        new_g = solve_exactly(rows,
+                              [sum((P[i][j] * g[j] for j in known), Fraction(0)) for i in rest])
+        new_h = solve_exactly(rows, [r[i] - x + sum((P[i][j] * h[j] for j in known), Fraction(0))
+                                     for i, x in zip(rest, new_g)])
         for i, x, y in zip(rest, new_g, new_h):
             g[i], h[i] = x, y
     return dict(zip(names, g)), dict(zip(names, h))
 
 
 def kernel_arguments(name, draw, rng):
-    """Arguments of the kernels of the sweeping methods, on dyadic numbers whose sums and quotients are exact."""
+    """Arguments of the kernels of the sweeping methods, on dyadic numbers.
+
+    Their sums and quotients are exact.
+    """
     v, row, column, p, r, pair_ptr, gamma = sweep(draw, rng)
     row, p = row.astype(np.int64), np.abs(p) / 4
-    S, K = v.size, r.size
+    S, X = v.size, r.size
     owner = np.repeat(np.arange(S), np.diff(pair_ptr))
-    for k in range(K):                                                   # no loop from a state to itself: 1 - gamma * loop would not be dyadic
+    for k in range(X):                           # 1 - gamma * loop must be dyadic
         for j in range(row[k], row[k + 1]):
             if column[j] == owner[k]:
-                p[j] = draw(st.sampled_from([0.0, 1.0]))                 # 1 - 1/2
+                p[j] = draw(st.sampled_from([0.0, 1.0]))   # 1 - 1/2
                 column[j] = column[j] if p[j] else (column[j] + 1) % S if S > 1 else column[j]
                 others = [i for i in range(row[k], j) if column[i] == owner[k]]
                 if others:
@@ -295,21 +340,25 @@ def kernel_arguments(name, draw, rng):
         return pair_ptr, row, column, draw(st.integers(0, 4)), 1
     if name.startswith("modified_gauss_seidel."):
         visit = rng.permutation(S).astype(np.int32)
-        pairs = np.array([rng.integers(*ends) if ends[0] < ends[1] else -1 for ends in zip(pair_ptr[:-1], pair_ptr[1:])], np.int32)
+        pairs = np.array([rng.integers(*ends) if ends[0] < ends[1] else -1
+                          for ends in zip(pair_ptr[:-1], pair_ptr[1:])], np.int32)
         entries = int((row[pairs + 1] - row[pairs])[pairs >= 0].sum())
-        chain = np.zeros(S + 1, np.int32), np.zeros(entries, np.int32), np.zeros(entries), np.zeros(S)
+        row_of, column_of = np.zeros(S + 1, np.int32), np.zeros(entries, np.int32)
+        chain = row_of, column_of, np.zeros(entries), np.zeros(S)
         if name.endswith("_sweep"):
             return v, visit, pair_ptr, row, column, p, r, gamma, np.zeros(S, np.int32)
         if name.endswith("_size"):
             return pairs, row
         if name.endswith("_close"):
-            return visit, np.argsort(visit).astype(np.int32), pairs, row, column, p, r, gamma, *chain
+            place = np.argsort(visit).astype(np.int32)
+            return visit, place, pairs, row, column, p, r, gamma, *chain
         first = np.sort(rng.integers(0, column.size + 1, S + 1))
         return v, first, column, p, v / 2, 2, 0.125
     if name == "topological._components":
         cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)
         return v, cuts, pair_ptr, row, column, p, r, gamma, 0.25, 3
-    before = [sorted({int(owner[k]) for k in range(K) for j in range(row[k], row[k + 1]) if column[j] == s}) for s in range(S)]
+    arrows = [(int(owner[k]), int(column[j])) for k in range(X) for j in range(row[k], row[k + 1])]
+    before = [sorted({s for s, t in arrows if t == after}) for after in range(S)]
     ends = np.concatenate(([0], np.cumsum([len(b) for b in before]))).astype(np.int64)
     flat = np.array([t for b in before for t in b], np.int32)
     return v, pair_ptr, row, column, p, r, gamma, ends, flat, 0.125, 6
@@ -317,27 +366,34 @@ def kernel_arguments(name, draw, rng):
 
 def qvbs_models():
     """Names of the verification benchmarks in the reference data; empty where it is absent."""
-    folder = Path(os.environ.get("NPIXEL_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data")) / "mdp" / "qvbs"
-    return sorted(json.loads((folder / "qvbs.json").read_text())["models"]) if folder.exists() else []
+    shared = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    index = Path(os.environ.get("NPIXEL_DATA", shared)) / "mdp" / "qvbs" / "qvbs.json"
+    return sorted(json.loads(index.read_text())["models"]) if index.exists() else []
 
 
 def qvbs_questions(name):
-    """(process, goal or None, options of solve, initial state, published value) for each property of a benchmark model."""
+    """(process, goal or None, options of solve, initial state, published value) for each property.
+
+    name   of a benchmark model
+    """
     folder = data_folder() / "mdp" / "qvbs"
     model = json.loads((folder / "qvbs.json").read_text())["models"][name]
     z = np.load(folder / model["file"])
     start, trans, S = z["choice_start"], z["trans_start"], model["states"]
-    K = int(start[-1])
+    X = int(start[-1])
     state = np.repeat(np.arange(S), np.diff(start))
-    action = np.arange(K) - start[state]
-    exact = lambda num, den: np.array([Fraction(int(a), int(b)) for a, b in zip(num, den)], object)      # noqa: E731
+    action = np.arange(X) - start[state]
+
+    def exact(num, den):
+        return np.array([Fraction(int(a), int(b)) for a, b in zip(num, den)], object)
+
     p = exact(z["num"], z["den"])
-    pair = np.repeat(np.arange(K), np.diff(trans))
+    pair = np.repeat(np.arange(X), np.diff(trans))
     at = int(z["initial"])
     for question in model["properties"]:
         target = z[question["target"]]
         options = {"minimize": question["opt"] == "min"}
-        rewards = np.zeros(K, object) + Fraction(0)
+        rewards = np.zeros(X, object) + Fraction(0)
         if question["kind"] == "expected_total_reward":
             rewards = exact(z[question["reward"] + "_num"], z[question["reward"] + "_den"])
         outcomes = from_lists(S, int(action.max()) + 1, state, action, pair, z["col"],
@@ -347,8 +403,9 @@ def qvbs_questions(name):
         if question["kind"] == "expected_total_reward":
             goal, options["miss"] = target, np.inf
         else:
-            m = mdp.transforms.reachability(m, target, stay=z["stay__" + question["name"]] if "stay__" + question["name"] in z else None)
+            stay = "stay__" + question["name"]
+            m = mdp.transforms.reachability(m, target, stay=z[stay] if stay in z else None)
         value = Fraction(int(question["value_num"]), int(question["value_den"]))
         if goal is None and target[at]:
-            value -= 1                                                   # the target is reached at the start: nothing is entered any more
+            value -= 1                           # the target is reached at the start
         yield m, goal, options, at, value

@@ -1,15 +1,17 @@
-"""Damaged files for every reader of both packages: refused in one line, or read as something that is right.
+"""Damaged files for every reader of both packages: refused in one line, or read right.
 
     python tests/hunt_files.py --count 10000 --seed 0
 
-Each kind of file is written once, small and whole. Then bytes are flipped, parts are cut, repeated or put in, numbers become extreme ones, lines go missing, and
-arrays of .npz files get other values, types and shapes, with fresh checksums. Every damaged file goes to its reader in a process of its own kind. What counts as
-wrong:
+Each kind of file is written once, small and whole. Then bytes are flipped, parts are cut, repeated
+or put in, numbers become extreme ones, lines go missing, and arrays of .npz files get other values,
+types and shapes, with fresh checksums. Every damaged file goes to its reader in a process of its
+own kind. What counts as wrong:
 
     * any exception but ValueError and OSError, or a message of more than one line;
     * more than ten seconds, more than two gigabytes, or the end of the process;
-    * what was read contradicts itself: probabilities that do not sum to one, `solve` and `solve_exact` of one process apart, a certificate that is verified with
-      another value than the right one, images outside their levels, a model whose likelihood is not finite.
+    * what was read contradicts itself: probabilities that do not sum to one, `solve` and
+      `solve_exact` of one process apart, a certificate that is verified with another value than the
+      right one, images outside their levels, a model whose likelihood is not finite.
 
 `tests/test_hunt.py` runs a small part and plants faults.
 """
@@ -40,10 +42,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 SECONDS, GIGABYTES = 10, 2
-NUMBERS = ["0", "-1", "1", "7", "999999999", "4000000000", "18446744073709551617", "1e308", "1e999999999", "1e-400", "nan", "inf", "0.1", "1/3", "1/0", "-0", "", "x", "[]", "\"1\""]
+NUMBERS = ["0", "-1", "1", "7", "999999999", "4000000000", "18446744073709551617", "1e308",
+           "1e999999999", "1e-400", "nan", "inf", "0.1", "1/3", "1/0", "-0", "", "x", "[]", "\"1\""]
 
 
-# the kinds: name -> (write one whole file or folder into a directory -> the path to damage, read it -> what is checked)
+def _check_status(status, told):
+    """The exit status of a command, and its one line where that is 2."""
+    right = status in (0, 1, 2) and (status < 2 or told.count("\n") == 1)
+    assert right, f"status {status}: {told!r}"
+
+
+# the kinds: name -> (write, read)
+# write   one whole file or folder into a directory -> the path to damage
+# read    it -> what is checked
 
 def _process():
     from mdp import problems
@@ -52,7 +63,8 @@ def _process():
 
 def _write_cassandra(folder):
     import mdp
-    mdp.write(mdp.problems.PROBLEMS["forest"].make(), folder / "m.mdp")   # every action in every state
+    # every action in every state
+    mdp.write(mdp.problems.PROBLEMS["forest"].make(), folder / "m.mdp")
     return folder / "m.mdp"
 
 
@@ -72,7 +84,8 @@ def _write_text(name, text):
 
 
 TRA = "mdp\n0 0 1 0.5 go\n0 0 2 0.5 go\n0 1 0 1 stay\n1 0 2 1 go\n2 0 2 1 stay\n"
-BESIDE = {"m.tra": TRA, "m.lab": '0="init" 1="deadlock"\n0: 0\n', "m.srew": "0 1\n1 5\n", "m.trew": "0 0 1 2\n1 0 2 -3\n",
+BESIDE = {"m.tra": TRA, "m.lab": '0="init" 1="deadlock"\n0: 0\n', "m.srew": "0 1\n1 5\n",
+          "m.trew": "0 0 1 2\n1 0 2 -3\n",
           "m.sta": "(x)\n0:(0)\n1:(1)\n2:(2)\n"}
 POMDP = """discount: 0.75
 values: reward
@@ -114,7 +127,8 @@ def _read_process(path):
     m = mdp.read(path.with_suffix(".tra") if path.name in BESIDE else path)
     P = m.expected.P
     assert m.num_states >= 1 and P.shape == (len(m.pair_state), m.num_states), "shapes"
-    assert np.abs(np.asarray(P.sum(axis=1)).ravel() - 1).max(initial=0) < 1e-9 and P.data.min(initial=1) >= 0, "rows of P"
+    assert np.abs(np.asarray(P.sum(axis=1)).ravel() - 1).max(initial=0) < 1e-9
+    assert P.data.min(initial=1) >= 0, "rows of P"
     assert np.isfinite(m.expected.r).all(), "rewards"
     if m.num_states > 12:
         return "read"
@@ -131,7 +145,8 @@ def _read_process(path):
         return "read, no exact answer"
     value = np.array([_float(y) for y in x.v])
     room = 1e-9 * np.maximum(1, np.where(np.isinf(value), 1, np.abs(value)))
-    assert ((s.lower <= value + room) & (s.upper >= value - room)).all(), f"solve {s.lower} {s.upper}, solve_exact {value}"
+    told = f"solve {s.lower} {s.upper}, solve_exact {value}"
+    assert ((s.lower <= value + room) & (s.upper >= value - room)).all(), told
     return "read"
 
 
@@ -158,7 +173,7 @@ def _values(certificate, field):
     if field not in certificate or field == "infinite":
         return certificate.get(field)
     vector = certificate if field == "num" else certificate[field]
-    number = lambda text: int(text, 16) if isinstance(text, str) else text                # noqa: E731
+    number = lambda text: int(text, 16) if isinstance(text, str) else text     # noqa: E731
     return [Fraction(number(n), number(vector["den"])) for n in vector["num"]]
 
 
@@ -174,25 +189,27 @@ def _read_certificate(criterion):
             finally:
                 sys.stdout, sys.stderr = saved
             nowhere.write(out.getvalue())
-        assert status in (0, 1, 2) and (status < 2 or err.getvalue().count("\n") == 1), f"status {status}: {err.getvalue()!r}"
+        _check_status(status, err.getvalue())
         if status == 2:
             raise ValueError(err.getvalue())
         if status == 1:
             return "rejected"
         found = json.loads(path.read_text())
-        if criterion != "finite_horizon":                                # (its terminal values are the certificate's own)
+        if criterion != "finite_horizon":  # (its terminal values are the certificate's own)
             options = {"minimize": found["minimize"]}
             if found.get("goal") is not None:
                 options |= {"goal": found["goal"], "miss": float(found["miss"])}
             right = mdp.solve_exact(_process(), criterion=criterion, **options).certificate
             for field in ("gain", "infinite") if criterion == "average" else ("num", "infinite"):
-                assert _values(found, field) == _values(right, field), f"a wrong {field} is verified"
+                same = _values(found, field) == _values(right, field)
+                assert same, f"a wrong {field} is verified"
         return "verified"
     return read
 
 
 def _write_policy(folder):
-    (folder / "p.json").write_text(json.dumps({"C1": "study", "C2": {"study": 0.5, "sleep": 0.5}, "C3": "study", "FB": "quit"}, indent=1))
+    (folder / "p.json").write_text(json.dumps({"C1": "study", "C2": {"study": 0.5, "sleep": 0.5},
+                                               "C3": "study", "FB": "quit"}, indent=1))
     return folder / "p.json"
 
 
@@ -204,7 +221,7 @@ def _read_policy(path):
         status = main(["evaluate", "student", "--policy", str(path)])
     finally:
         sys.stdout, sys.stderr = saved
-    assert status in (0, 1, 2) and (status < 2 or err.getvalue().count("\n") == 1), f"status {status}: {err.getvalue()!r}"
+    _check_status(status, err.getvalue())
     if status == 2:
         raise ValueError(err.getvalue())
     return "evaluated"
@@ -226,7 +243,8 @@ def _write_idx(damaged):
         for name, N in (("train", 40), ("t10k", 10)):
             x, y = _images(N)[..., 0], np.arange(N, dtype=np.uint8) % 10
             for kind, array in (("images-idx3", x), ("labels-idx1", y)):
-                raw = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+                head = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+                raw = head + array.tobytes()
                 (folder / f"{name}-{kind}-ubyte.gz").write_bytes(gzip.compress(raw))
         return folder / damaged
     return write
@@ -234,7 +252,8 @@ def _write_idx(damaged):
 
 def _batch(N, seed):
     x = np.random.default_rng(seed).integers(0, 256, (N, 3072), np.uint8)
-    return pickle.dumps({"batch_label": "b", "labels": [i % 10 for i in range(N)], "data": x, "filenames": [f"{i}.png" for i in range(N)]}, protocol=2)
+    return pickle.dumps({"batch_label": "b", "labels": [i % 10 for i in range(N)], "data": x,
+                         "filenames": [f"{i}.png" for i in range(N)]}, protocol=2)
 
 
 def _write_cifar(folder):
@@ -264,7 +283,8 @@ def _write_pictures(ending):
 def _write_amat(folder):
     for name, N in (("train", 12), ("valid", 6), ("test", 6)):
         bits = np.random.default_rng(N).integers(0, 2, (N, 784))
-        (folder / f"binarized_mnist_{name}.amat").write_text("\n".join(" ".join(map(str, row)) for row in bits) + "\n")
+        (folder / f"binarized_mnist_{name}.amat").write_text("\n".join(" ".join(map(str, row))
+                                                                       for row in bits) + "\n")
     return folder / "binarized_mnist_train.amat"
 
 
@@ -274,7 +294,8 @@ def _read_data(whole):
         d = data.load(path if whole else path.parent)
         for split in (d.train, d.valid, d.test):
             assert split.ndim == 4 and split.shape[1:] == d.image_shape, "shapes"
-            assert split.dtype.kind in "ui" and (split.size == 0 or 0 <= split.min() and split.max() < d.levels), "levels"
+            assert split.dtype.kind in "ui" and (split.size == 0 or 0 <= split.min()
+                                                 and split.max() < d.levels), "levels"
         return "read"
     return read
 
@@ -304,7 +325,8 @@ def _write_run(folder):
     saved = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = io.StringIO()
     try:
-        main(["train", "pixelcnn", "--data", "noisy_rule:4x4", "--layers", "1", "--hidden", "4", "--steps", "2", "--out", str(folder / "run.npz")])
+        main(["train", "pixelcnn", "--data", "noisy_rule:4x4", "--layers", "1", "--hidden", "4",
+              "--steps", "2", "--out", str(folder / "run.npz")])
     finally:
         sys.stdout, sys.stderr = saved
     return folder / "run.npz"
@@ -348,7 +370,8 @@ def damage(rng, raw, name):
         return gzip.compress(damaged_bytes(rng, gzip.decompress(raw)))
     if name.endswith(".json") and rng.random() < 0.6:
         return _json(rng, raw)
-    if not name.endswith((".npz", ".gz", ".png", ".gif", ".jpg")) and b"\0" not in raw and rng.random() < 0.75:
+    binary = name.endswith((".npz", ".gz", ".png", ".gif", ".jpg")) or b"\0" in raw
+    if not binary and rng.random() < 0.75:
         return _text(rng, raw)
     return damaged_bytes(rng, raw)
 
@@ -391,7 +414,8 @@ def _text(rng, raw):
     else:
         found = list(re.finditer(rb"-?\d[\d.e/+-]*|\"[^\"]*\"|null|true|false", raw))
         if found:
-            for match in sorted({found[int(k)] for k in rng.integers(0, len(found), int(rng.integers(1, 3)))}, key=lambda m: -m.start()):
+            chosen = {found[int(k)] for k in rng.integers(0, len(found), int(rng.integers(1, 3)))}
+            for match in sorted(chosen, key=lambda m: -m.start()):
                 raw = raw[:match.start()] + str(rng.choice(NUMBERS)).encode() + raw[match.end():]
             return raw
     return b"\n".join(lines)
@@ -409,20 +433,28 @@ def _json(rng, raw):
     walk(tree)
     for _ in range(int(rng.integers(1, 3))):
         node, key = places[int(rng.integers(len(places)))]
-        while isinstance(node, (dict, list)) and rng.random() < 0.7:      # mostly the leaves, which are the numbers
+        # mostly the leaves, which are the numbers
+        while isinstance(node, (dict, list)) and rng.random() < 0.7:
             node, key = places[int(rng.integers(len(places)))]
-            if (isinstance(node, dict) or key < len(node)) and not isinstance(node.get(key) if isinstance(node, dict) else node[key], (dict, list)):
+            there = isinstance(node, dict) or key < len(node)
+            value = node.get(key) if isinstance(node, dict) else node[key] if there else None
+            if there and not isinstance(value, (dict, list)):
                 break
         other = places[int(rng.integers(len(places)))]
         kind = rng.integers(5)
-        if isinstance(node, list) and key >= len(node) or isinstance(node, dict) and key not in node:
+        gone = key >= len(node) if isinstance(node, list) else key not in node
+        if gone:
             continue
         if kind == 0:
             del node[key]
         elif kind == 1:
-            node[key] = json.loads(json.dumps(other[0].get(other[1]) if isinstance(other[0], dict) else other[0][min(other[1], len(other[0]) - 1)] if other[0] else None))
+            node[key] = json.loads(json.dumps(other[0].get(other[1]) if isinstance(other[0], dict)
+                                              else other[0][min(other[1], len(other[0]) - 1)]
+                                              if other[0] else None))
         elif kind == 2:
-            node[key] = json.loads(str(rng.choice([n for n in NUMBERS if n not in ("", "x", "nan", "inf", "1/3", "1/0", "1e999999999")])))
+            node[key] = json.loads(str(rng.choice([n for n in NUMBERS
+                                                   if n not in ("", "x", "nan", "inf", "1/3", "1/0",
+                                                                "1e999999999")])))
         elif kind == 3:
             node[key] = str(rng.choice([*NUMBERS, "Sleep", "C1", "0x7", "0x0"]))
         elif isinstance(node, dict):
@@ -444,14 +476,20 @@ def _arrays(rng, raw):
     elif kind == 2 and x.size:
         arrays[name] = x.ravel()[:int(rng.integers(x.size))]
     elif kind == 3:
-        arrays[name] = x.astype(rng.choice(["f4", "f8", "i1", "u8", "U3", "?"])) if x.dtype.kind in "iufb" else np.arange(3)
+        number = x.dtype.kind in "iufb"
+        kinds = ["f4", "f8", "i1", "u8", "U3", "?"]
+        arrays[name] = x.astype(rng.choice(kinds)) if number else np.arange(3)
     elif kind == 4:
         arrays[name + "2"] = x
     elif kind == 5 and x.dtype.kind == "U":
-        arrays[name] = np.array(_text(rng, str(x.ravel()[0]).encode()).decode("latin1")) if x.size else x
+        if x.size:
+            x = np.array(_text(rng, str(x.ravel()[0]).encode()).decode("latin1"))
+        arrays[name] = x
     elif x.size and x.dtype.kind in "iuf":
         x = x.astype(np.int64) if x.dtype.kind == "i" else x.copy()
-        low, high = (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max) if x.dtype.kind in "iu" else (-np.inf, np.inf)
+        low, high = -np.inf, np.inf
+        if x.dtype.kind in "iu":
+            low, high = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
         value = float(rng.choice([0, 1, -1, 2, 7, 1e8, 2 ** 32 + 1, 1e300, np.nan, np.inf]))
         if x.dtype.kind in "iu":
             value = int(min(max(value, low), high)) if np.isfinite(value) else 0
@@ -481,7 +519,10 @@ def _late(*_):
 
 
 def one(kind, seed):
-    """One damaged file -> (outcome, text): refused, read..., or traceback, hang, wrong. Seed -1 is the whole file."""
+    """One damaged file -> (outcome, text): refused, read..., or traceback, hang, wrong.
+
+    Seed -1 is the whole file.
+    """
     write, read = KINDS[kind]
     with tempfile.TemporaryDirectory() as folder:
         path = write(Path(folder))
@@ -503,7 +544,7 @@ def one(kind, seed):
             return "wrong", traceback.format_exc()
         except Late:
             return "hang", f"more than {SECONDS} seconds"
-        except Exception:                                                # noqa: BLE001    a traceback is a finding
+        except Exception:                    # noqa: BLE001    a traceback is a finding
             return "traceback", traceback.format_exc()
         finally:
             signal.alarm(0)
@@ -511,7 +552,8 @@ def one(kind, seed):
 
 def batch(kind, seeds):
     """The child: a line of JSON for each file."""
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))           # far above the limit, so that the machine lives
+    # far above the limit, so that the machine lives
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, _late)
     printed = os.fdopen(os.dup(1), "w", buffering=1)
@@ -523,15 +565,17 @@ def batch(kind, seeds):
             outcome, text = "memory", f"{peak:.1f} GB; {outcome} {text}"
         print(json.dumps({"seed": seed, "outcome": outcome, "text": text[-1500:]}), file=printed)
         if peak > GIGABYTES:
-            return                                                       # the peak never goes down: a new process
+            return                           # the peak never goes down: a new process
 
 
 def run(kind, seeds):
     """Every seed of one kind, in as many children as it takes -> list of (seed, outcome, text)."""
     seeds, found = list(seeds), []
     while seeds:
-        command = [sys.executable, __file__, "--child", kind, "--seeds=" + ",".join(map(str, seeds))]
-        child = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=None)
+        command = [sys.executable, __file__, "--child", kind,
+                   "--seeds=" + ",".join(map(str, seeds))]
+        child = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               timeout=None)
         lines = [json.loads(line) for line in child.stdout.splitlines()]
         found += [(line["seed"], line["outcome"], line["text"]) for line in lines]
         seeds = seeds[len(lines):]
@@ -557,10 +601,13 @@ def main(argv=None):
     for kind in a.kinds:
         (_, outcome, text), *found = run(kind, [-1, *range(a.seed, a.seed + each)])
         if not outcome.startswith(("read", "verified", "evaluated")):
-            raise SystemExit(f"{kind}: the file is not even read when it is whole: {outcome} {text}")
+            raise SystemExit(f"{kind}: the file is not even read when it is whole: "
+                             f"{outcome} {text}")
         count = Counter(outcome for _, outcome, _ in found)
-        print(f"{kind}: {len(found)} files: " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(count.items())), flush=True)
-        findings = [entry for entry in found if entry[1] in ("wrong", "traceback", "hang", "crash", "memory")]
+        print(f"{kind}: {len(found)} files: "
+              + ", ".join(f"{n} {outcome}" for outcome, n in sorted(count.items())), flush=True)
+        findings = [entry for entry in found
+                    if entry[1] in ("wrong", "traceback", "hang", "crash", "memory")]
         bad += len(findings)
         for seed, outcome, text in findings[:a.show]:
             print(f"  seed {seed}: {outcome}: {text}", flush=True)

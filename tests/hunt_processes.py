@@ -1,17 +1,22 @@
-"""Random small decision processes, each under every criterion, `solve` and `solve_exact` held against enumeration in Fractions.
+"""Random small decision processes: `solve` and `solve_exact` held against enumeration.
+
+Each process is solved under every criterion, and enumerated in Fractions.
 
     python tests/hunt_processes.py --count 20000 --seed 0 --jobs 2
 
-A process has 1 to 4 states, probabilities that are tenths, halves, thirds or very small, and rewards that are small integers or decimals of both signs; it is
-given as floats, or exactly. What counts as wrong:
+A process has 1 to 4 states, probabilities that are tenths, halves, thirds or very small, and
+rewards that are small integers or decimals of both signs. It is given as floats, or exactly. What
+counts as wrong:
 
-    * `solve` says converged, and the value lies outside its bounds, or its policy is worth less than the lower bound;
+    * `solve` says converged, and the value lies outside its bounds, or its policy is worth less
+      than the lower bound;
     * `solve` gives a number where the total is undefined;
     * `solve_exact` gives another number than enumeration, or its certificate is not verified;
     * an exception that is no ValueError, or one process that takes more than ten seconds.
 
-"Refused" counts ValueErrors where a value exists: floats that cannot decide say so. It is counted, and it is not wrong. `tests/test_hunt.py` runs a small
-part and plants faults. Read first: oracles/enumeration.py.
+"Refused" counts ValueErrors where a value exists: floats that cannot decide say so. It is counted,
+and it is not wrong. `tests/test_hunt.py` runs a small part and plants faults. Read first:
+oracles/enumeration.py.
 """
 
 import argparse
@@ -37,7 +42,10 @@ ROOM = 1e-7                              # relative; small chains of decimals lo
 
 
 def draw(rng):
-    """One random process -> (states for enumeration.py, the same for MDP.from_dict, gamma as given, exact: given exactly)."""
+    """One random process: (states for enumeration.py, the same for MDP.from_dict, gamma, exact).
+
+    gamma is as given, and exact says whether all numbers are given exactly.
+    """
     S = int(rng.integers(1, 5))
     exact = bool(rng.random() < 0.5)
     kind = rng.choice(["tenths", "tenths", "small", "rare"])
@@ -48,7 +56,8 @@ def draw(rng):
         actions, names = [], {}
         for a in range(0 if rng.random() < 0.2 else int(rng.integers(1, 4))):
             outcomes = [(p, int(rng.integers(S)), _reward(rng, values)) for p in _row(rng, kind)]
-            if values == "fair" and len(outcomes) == 2:                   # rewards whose mean is zero, and whose float mean may not be
+            # rewards whose mean is zero, and whose float mean may not be
+            if values == "fair" and len(outcomes) == 2:
                 (p, t, _), (q, u, _) = outcomes
                 size = int(rng.integers(1, 4))
                 outcomes = [(p, t, size * q * 10), (q, u, -size * p * 10)]
@@ -90,7 +99,7 @@ class Wrong(AssertionError):
 
 
 def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.verify, rng=None):
-    """One process under every criterion -> Counter of outcomes; Wrong with the first wrong answer."""
+    """One process under every criterion -> Counter of outcomes.   Wrong: the first wrong answer"""
     process, given, gamma, exact = case
     rng = rng or np.random.default_rng(0)
     count = Counter()
@@ -104,15 +113,20 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
         side = -1 if minimize else 1
         ends = [[side * x for x in terminal]]
         wanted = {
-            "finite_horizon": (dict(horizon=horizon, terminal_values=terminal), enumeration.finite_horizon(rewards, exact_gamma, horizon, ends[0]), None, None),
-            "average": ({}, enumeration.average(rewards), None, lambda pi: enumeration.average(rewards, pi)),
+            "finite_horizon": (dict(horizon=horizon, terminal_values=terminal),
+                               enumeration.finite_horizon(rewards, exact_gamma, horizon, ends[0]),
+                               None, None),
+            "average": ({}, enumeration.average(rewards), None,
+                        lambda pi: enumeration.average(rewards, pi)),
         }
         if exact_gamma < 1:
-            wanted["discounted"] = ({}, enumeration.discounted(rewards, exact_gamma), None, lambda pi: enumeration.discounted(rewards, exact_gamma, pi))
+            wanted["discounted"] = ({}, enumeration.discounted(rewards, exact_gamma), None,
+                                    lambda pi: enumeration.discounted(rewards, exact_gamma, pi))
         best, undefined = enumeration.total(rewards)
         wanted["total"] = ({}, best, undefined, lambda pi: enumeration.total(rewards, pi))
         for miss in (-INF, INF):
-            wanted["total", miss] = (dict(goal=goal, miss=side * miss), enumeration.total_until(rewards, set(goal), miss), None, None)
+            wanted["total", miss] = (dict(goal=goal, miss=side * miss),
+                                     enumeration.total_until(rewards, set(goal), miss), None, None)
         for name, (options, value, undefined, of_policy) in wanted.items():
             criterion = name if isinstance(name, str) else name[0]
             call = f"criterion={criterion!r}, minimize={minimize}, {options}"
@@ -121,7 +135,8 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
                 try:
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore")
-                        s = (solve if door == "float" else solve_exact)(m, criterion=criterion, minimize=minimize, **options)
+                        ask = solve if door == "float" else solve_exact
+                        s = ask(m, criterion=criterion, minimize=minimize, **options)
                 except ValueError as error:
                     if undefined is not None and any(undefined):
                         count[f"{door} {criterion}: undefined, and said so"] += 1
@@ -129,30 +144,38 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
                           or door == "exact" and not exact and "common denominator" in str(error)):
                         count[f"{door} {criterion}: refused"] += 1
                     else:
-                        raise Wrong(f"{door}, {call}: ValueError {error}\n{given} gamma {gamma!r}; right: {_show(value)}") from None
+                        raise Wrong(f"{door}, {call}: ValueError {error}\n"
+                                    f"{given} gamma {gamma!r}; right: {_show(value)}") from None
                     continue
                 got = s.gain if criterion == "average" else s.v
                 if door == "exact":
                     _exactly(m, s, got, value, undefined, call, case, verify)
                 else:
                     _bounds(s, value, undefined, of_policy, side, call, case)
-                count[f"{door} {criterion}: " + ("right" if door == "exact" or s.converged else "right, not converged")] += 1
+                right = "right" if door == "exact" or s.converged else "right, not converged"
+                count[f"{door} {criterion}: {right}"] += 1
     return count
 
 
 def _signed(value, side):
-    return [_signed(x, side) if isinstance(x, list) else None if x is None else side * x for x in value]
+    return [_signed(x, side) if isinstance(x, list) else None if x is None else side * x
+            for x in value]
 
 
 def _exactly(m, s, got, value, undefined, call, case, verify):
-    right = [list(row) for row in got] == value if isinstance(value[0], list) else all(_allowed(x, y, undefined, i) for i, (x, y) in enumerate(zip(got, value)))
+    if isinstance(value[0], list):
+        right = [list(row) for row in got] == value
+    else:
+        right = all(_allowed(x, y, undefined, i) for i, (x, y) in enumerate(zip(got, value)))
+    given = f"{case[1]} gamma {case[2]!r}"
     if not right:
-        raise Wrong(f"solve_exact, {call}: {_show(got)}, right: {_show(value)}\n{case[1]} gamma {case[2]!r}")
+        raise Wrong(f"solve_exact, {call}: {_show(got)}, right: {_show(value)}\n{given}")
     if not verify(m, s.certificate):
-        raise Wrong(f"solve_exact, {call}: the certificate is not verified\n{case[1]} gamma {case[2]!r}")
+        raise Wrong(f"solve_exact, {call}: the certificate is not verified\n{given}")
     policy = np.asarray(s.policy)
     if policy.ndim == 1 and any((a < 0) != (not actions) for a, actions in zip(policy, case[0])):
-        raise Wrong(f"solve_exact, {call}: policy {policy.tolist()}, -1 only in terminal states\n{case[1]}")
+        raise Wrong(f"solve_exact, {call}: policy {policy.tolist()}, "
+                    f"-1 only in terminal states\n{given}")
 
 
 def _allowed(got, right, undefined, i):
@@ -163,10 +186,14 @@ def _allowed(got, right, undefined, i):
 
 
 def _bounds(s, value, undefined, of_policy, side, call, case):
-    lower, upper, v = (np.asarray(x, float) for x in (s.lower, s.upper, s.gain if s.criterion == "average" else s.v))
-    right = np.array([[_float(y) for y in row] if isinstance(row, list) else _float(row) for row in value])
-    told = f"{call}: bounds {lower.tolist()} {upper.tolist()} v {v.tolist()}, right: {_show(value)}\n{case[1]} gamma {case[2]!r}"
-    if undefined is not None and any(undefined[i] and not np.isinf(right[i]) and s.converged for i in range(len(right))):
+    lower, upper, v = (np.asarray(x, float)
+                       for x in (s.lower, s.upper, s.gain if s.criterion == "average" else s.v))
+    right = np.array([[_float(y) for y in row] if isinstance(row, list) else _float(row)
+                      for row in value])
+    told = (f"{call}: bounds {lower.tolist()} {upper.tolist()} v {v.tolist()}, "
+            f"right: {_show(value)}\n{case[1]} gamma {case[2]!r}")
+    if undefined is not None and any(undefined[i] and not np.isinf(right[i]) and s.converged
+                                     for i in range(len(right))):
         raise Wrong(f"solve gives a number where there is none, {told}")
     known = ~np.isnan(right)
     with np.errstate(invalid="ignore"):
@@ -175,18 +202,20 @@ def _bounds(s, value, undefined, of_policy, side, call, case):
             raise Wrong(f"solve: no bounds, {told}")
         if not ((lower <= right + room) & (upper >= right - room))[known].all():
             raise Wrong(f"solve: the value lies outside, {told}")
-        if s.converged and not ((v == right) | (np.abs(v - right) <= 2 * room + 1e-6 * np.abs(right)))[known].all():
+        near = np.abs(v - right) <= 2 * room + 1e-6 * np.abs(right)
+        if s.converged and not ((v == right) | near)[known].all():
             raise Wrong(f"solve: converged to another value, {told}")
     if of_policy is not None and np.asarray(s.policy).ndim == 1:
         pi = [int(a) if actions else None for a, actions in zip(s.policy, case[0])]
         if any(a is not None and not 0 <= a < len(actions) for a, actions in zip(pi, case[0])):
             raise Wrong(f"solve: policy {s.policy.tolist()}, {told}")
         worth = of_policy(pi)
-        bound = lower if side > 0 else -upper                            # of what the policy earns, maximising
+        bound = lower if side > 0 else -upper  # of what the policy earns, maximising
         for i, y in enumerate(worth):
             infinite = np.isinf(right[i])
             if not infinite and (y is None or _float(y) < bound[i] - room[i]):
-                raise Wrong(f"solve: its policy {pi} is worth {_show([side * y if y is not None else None])} in state {i}, {told}")
+                earned = _show([side * y if y is not None else None])
+                raise Wrong(f"solve: its policy {pi} is worth {earned} in state {i}, {told}")
 
 
 def _float(x):
@@ -194,7 +223,8 @@ def _float(x):
 
 
 def _show(values):
-    return str([[str(y) for y in x] if isinstance(x, (list, np.ndarray)) else str(x) for x in values])
+    return str([[str(y) for y in x] if isinstance(x, (list, np.ndarray)) else str(x)
+                for x in values])
 
 
 def hunt(seeds):
@@ -203,7 +233,7 @@ def hunt(seeds):
 
     def late(*_):
         raise TimeoutError(f"more than {SECONDS} seconds")
-    check(draw(np.random.default_rng(1)))                                # compiles, outside the clock
+    check(draw(np.random.default_rng(1)))  # compiles, outside the clock
     signal.signal(signal.SIGALRM, late)
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -214,7 +244,7 @@ def hunt(seeds):
             count["processes"] += 1
         except Wrong as error:
             wrong.append(f"seed {seed}: {error}")
-        except Exception:                                                # noqa: BLE001    a traceback is a finding
+        except Exception:  # noqa: BLE001    a traceback is a finding
             wrong.append(f"seed {seed}: {traceback.format_exc()}\n{case[1]} gamma {case[2]!r}")
         finally:
             signal.alarm(0)
@@ -224,7 +254,8 @@ def hunt(seeds):
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Random processes held against enumeration.")
     parser.add_argument("--count", type=int, default=20000)
-    parser.add_argument("--seed", type=int, default=0, help="the first seed; each process has its own")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="the first seed; each process has its own")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", type=int, default=5, help="wrong answers that are printed")
     a = parser.parse_args(argv)
@@ -241,7 +272,8 @@ def main(argv=None):
                 print(f"{done} processes, {len(wrong)} wrong", file=sys.stderr, flush=True)
     for name, number in sorted(total.items()):
         print(f"{number:8d}  {name}")
-    print(f"{len(wrong):8d}  wrong: seeds {[int(text.split(':')[0].split()[1]) for text in wrong][:50]}")
+    seeds = [int(text.split(":")[0].split()[1]) for text in wrong]
+    print(f"{len(wrong):8d}  wrong: seeds {seeds[:50]}")
     return 1 if wrong else 0
 
 

@@ -17,8 +17,10 @@ import hunt_processes
 import mdp
 from oracles import enumeration
 
-FAIR = ([[[(Fraction(3, 10), 0, Fraction(7)), (Fraction(7, 10), 0, Fraction(-3))], [(Fraction(1), 1, Fraction(5))]], []],
-        {"s0": {"a0": [(0.3, "s0", 7), (0.7, "s0", -3)], "a1": [(1, "s1", 5)]}, "s1": {}}, 1.0, False)
+FAIR = ([[[(Fraction(3, 10), 0, Fraction(7)), (Fraction(7, 10), 0, Fraction(-3))],
+          [(Fraction(1), 1, Fraction(5))]], []],
+        {"s0": {"a0": [(0.3, "s0", 7), (0.7, "s0", -3)], "a1": [(1, "s1", 5)]}, "s1": {}}, 1.0,
+        False)
 
 
 @pytest.fixture
@@ -35,30 +37,41 @@ def guarded():
 
 
 def test_random_processes_are_solved_right_under_every_criterion():
-    count = sum((hunt_processes.check(hunt_processes.draw(rng), rng=rng) for rng in map(np.random.default_rng, range(60))), hunt_processes.Counter())
-    assert sum(count.values()) > 1000 and sum(n for name, n in count.items() if "right" in name) > 0.9 * sum(count.values())
+    count = hunt_processes.Counter()
+    for rng in map(np.random.default_rng, range(60)):
+        count += hunt_processes.check(hunt_processes.draw(rng), rng=rng)
+    right = sum(n for name, n in count.items() if "right" in name)
+    assert sum(count.values()) > 1000 and right > 0.9 * sum(count.values())
 
 
 def test_enumeration_agrees_with_what_can_be_worked_out_by_hand():
     process = FAIR[0]
     best, undefined = enumeration.total(process)
-    assert undefined == [True, False]                                    # the bet for ever has mean zero
-    assert enumeration.total_until(process, {1}) == [5, 0]               # a stationary policy that bets sometimes quits with 5 on average
-    up = [[[(Fraction(1, 2), 0, Fraction(2)), (Fraction(1, 2), 0, Fraction(-1))], [(Fraction(1), 1, Fraction(5))]], []]
-    assert enumeration.total_until(up, {1}) == [float("inf"), 0] and enumeration.total(up)[0] == [float("inf"), 0]
+    assert undefined == [True, False]  # the bet for ever has mean zero
+    # a stationary policy that bets sometimes quits with 5 on average
+    assert enumeration.total_until(process, {1}) == [5, 0]
+    up = [[[(Fraction(1, 2), 0, Fraction(2)), (Fraction(1, 2), 0, Fraction(-1))],
+           [(Fraction(1), 1, Fraction(5))]], []]
+    assert enumeration.total_until(up, {1}) == [float("inf"), 0]
+    assert enumeration.total(up)[0] == [float("inf"), 0]
     assert enumeration.average(up) == [Fraction(1, 2), 0]
     assert enumeration.discounted(up, Fraction(1, 2)) == [5, 0]
-    assert enumeration.finite_horizon(up, Fraction(1), 2, [0, 7]) == [[Fraction(25, 2), 7], [12, 7], [0, 7]]
+    assert enumeration.finite_horizon(up, Fraction(1), 2, [0, 7]) == [[Fraction(25, 2), 7], [12, 7],
+                                                                      [0, 7]]
 
 
-def _shifted(solve, by):
-    return lambda *a, **o: (lambda s: replace(s, v=s.v + by, lower=s.lower + by, upper=s.upper + by))(solve(*a, **o))
+def _shifted(solve, by, names=("v", "lower", "upper")):
+    def wrong(*arguments, **options):
+        s = solve(*arguments, **options)
+        return replace(s, **{name: getattr(s, name) + by for name in names})
+    return wrong
 
 
 @pytest.mark.parametrize("fault, words", [
     (dict(solve=_shifted(mdp.solve, 1e-3)), "the value lies outside"),
-    (dict(solve=lambda *a, **o: replace(mdp.solve(*a, **o), converged=True, v=np.full_like(mdp.solve(*a, **o).v, 3))), "solve"),
-    (dict(solve_exact=lambda *a, **o: (lambda s: replace(s, v=s.v + Fraction(1, 10 ** 9)))(mdp.solve_exact(*a, **o))), "solve_exact"),
+    (dict(solve=lambda *a, **o: replace(mdp.solve(*a, **o), converged=True,
+                                        v=np.full_like(mdp.solve(*a, **o).v, 3))), "solve"),
+    (dict(solve_exact=_shifted(mdp.solve_exact, Fraction(1, 10 ** 9), ["v"])), "solve_exact"),
     (dict(verify=lambda m, certificate: False), "not verified"),
     (dict(solve_exact=lambda *a, **o: (_ for _ in ()).throw(ValueError("no"))), "ValueError no"),
 ])
@@ -70,9 +83,11 @@ def test_a_planted_wrong_answer_is_caught(fault, words):
 
 def test_a_number_for_a_fair_bet_is_caught():
     def infinite(m, *, criterion, **options):
-        s = mdp.solve(m, criterion="average") if criterion == "total" else mdp.solve(m, criterion=criterion, **options)
+        if criterion != "total":
+            return mdp.solve(m, criterion=criterion, **options)
+        s = mdp.solve(m, criterion="average")
         far = np.array([np.inf, 0.0])
-        return replace(s, criterion="total", v=far, lower=far, upper=far, converged=True) if criterion == "total" else s
+        return replace(s, criterion="total", v=far, lower=far, upper=far, converged=True)
     with pytest.raises(hunt_processes.Wrong):
         hunt_processes.check(FAIR, solve=infinite)
 
@@ -98,8 +113,10 @@ def _wrong(path):
 
 
 @pytest.mark.parametrize("read, outcome", [
-    (_raises(KeyError("x")), "traceback"), (_raises(RecursionError("deep")), "traceback"), (_raises(ValueError("two\nlines")), "wrong"),
-    (_raises(ValueError("")), "wrong"), (_wrong, "wrong"), (lambda path: time.sleep(5), "hang"), (_raises(ValueError("one line")), "refused"),
+    (_raises(KeyError("x")), "traceback"), (_raises(RecursionError("deep")), "traceback"),
+                                           (_raises(ValueError("two\nlines")), "wrong"),
+    (_raises(ValueError("")), "wrong"), (_wrong, "wrong"), (lambda path: time.sleep(5), "hang"),
+                                           (_raises(ValueError("one line")), "refused"),
 ])
 def test_a_planted_bad_reader_is_caught(read, outcome, monkeypatch, guarded):
     monkeypatch.setitem(hunt_files.KINDS, "planted", (hunt_files.KINDS["json"][0], read))
@@ -111,7 +128,9 @@ def test_the_end_of_a_reading_process_is_caught(monkeypatch, tmp_path):
     """The child of `run` is this program again: a copy of it whose reader kills the process."""
     program = tmp_path / "hunt_files.py"
     text = (hunt_files.ROOT / "tests/hunt_files.py").read_text()
-    program.write_text(text.replace("Path(__file__).resolve().parents[1]", f"Path({str(hunt_files.ROOT)!r})")
-                       .replace("    import mdp\n    m = mdp.read(", "    os.kill(os.getpid(), 9)\n    m = mdp.read("))
+    program.write_text(text.replace("Path(__file__).resolve().parents[1]",
+                                    f"Path({str(hunt_files.ROOT)!r})")
+                       .replace("    import mdp\n    m = mdp.read(",
+                                "    os.kill(os.getpid(), 9)\n    m = mdp.read("))
     monkeypatch.setattr(hunt_files, "__file__", str(program))
     assert [outcome for _, outcome, _ in hunt_files.run("json", [0, 1])] == ["crash", "crash"]

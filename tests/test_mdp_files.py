@@ -780,7 +780,7 @@ def test_quantecons_pairs_have_one_length():
     assert mdp.from_quantecon(R, Q, 0.5, [0, 0, 1], [0, 1, 0]).num_pairs == 3
     for s, a in (([0, 0, 1], [0, 1]), ([0, 0], [0, 1, 0]), ([0, 0, 1, 1], [0, 1, 0, 1])):
         with pytest.raises(ValueError,
-                           match=r"s_indices \(K,\) and a_indices \(K,\); got \(3,\), \(3, 2\)"):
+                           match=r"s_indices \(X,\) and a_indices \(X,\); got \(3,\), \(3, 2\)"):
             mdp.from_quantecon(R, Q, 0.5, s, a)
     with pytest.raises(ValueError, match="needs a_indices"):
         mdp.from_quantecon(R, Q, 0.5, [0, 0, 1])

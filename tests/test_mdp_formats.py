@@ -1,4 +1,7 @@
-"""File formats and arrays: round trips are identities, and the same process has the same exact answers whichever way it came."""
+"""File formats and arrays: round trips are identities.
+
+The same process has the same exact answers whichever way it came.
+"""
 
 import json
 from fractions import Fraction
@@ -19,71 +22,91 @@ from mdp.rational import rational
 
 def same(one, two, names=True):
     """Every number and, with names, every name."""
-    return (rational(one).hash == rational(two).hash and (not names or (tuple(map(str, one.state_names)) == tuple(map(str, two.state_names)))))
+    return (rational(one).hash == rational(two).hash
+            and (not names
+                 or (tuple(map(str, one.state_names)) == tuple(map(str, two.state_names)))))
 
 
 def content(m):
     """(state, action name) -> (expected reward, the fractions of its row)."""
     R = rational(m)
-    return {(s, m.action_names[a]): (R.r[k], {t: Fraction(n, R.D[k]) for t, n in zip(R.next[k], R.n[k])}) for k, (s, a) in enumerate(zip(R.owner, R.action))}
+    rows = [{t: Fraction(n, d) for t, n in zip(*row)} for *row, d in zip(R.next, R.n, R.D)]
+    return {(s, m.action_names[a]): (r, row)
+            for s, a, r, row in zip(R.owner, R.action, R.r, rows)}
 
 
 def merged(process):
-    """Without two outcomes of different reward and the same next state, which some formats cannot say; each state with its own action names."""
-    return {s: {f"a{a}": [(p, t, c[0][2]) for p, t, _ in c] for a, c in choices.items()} for s, choices in process.items()}
+    """Without two outcomes of different reward and one next state, which some formats cannot say.
+
+    Each state has its own action names.
+    """
+    return {s: {f"a{a}": [(p, t, c[0][2]) for p, t, _ in c] for a, c in choices.items()}
+            for s, choices in process.items()}
 
 
 @given(transitions(), st.sampled_from([".json", ".npz", ".tra", ".drn"]))
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(deadline=None, max_examples=120,
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_writing_and_reading_is_an_identity(tmp_path, process, ending):
     process = process if ending in (".json", ".npz") else merged(process)
-    m = mdp.MDP.from_dict(process, 1, initial=0, actions=None if ending in (".json", ".npz") else [f"a{a}" for a in range(3)])
+    m = mdp.MDP.from_dict(process, 1, initial=0, actions=None if ending in (".json", ".npz")
+                          else [f"a{a}" for a in range(3)])
     path = tmp_path / f"model{ending}"
     mdp.write(m, path)
     back = mdp.read(path)
     if ending in (".json", ".npz"):
         assert same(m, back) and (back.initial == m.initial).all()
-    else:                                                                # action numbers follow the order of appearance there: compare pair by pair
+    else:  # action numbers follow the order of appearance there: compare pair by pair
         assert content(m) == content(back) and (back.initial == m.initial).all()
 
 
 def test_our_binary_file_keeps_floats_discounts_and_names(tmp_path):
-    m = mdp.MDP(np.array([[[.1, .9], [.5, .5]], [[.3, .7], [0, 1]]]), [[.1, 2], [np.pi, 4]], [[.5, .9], [.3, .7]], initial=[.25, .75])
+    m = mdp.MDP(np.array([[[.1, .9], [.5, .5]], [[.3, .7], [0, 1]]]), [[.1, 2], [np.pi, 4]],
+                [[.5, .9], [.3, .7]], initial=[.25, .75])
     mdp.write(m, tmp_path / "m.npz")
     back = mdp.read(tmp_path / "m.npz")
-    for name in ("probability", "reward", "pair_gamma", "initial", "next", "pair_state", "pair_action"):
+    for name in ("probability", "reward", "pair_gamma", "initial", "next", "pair_state",
+                 "pair_action"):
         np.testing.assert_array_equal(getattr(back, name), getattr(m, name))
     grid = mdp.problems.gridworld()
     mdp.write(grid, tmp_path / "g.npz")
-    assert mdp.read(tmp_path / "g.npz").state_names == grid.state_names and mdp.read(tmp_path / "g.npz").exact_gamma == Fraction(9, 10)
+    assert mdp.read(tmp_path / "g.npz").state_names == grid.state_names
+    assert mdp.read(tmp_path / "g.npz").exact_gamma == Fraction(9, 10)
     (tmp_path / "bad.npz").write_bytes(b"PK no")
-    for path, message in ((tmp_path / "bad.npz", "bad.npz|zip"), (tmp_path / "x.yaml", "unknown ending '.yaml'")):
+    for path, message in ((tmp_path / "bad.npz", "bad.npz|zip"),
+                          (tmp_path / "x.yaml", "unknown ending '.yaml'")):
         with pytest.raises((ValueError, OSError), match=message):
             mdp.read(path)
 
 
 def everywhere(process):
     """The same actions in every state, none terminal."""
-    return {s: {a: choices.get(a, next(iter(choices.values()), [(1, s, 0)])) for a in range(2)} for s, choices in process.items()}
+    return {s: {a: choices.get(a, next(iter(choices.values()), [(1, s, 0)])) for a in range(2)}
+            for s, choices in process.items()}
 
 
 @given(transitions(most_actions=2))
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40,
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_same_process_through_every_adapter_has_the_same_fractions(tmp_path, process):
     process = everywhere(merged_numbers(process))
     m = mdp.MDP.from_dict(process, "9/10")
     expected = list(mdp.solve_exact(m).v)
-    floats = {s: {a: [(float(p), t, float(r), False) for p, t, r in o] for a, o in c.items()} for s, c in process.items()}
+    floats = {s: {a: [(float(p), t, float(r), False) for p, t, r in o] for a, o in c.items()}
+              for s, c in process.items()}
     ways = {"gymnasium": mdp.from_gymnasium(type("Env", (), {"P": floats})(), "9/10")}
     P, R, gamma = mdp.to_mdptoolbox(m)
-    whole = all(Fraction(float(r)).denominator < 2 ** 20 for r in R.ravel())          # other packages know expected rewards, as floats
+    # other packages know expected rewards, as floats
+    whole = all(Fraction(float(r)).denominator < 2 ** 20 for r in R.ravel())
     if whole:
         ways["mdptoolbox"] = mdp.from_mdptoolbox(P, R, gamma)
         ways["mdptoolbox dense"] = mdp.from_mdptoolbox(np.stack([p.toarray() for p in P]), R, gamma)
         R, Q, beta, s, a = mdp.to_quantecon(m)
         order = np.random.default_rng(0).permutation(len(s))
         ways["quantecon pairs"] = mdp.from_quantecon(R[order], Q[order], beta, s[order], a[order])
-        ways["quantecon product"] = mdp.from_quantecon(R.reshape(-1, 2), Q.toarray().reshape(-1, 2, len(process)), beta)
+        ways["quantecon product"] = mdp.from_quantecon(R.reshape(-1, 2),
+                                                       Q.toarray().reshape(-1, 2, len(process)),
+                                                       beta)
     for ending in (".drn", ".tra", ".json", ".npz", ".mdp"):
         mdp.write(m, tmp_path / f"m{ending}")
         ways[ending] = mdp.read(tmp_path / f"m{ending}", gamma="9/10")
@@ -94,7 +117,8 @@ def test_the_same_process_through_every_adapter_has_the_same_fractions(tmp_path,
 
 
 def merged_numbers(process):
-    return {s: {a: [(p, t, c[0][2].numerator) for p, t, _ in c] for a, c in choices.items()} for s, choices in process.items()}
+    return {s: {a: [(p, t, c[0][2].numerator) for p, t, _ in c] for a, c in choices.items()}
+            for s, choices in process.items()}
 
 
 def test_arrays_of_other_packages_and_what_they_cannot_say():
@@ -109,28 +133,34 @@ def test_arrays_of_other_packages_and_what_they_cannot_say():
         mdp.from_quantecon([5, 10], np.full((2, 2), .5), .95, [0, 0], [1, 1])
     with pytest.raises(ValueError, match=r"action\[1\] is -1, outside"):
         mdp.from_quantecon([5, 10], np.full((2, 2), .5), .95, [0, 1], [0, -1])
-    with pytest.raises(ValueError, match="pymdptoolbox needs every action in every state; state 1 lacks action 1"):
+    needs = "pymdptoolbox needs every action in every state; state 1 lacks action 1"
+    with pytest.raises(ValueError, match=needs):
         mdp.to_mdptoolbox(m)
     ends = mdp.MDP([[[.5, .5]], [[1, 0]]], [1, 0], .9, terminal=[1])
     P, R, gamma = mdp.to_mdptoolbox(ends)
-    assert P[0].toarray().tolist() == [[.5, .5], [0, 1]] and mdp.solve_exact(mdp.from_mdptoolbox(P, R, gamma)).v[0] == mdp.solve_exact(ends).v[0]
-    assert mdp.solve_exact(mdp.from_quantecon(*mdp.to_quantecon(ends))).v[0] == mdp.solve_exact(ends).v[0]
+    assert P[0].toarray().tolist() == [[.5, .5], [0, 1]]
+    assert mdp.solve_exact(mdp.from_mdptoolbox(P, R, gamma)).v[0] == mdp.solve_exact(ends).v[0]
+    back = mdp.from_quantecon(*mdp.to_quantecon(ends))
+    assert mdp.solve_exact(back).v[0] == mdp.solve_exact(ends).v[0]
     zero = mdp.from_quantecon([[5, 10], [-1, 2]], np.asfortranarray(np.full((2, 2, 2), .5)), 0)
     assert list(mdp.solve_exact(zero).v) == [10, 2]
 
 
 def test_terminated_outcomes_end_the_process_whatever_the_table_says():
     class Env:
-        P = {0: {0: [(.5, 1, 1.0, True), (.5, 2, 0.0, False)]}, 1: {0: [(1.0, 1, 7.0, True)]}, 2: {0: [(.5, 3, 5.0, True), (.5, 3, 5.0, False)]},
+        P = {0: {0: [(.5, 1, 1.0, True), (.5, 2, 0.0, False)]}, 1: {0: [(1.0, 1, 7.0, True)]},
+             2: {0: [(.5, 3, 5.0, True), (.5, 3, 5.0, False)]},
              3: {0: [(1.0, 0, 2.0, False)]}}
         initial_state_distrib = [1.0, 0, 0, 0]
     m = mdp.from_gymnasium(Env(), gamma="1/2")
     assert m.terminal[1] and m.state_names[-1] == ("end", 3) and m.initial[0] == 1
-    assert not mdp.solve_exact(m).v[1]                                   # 14 if the flag were ignored
+    assert not mdp.solve_exact(m).v[1]  # 14 if the flag were ignored
     v = mdp.solve_exact(m).v
-    assert v[0] == Fraction(1, 2) + Fraction(1, 4) * v[2] and v[2] == 5 + Fraction(1, 4) * v[3] and v[3] == 2 + Fraction(1, 2) * v[0]
+    assert v[0] == Fraction(1, 2) + Fraction(1, 4) * v[2] and v[2] == 5 + Fraction(1, 4) * v[3]
+    assert v[3] == 2 + Fraction(1, 2) * v[0]
     timed = mdp.from_gymnasium(Env(), gamma=1, max_steps=2)
-    assert mdp.solve_exact(timed).v[timed.state((0, 0))] == Fraction(1, 2) + Fraction(5, 2) == mdp.solve_exact(m.replace(gamma=1), horizon=2).v[0][0]
+    assert mdp.solve_exact(timed).v[timed.state((0, 0))] == Fraction(1, 2) + Fraction(5, 2)
+    assert mdp.solve_exact(m.replace(gamma=1), horizon=2).v[0][0] == 3
     for bad in (object(), type("Env", (), {"P": None})()):
         with pytest.raises(ValueError, match="has no transition table"):
             mdp.from_gymnasium(bad)
@@ -144,23 +174,31 @@ def test_gymnasium_environments_have_their_exact_values():
     s = mdp.solve_exact(lake)
     assert s.v[0] == Fraction(14, 17) and mdp.verify(lake, s.certificate)
     for gamma, value in (("99/100", .542025932), ("19/20", .180471578), ("9/10", .068890905)):
-        assert float(mdp.solve_exact(lake.replace(gamma=gamma)).v[0]) == pytest.approx(value, abs=6e-10)
+        assert float(mdp.solve_exact(lake.replace(gamma=gamma)).v[0]) == pytest.approx(value,
+                                                                                       abs=6e-10)
     big = mdp.from_gymnasium(gymnasium.make("FrozenLake-v1", map_name="8x8"), 1)
     assert mdp.solve_exact(big).v[0] == 1
     for gamma, value in (("99/100", .4146403618), ("9/10", .00641111426)):
-        assert float(mdp.solve_exact(big.replace(gamma=gamma)).v[0]) == pytest.approx(value, abs=1e-10)
+        assert float(mdp.solve_exact(big.replace(gamma=gamma)).v[0]) == pytest.approx(value,
+                                                                                      abs=1e-10)
     table = gymnasium.make("FrozenLake-v1").unwrapped.P
-    assert sum(sum(Fraction(p) for p, _, _, _ in table[x][a]) != 1 for x in range(16) for a in range(4)) == 44     # of 64, as the floats that are stored
+    # of 64, as the floats that are stored
+    assert sum(sum(Fraction(p) for p, _, _, _ in table[x][a]) != 1 for x in range(16)
+               for a in range(4)) == 44
     cliff = mdp.from_gymnasium(gymnasium.make("CliffWalking-v1"), 1)
-    assert mdp.solve_exact(cliff).v[36] == -13 and float(mdp.solve_exact(cliff.replace(gamma="9/10")).v[36]) == pytest.approx(-7.45813417, abs=1e-8)
+    assert mdp.solve_exact(cliff).v[36] == -13
+    assert float(mdp.solve_exact(cliff.replace(gamma="9/10")).v[36]) == pytest.approx(-7.45813417,
+                                                                                      abs=1e-8)
     slippery = mdp.from_gymnasium(gymnasium.make("CliffWalking-v1", is_slippery=True), 1)
     assert float(mdp.solve_exact(slippery).v[36]) == pytest.approx(-64.70917591, abs=1e-8)
     taxi = mdp.from_gymnasium(gymnasium.make("Taxi-v4"), 1)
     s = mdp.solve_exact(taxi)
     starts = taxi.initial > 0
-    assert starts.sum() == 300 and sum(s.v[starts]) / 300 == Fraction(793, 100) and (min(s.v[starts]), max(s.v[starts])) == (3, 15)
+    assert starts.sum() == 300 and sum(s.v[starts]) / 300 == Fraction(793, 100)
+    assert (min(s.v[starts]), max(s.v[starts])) == (3, 15)
     rainy = mdp.from_gymnasium(gymnasium.make("Taxi-v4", is_rainy=True), "99/100")
-    for m, value in ((taxi.replace(gamma="99/100"), 6.32746431492), (taxi.replace(gamma="9/10"), -1.26332309904), (rainy, 2.2476293236)):
+    for m, value in ((taxi.replace(gamma="99/100"), 6.32746431492),
+                     (taxi.replace(gamma="9/10"), -1.26332309904), (rainy, 2.2476293236)):
         assert float(sum(mdp.solve_exact(m).v[starts])) / 300 == pytest.approx(value, abs=1e-10)
 
 
@@ -180,9 +218,12 @@ def test_prisms_robot_and_storms_dice_are_read_and_solved():
     folder = data_folder() / "mdp"
     m = mdp.read(folder / "prism" / "robot.tra", reward="time")
     labels = prism.read_labels(folder / "prism" / "robot.lab")
-    assert (m.num_states, m.num_pairs, m.next.size) == (6, 10, 16) and m.state_names[0] == "(0)" and m.initial[0] == 1 and m.action_names[0] == "south"
+    assert (m.num_states, m.num_pairs, m.next.size) == (6, 10, 16) and m.state_names[0] == "(0)"
+    assert m.initial[0] == 1 and m.action_names[0] == "south"
     timed = prism.from_prism(folder / "prism" / "robot.tra", srew=folder / "prism" / "robot1.srew")
-    for goal, minimize, value in ((["goal2"], True, Fraction(19, 15)), (["goal1", "goal2"], True, Fraction(6, 5)), (["goal1", "goal2"], False, Fraction(7, 2))):
+    for goal, minimize, value in ((["goal2"], True, Fraction(19, 15)),
+                                  (["goal1", "goal2"], True, Fraction(6, 5)),
+                                  (["goal1", "goal2"], False, Fraction(7, 2))):
         states = [s for name in goal for s in labels[name]]
         assert mdp.solve_exact(timed, goal=states, minimize=minimize, miss=np.inf).v[0] == value
     for goal in ("goal1", "goal2"):
@@ -190,32 +231,49 @@ def test_prisms_robot_and_storms_dice_are_read_and_solved():
     energy = prism.from_prism(folder / "prism" / "robot.tra", trew=folder / "prism" / "robot2.trew")
     assert energy.exact_reward.tolist().count(Fraction(7, 2)) == 2
     labels = prism.read_labels(folder / "storm" / "two_dice.lab")
-    dice = prism.from_prism(folder / "storm" / "two_dice.tra", lab=folder / "storm" / "two_dice.lab", trew=folder / "storm" / "two_dice.flip.trans.rew")
+    dice = prism.from_prism(folder / "storm" / "two_dice.tra", lab=folder / "storm"
+                            / "two_dice.lab", trew=folder / "storm" / "two_dice.flip.trans.rew")
     assert (dice.num_states, dice.num_pairs, dice.next.size) == (169, 254, 436)
     for minimize in (True, False):
         assert mdp.solve_exact(dice, goal=labels["done"], minimize=minimize).v[0] == Fraction(22, 3)
         for i, name in enumerate(("two", "three", "four"), start=1):
-            assert mdp.solve_exact(mdp.transforms.reachability(dice, labels[name]), minimize=minimize).v[0] == Fraction(i, 36)
-    both = prism.from_prism(folder / "storm" / "two_dice.tra", trew=folder / "storm" / "two_dice.flip.trans.rew", srew=folder / "storm" / "two_dice.flip.state.rew")
+            reach = mdp.transforms.reachability(dice, labels[name])
+            assert mdp.solve_exact(reach, minimize=minimize).v[0] == Fraction(i, 36)
+    both = prism.from_prism(folder / "storm" / "two_dice.tra",
+                            trew=folder / "storm" / "two_dice.flip.trans.rew",
+                            srew=folder / "storm" / "two_dice.flip.state.rew")
     assert mdp.solve_exact(both, goal=labels["done"], minimize=True).v[0] == Fraction(44, 3)
     z = mdp.read(folder / "qvbs" / "consensus.2_K2.npz", reward="reward__steps")
     assert z.num_states == 272 and z.exact_probability is not None
 
 
-BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probability"), ("2 1 1\n0 0 5 1\n", "beyond the 2 states"), ("1 1 1\n0 0 0 x\n", "expects a number"), ("", "empty"),
+BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probability"),
+                 ("2 1 1\n0 0 5 1\n", "beyond the 2 states"),
+                 ("1 1 1\n0 0 0 x\n", "expects a number"), ("", "empty"),
                  ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"),
                  ("1 1 1\n0 0 0 0.9\n", "sum to 0.9, not to 1"),
                  ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
-       "m.drn": [("nothing", "not a DRN file"), ("@type: CTMC\n@model\nstate 0\n", "type 'CTMC' is not supported"), ("@type: MDP\n@model\naction a\n", "an action before any state"),
-                 ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "expects \\[rewards\\]"), ("@type: MDP\n@model\nstate 0\naction a\n1 : 1", "leads to 1, which is not described"),
+       "m.drn": [("nothing", "not a DRN file"),
+                 ("@type: CTMC\n@model\nstate 0\n", "type 'CTMC' is not supported"),
+                 ("@type: MDP\n@model\naction a\n", "an action before any state"),
+                 ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "expects \\[rewards\\]"),
+                 ("@type: MDP\n@model\nstate 0\naction a\n1 : 1",
+                  "leads to 1, which is not described"),
                  ("@type: MDP\n@model\nstate 0\nstate 0\n", "appears twice")],
-       "m.pomdp": [("T: a", "discount: is missing|states: is missing"), ("what", "not a Cassandra file"),
-                   ("discount: 0.9\nstates: 2\nactions: a a\n", "distinct names"), ("discount: 0.9\nstates: 2\nactions: a\nT: b identity", "'b' is not one of a"),
-                   ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 1", "expects 4 numbers, got 3"), ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.9 0", "sum to 0.9, not to 1"),
-                   ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.333333 0.666666", "normalise=True divides them")]}
+       "m.pomdp": [("T: a", "discount: is missing|states: is missing"),
+                   ("what", "not a Cassandra file"),
+                   ("discount: 0.9\nstates: 2\nactions: a a\n", "distinct names"),
+                   ("discount: 0.9\nstates: 2\nactions: a\nT: b identity", "'b' is not one of a"),
+                   ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 1",
+                    "expects 4 numbers, got 3"),
+                   ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.9 0",
+                    "sum to 0.9, not to 1"),
+                   ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.333333 0.666666",
+                    "normalise=True divides them")]}
 
 
-@pytest.mark.parametrize("name, text, message", [(n, t, m) for n, cases in BAD.items() for t, m in cases])
+@pytest.mark.parametrize("name, text, message",
+                         [(n, t, m) for n, cases in BAD.items() for t, m in cases])
 def test_a_bad_file_gets_one_line(tmp_path, capsys, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message) as error:
@@ -233,10 +291,13 @@ def test_convert_on_the_command_line(tmp_path, capsys):
         assert main(["convert", str(tmp_path / name), again, "--gamma", "9/10"]) == 0
         assert json.loads(Path(again).read_text())["gamma"] == "9/10"
     assert main(["convert", "gridworld", str(tmp_path / "c.npz"), "--choices"]) == 0
-    assert mdp.solve_exact(mdp.read(tmp_path / "c.npz", reward="reward", gamma="9/10")).v[1] == Fraction(1000000, 40951)
+    m = mdp.read(tmp_path / "c.npz", reward="reward", gamma="9/10")
+    assert mdp.solve_exact(m).v[1] == Fraction(1000000, 40951)
     capsys.readouterr()
-    assert main(["convert", "gridworld", str(tmp_path / "g.txt")]) == 2 and "unknown ending" in capsys.readouterr().err
-    assert main(["convert", "student", str(tmp_path / "s.mdp")]) == 2 and "every action in every state" in capsys.readouterr().err
+    assert main(["convert", "gridworld", str(tmp_path / "g.txt")]) == 2
+    assert "unknown ending" in capsys.readouterr().err
+    assert main(["convert", "student", str(tmp_path / "s.mdp")]) == 2
+    assert "every action in every state" in capsys.readouterr().err
 
 
 # partially observable
@@ -275,7 +336,10 @@ def tiger(tmp_path):
 
 
 def test_the_tiger_is_listened_to(tiger):
-    """Kaelbling, Littman and Cassandra 1998: 3, 5 and 9 plans for one, two and three steps; at first one listens."""
+    """Kaelbling, Littman and Cassandra 1998: 3, 5 and 9 plans for 1, 2 and 3 steps.
+
+    At first one listens.
+    """
     half = (Fraction(1, 2), Fraction(1, 2))
     belief, chance = tiger.update(half, 0, 0)
     assert belief == (Fraction(17, 20), Fraction(3, 20)) and chance == Fraction(1, 2)
@@ -284,9 +348,12 @@ def test_the_tiger_is_listened_to(tiger):
     sets = tiger.solve(3)
     assert [len(s) for s in sets] == [1, 3, 5, 9]
     ours = mdp.problems.tiger()
-    assert (ours.O, ours.r, ours.start) == (tiger.O, tiger.r, tiger.start) and rational(ours.mdp).hash == rational(tiger.mdp).hash
-    assert list(mdp.solve_exact(ours.mdp).v) == [200, 200]       # who sees through doors takes 10 each time
-    assert tiger.value(sets[1], half)[0] == -1 and tiger.value(sets[2], half)[0] == Fraction(-39, 20)
+    assert (ours.O, ours.r, ours.start) == (tiger.O, tiger.r, tiger.start)
+    assert rational(ours.mdp).hash == rational(tiger.mdp).hash
+    # who sees through doors takes 10 each time
+    assert list(mdp.solve_exact(ours.mdp).v) == [200, 200]
+    assert tiger.value(sets[1], half)[0] == -1
+    assert tiger.value(sets[2], half)[0] == Fraction(-39, 20)
     assert tiger.value(sets[3], half)[1].action == 0
     assert {plan.action for plan in sets[1]} == {0, 1, 2}
     with pytest.raises(ValueError, match="horizon expects an integer >= 0, got -1"):
@@ -317,9 +384,12 @@ def test_alpha_vectors_are_the_value_of_looking_ahead(tiger):
     for steps in range(4):
         for i in range(11):
             belief = (Fraction(i, 10), 1 - Fraction(i, 10))
-            assert tiger.value(sets[steps], belief)[0] == exhaustive(tiger, belief, steps, Fraction(19, 20))
+            assert tiger.value(sets[steps], belief)[0] == exhaustive(tiger, belief, steps,
+                                                                     Fraction(19, 20))
     from mdp.pomdp import prune
-    assert prune([(Fraction(0), Fraction(4)), (Fraction(4), Fraction(0)), (Fraction(2), Fraction(2)), (Fraction(1), Fraction(1))]) == [(0, 4), (4, 0)]      # a tie wins nowhere alone
+    # a tie wins nowhere alone
+    vectors = [tuple(map(Fraction, pair)) for pair in ((0, 4), (4, 0), (2, 2), (1, 1))]
+    assert prune(vectors) == [(0, 4), (4, 0)]
     with pytest.raises(ValueError, match="has probability 0 after action"):
         cassandra_certain(tiger).update((Fraction(1), Fraction(0)), 0, 1)
 
@@ -333,11 +403,14 @@ def cassandra_certain(tiger):
 
 def test_cassandras_own_files_are_read():
     folder = data_folder() / "mdp" / "pomdp"
-    sizes = {"1d.pomdp": (4, 2), "parr95.95.pomdp": (7, 3), "tiger.symbolic.pomdp": (2, 3), "tiger.numeric.pomdp": (2, 3), "cassandra/4x3.95.POMDP": (11, 4),
-             "cassandra/bridge-repair.POMDP": (5, 12), "cassandra/concert.POMDP": (2, 3), "cassandra/tiger.aaai.POMDP": (2, 3)}
+    sizes = {"1d.pomdp": (4, 2), "parr95.95.pomdp": (7, 3), "tiger.symbolic.pomdp": (2, 3),
+             "tiger.numeric.pomdp": (2, 3), "cassandra/4x3.95.POMDP": (11, 4),
+             "cassandra/bridge-repair.POMDP": (5, 12), "cassandra/concert.POMDP": (2, 3),
+             "cassandra/tiger.aaai.POMDP": (2, 3)}
     for name, (S, A) in sizes.items():
         p = cassandra.from_cassandra(folder / name, normalise=name == "1d.pomdp")
-        assert (p.mdp.num_states, p.mdp.num_actions) == (S, A) and p.mdp.exact_probability is not None, name
+        assert (p.mdp.num_states, p.mdp.num_actions) == (S, A)
+        assert p.mdp.exact_probability is not None, name
     with pytest.raises(ValueError, match="sum to 0.999999, not to 1"):
         mdp.read(folder / "1d.pomdp")
     half = (Fraction(1, 2), Fraction(1, 2))

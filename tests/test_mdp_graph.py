@@ -20,7 +20,8 @@ def reach(arrows):
 
 def policies(m):
     """Every deterministic policy, as the list of its pairs."""
-    return itertools.product(*(range(m.pair_ptr[s], m.pair_ptr[s + 1]) for s in range(m.num_states) if not m.terminal[s]))
+    return itertools.product(*(range(m.pair_ptr[s], m.pair_ptr[s + 1])
+                               for s in range(m.num_states) if not m.terminal[s]))
 
 
 def arrows_of(m, pairs):
@@ -31,9 +32,13 @@ def arrows_of(m, pairs):
 
 
 def recurrent(arrows):
-    """States that cannot be left for good, by brute force: whatever s reaches, reaches s; and s has an arrow."""
+    """States that cannot be left for good, by brute force: whatever s reaches, reaches s.
+
+    And s has an arrow.
+    """
     r = reach(arrows)
-    return np.array([arrows[s].any() and all(r[t, s] for t in np.flatnonzero(r[s])) for s in range(len(arrows))])
+    return np.array([arrows[s].any() and all(r[t, s] for t in np.flatnonzero(r[s]))
+                     for s in range(len(arrows))])
 
 
 @given(transitions(most_states=4, most_actions=2))
@@ -54,7 +59,7 @@ def test_closed_classes_and_end_components_are_what_policies_can_stay_in(process
     for k in range(K):
         ahead = label[m.next[m.outcome_ptr[k]:m.outcome_ptr[k + 1]]]
         stays = label[m.pair_state[k]] >= 0 and (ahead == label[m.pair_state[k]]).all()
-        assert inside[k] == stays                                       # maximal: every action that stays belongs to it
+        assert inside[k] == stays  # maximal: every action that stays belongs to it
 
 
 @given(transitions(most_states=4, most_actions=2), st.sets(st.integers(0, 3), min_size=1))
@@ -68,7 +73,8 @@ def test_almost_surely_is_what_some_policy_does(process, chosen):
         arrows[targets] = False                                         # stop there
         r = reach(arrows)
         reaches = (r & targets).any(axis=1)
-        possible |= ~(r & ~reaches).any(axis=1)                         # no way leads to where the targets are out of reach
+        # no way leads to where the targets are out of reach
+        possible |= ~(r & ~reaches).any(axis=1)
     assert (graph.almost_surely(m.expected.P, m.pair_state, targets) == possible).all()
 
 
@@ -84,10 +90,13 @@ def test_attractor_pairs_step_nearer_and_are_allowed(process, target, seed):
     for s in np.flatnonzero(~targets & (distance >= 0)):
         k = pair[s]
         assert allowed[k] and m.pair_state[k] == s
-        assert distance[m.next[m.outcome_ptr[k]:m.outcome_ptr[k + 1]]].tolist().count(distance[s] - 1) >= 1
+        assert distance[m.next[m.outcome_ptr[k]:m.outcome_ptr[k + 1]]].tolist().count(distance[s]
+                                                                                      - 1) >= 1
     arrows = arrows_of(m, range(m.num_pairs))
-    assert (graph.can_reach(sp.csr_matrix(arrows.astype(float)), targets) == reach(arrows)[:, targets].any(axis=1)).all()
-    assert (graph.reachable(sp.csr_matrix(arrows.astype(float)), targets) == reach(arrows)[targets].any(axis=0)).all()
+    assert (graph.can_reach(sp.csr_matrix(arrows.astype(float)), targets)
+            == reach(arrows)[:, targets].any(axis=1)).all()
+    assert (graph.reachable(sp.csr_matrix(arrows.astype(float)), targets)
+            == reach(arrows)[targets].any(axis=0)).all()
 
 
 def test_the_brute_force_is_itself_right():

@@ -24,7 +24,8 @@ R = np.array([[5.0, 10.0], [-1.0, 2.0]])
 
 def same(m, n):
     assert (m.num_states, m.num_actions, m.num_pairs) == (n.num_states, n.num_actions, n.num_pairs)
-    for name in ("pair_ptr", "pair_state", "pair_action", "outcome_ptr", "next", "probability", "reward"):
+    for name in ("pair_ptr", "pair_state", "pair_action", "outcome_ptr", "next", "probability",
+                 "reward"):
         np.testing.assert_array_equal(getattr(m, name), getattr(n, name), err_msg=name)
 
 
@@ -41,9 +42,12 @@ def test_every_form_gives_the_same_process():
     same(m, mdp.MDP(sp.csc_matrix(P.reshape(4, 2)), R, 0.9))
     same(m, mdp.MDP(sp.coo_array(P.reshape(4, 2)), R, 0.9))
     order = [2, 0, 3, 1]
-    same(m, mdp.MDP.from_pairs(np.repeat([0, 1], 2)[order], np.tile([0, 1], 2)[order], P.reshape(4, 2)[order], R.ravel()[order], 0.9))
-    same(m, mdp.MDP.from_pairs([0, 0, 1, 1], [0, 1, 0, 1], sp.csr_matrix(P.reshape(4, 2)), R.ravel(), 0.9))
-    same(m, mdp.MDP.from_dict({s: {a: [(P[s, a, t], t, R[s, a]) for t in range(2) if P[s, a, t]] for a in range(2)} for s in range(2)}, 0.9))
+    same(m, mdp.MDP.from_pairs(np.repeat([0, 1], 2)[order], np.tile([0, 1], 2)[order],
+                               P.reshape(4, 2)[order], R.ravel()[order], 0.9))
+    same(m, mdp.MDP.from_pairs([0, 0, 1, 1], [0, 1, 0, 1], sp.csr_matrix(P.reshape(4, 2)),
+                               R.ravel(), 0.9))
+    outcomes = lambda s, a: [(P[s, a, t], t, R[s, a]) for t in range(2) if P[s, a, t]]  # noqa: E731
+    same(m, mdp.MDP.from_dict({s: {a: outcomes(s, a) for a in range(2)} for s in range(2)}, 0.9))
     np.testing.assert_array_equal(m.dense()[0], P)
     np.testing.assert_array_equal(m.dense()[1], R)
 
@@ -55,7 +59,8 @@ def test_a_reward_per_state_is_received_on_leaving_it():
 
 @given(transitions(), st.sampled_from(["1/3", "0", "1"]))
 @settings(deadline=None, max_examples=50)
-def test_the_dict_form_comes_back_from_the_process_and_from_its_file(tmp_path_factory, process, gamma):
+def test_the_dict_form_comes_back_from_the_process_and_from_its_file(tmp_path_factory, process,
+                                                                     gamma):
     m = mdp.MDP.from_dict(process, gamma, initial=0)
     again = mdp.MDP.from_dict(m.to_dict(), gamma, initial=0, actions=m.action_names)
     same(m, again)
@@ -63,23 +68,30 @@ def test_the_dict_form_comes_back_from_the_process_and_from_its_file(tmp_path_fa
     mdp.save(m, path)
     back = mdp.load(path)
     same(m, back)
-    assert (back.exact_probability == m.exact_probability).all() and (back.exact_reward == m.exact_reward).all()
-    assert back.exact_gamma == m.exact_gamma == Fraction(gamma) and (back.exact_initial == m.exact_initial).all()
-    assert back.state_names == tuple(map(str, m.state_names)) and back.action_names == tuple(map(str, m.action_names))
+    assert (back.exact_probability == m.exact_probability).all()
+    assert (back.exact_reward == m.exact_reward).all()
+    assert back.exact_gamma == m.exact_gamma == Fraction(gamma)
+    assert (back.exact_initial == m.exact_initial).all()
+    assert back.state_names == tuple(map(str, m.state_names))
+    assert back.action_names == tuple(map(str, m.action_names))
 
 
 def test_outcomes_are_merged_only_if_next_and_reward_are_equal():
-    m = mdp.MDP.from_dict({"a": {"go": [("1/4", "b", 1), ("1/4", "b", 2), ("1/2", "b", 1)]}, "b": {}}, 1)
-    assert [(p, r) for p, r in zip(m.exact_probability, m.exact_reward)] == [(Fraction(3, 4), 1), (Fraction(1, 4), 2)]
+    m = mdp.MDP.from_dict({"a": {"go": [("1/4", "b", 1), ("1/4", "b", 2), ("1/2", "b", 1)]},
+                           "b": {}}, 1)
+    assert [(p, r) for p, r in zip(m.exact_probability, m.exact_reward)] == [(Fraction(3, 4), 1),
+                                                                             (Fraction(1, 4), 2)]
     assert m.expected.r[0] == 1.25 and m.expected.P[0, 1] == 1
 
 
 def test_exact_numbers_stay_exact_and_floats_are_not_guessed():
     m = mdp.MDP([[["1/3", Fraction(2, 3)]], [[0, 1]]], [["0.1"], [2]], "9/10")
     assert list(m.exact_probability) == [Fraction(1, 3), Fraction(2, 3), 1]
-    assert list(m.exact_reward) == [Fraction(1, 10), Fraction(1, 10), 2] and m.exact_gamma == Fraction(9, 10)
+    assert list(m.exact_reward) == [Fraction(1, 10), Fraction(1, 10), 2]
+    assert m.exact_gamma == Fraction(9, 10)
     assert mdp.MDP(P, R, 0.9).exact_probability is None and mdp.MDP(P, R, 0.9).exact_gamma is None
-    mdp.MDP([[[0.1, 0.2, 0.7]]] * 3, [0, 0, 0], 0.5)                     # their sum is not 1 in binary, and that is no mistake
+    # their sum is not 1 in binary, and that is no mistake
+    mdp.MDP([[[0.1, 0.2, 0.7]]] * 3, [0, 0, 0], 0.5)
 
 
 def test_terminal_states_and_unavailable_actions_are_not_read():
@@ -103,13 +115,19 @@ NOT_A_NUMBER = P.copy()
 NOT_A_NUMBER[0, 0, 0] = np.nan
 ONE = {"a": {"go": [(1, "a", 0)]}}
 BAD = {
-    "row sum": (lambda: mdp.MDP(BAD_ROW, R, 0.9), "P: the probabilities of state 1, action 0 sum to 0.999, not to 1 (off by -0.001)"),
-    "sparse row sum": (lambda: mdp.MDP(sp.csr_matrix(BAD_ROW.reshape(4, 2)), R, 0.9), "state 1, action 0 sum to 0.999"),
-    "exact row sum": (lambda: mdp.MDP.from_dict({"a": {"go": [("1/3", "a", 0), ("0.6666666666666666", "b", 0)]}, "b": {}}, 1), "state 0 ('a'), action 0 ('go') sum to"),
+    "row sum": (lambda: mdp.MDP(BAD_ROW, R, 0.9),
+                "P: the probabilities of state 1, action 0 sum to 0.999, not to 1 (off by -0.001)"),
+    "sparse row sum": (lambda: mdp.MDP(sp.csr_matrix(BAD_ROW.reshape(4, 2)), R, 0.9),
+                       "state 1, action 0 sum to 0.999"),
+    "exact row sum": (lambda: mdp.MDP.from_dict(
+        {"a": {"go": [("1/3", "a", 0), ("0.6666666666666666", "b", 0)]}, "b": {}}, 1),
+        "state 0 ('a'), action 0 ('go') sum to"),
     "negative": (lambda: mdp.MDP(NEGATIVE, R, 0.9), "P is -0.25 for state 0, action 1 -> state 1"),
-    "negative, hidden by a duplicate": (lambda: mdp.MDP.from_dict({"a": {"go": [(1.5, "a", 0), (-0.5, "a", 0)]}}, 0), "P is -0.5"),
+    "negative, hidden by a duplicate": (lambda: mdp.MDP.from_dict(
+        {"a": {"go": [(1.5, "a", 0), (-0.5, "a", 0)]}}, 0), "P is -0.5"),
     "nan": (lambda: mdp.MDP(NOT_A_NUMBER, R, 0.9), "P is nan for state 0, action 0 -> state 0"),
-    "infinite reward": (lambda: mdp.MDP(P, [[5, -np.inf], [0, 0]], 0.9), "R is -inf for state 0, action 1"),
+    "infinite reward": (lambda: mdp.MDP(P, [[5, -np.inf], [0, 0]], 0.9),
+                        "R is -inf for state 0, action 1"),
     "gamma above 1": (lambda: mdp.MDP(P, R, 1.2), "gamma is 1.2, outside [0, 1]"),
     "gamma below 0": (lambda: mdp.MDP(P, R, -0.1), "gamma is -0.1, outside [0, 1]"),
     "gamma nan": (lambda: mdp.MDP(P, R, np.nan), "gamma is nan, outside [0, 1]"),
@@ -119,31 +137,47 @@ BAD = {
     "empty P": (lambda: mdp.MDP(np.zeros((0, 2, 0)), R, 0.9), "P expects shape"),
     "ragged P": (lambda: mdp.MDP([[[1.0]], [[1.0, 0.0]]], R, 0.9), "P expects a rectangular array"),
     "P of text": (lambda: mdp.MDP([[["one"]]], [[0]], 0.9), "P[0, 0, 0] expects a number"),
-    "complex P": (lambda: mdp.MDP(P.astype(complex), R, 0.9), "P expects numbers, got an array of dtype complex128"),
+    "complex P": (lambda: mdp.MDP(P.astype(complex), R, 0.9),
+                  "P expects numbers, got an array of dtype complex128"),
     "bool P": (lambda: mdp.MDP(P > 0.5, R, 0.9), "P expects numbers, got an array of dtype bool"),
     "layout": (lambda: mdp.MDP(P, R, 0.9, layout="SSA"), 'layout expects "SAS" or "ASS"'),
-    "shape of R": (lambda: mdp.MDP(P, np.zeros(3), 0.9), "R expects shape (2,), (2, 2) or (2, 2, 2), got (3,)"),
-    "initial sum": (lambda: mdp.MDP(P, R, 0.9, initial=[0.5, 0.4]), "initial sums to 0.9, not to 1"),
+    "shape of R": (lambda: mdp.MDP(P, np.zeros(3), 0.9),
+                   "R expects shape (2,), (2, 2) or (2, 2, 2), got (3,)"),
+    "initial sum": (lambda: mdp.MDP(P, R, 0.9, initial=[0.5, 0.4]),
+                    "initial sums to 0.9, not to 1"),
     "initial state": (lambda: mdp.MDP(P, R, 0.9, initial=2), "initial is state 2, outside [0, 2)"),
-    "terminal state": (lambda: mdp.MDP(P, R, 0.9, terminal=[5]), "terminal[0] is 5, outside [0, 2)"),
-    "available": (lambda: mdp.MDP(P, R, 0.9, available=np.ones((2, 3), bool)), "available expects bools of shape (2, 2)"),
+    "terminal state": (lambda: mdp.MDP(P, R, 0.9, terminal=[5]),
+                       "terminal[0] is 5, outside [0, 2)"),
+    "available": (lambda: mdp.MDP(P, R, 0.9, available=np.ones((2, 3), bool)),
+                  "available expects bools of shape (2, 2)"),
     "sparse shapes": (lambda: mdp.MDP([sp.eye(2), sp.eye(3)], R, 0.9), "P[1] is (3, 3)"),
-    "unknown successor": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "b", 0)]}}, 1), "state 'a', action 'go' leads to 'b', which is not a state"),
-    "outcome": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "a")]}}, 1), "expects outcomes (probability, next, reward)"),
+    "unknown successor": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "b", 0)]}}, 1),
+                          "state 'a', action 'go' leads to 'b', which is not a state"),
+    "outcome": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "a")]}}, 1),
+                "expects outcomes (probability, next, reward)"),
     "no outcome": (lambda: mdp.MDP.from_dict({"a": {"go": []}}, 1), "sum to 0, not to 1"),
-    "unknown initial": (lambda: mdp.MDP.from_dict(ONE, 1, initial="z"), "initial is 'z', which is not a state"),
+    "unknown initial": (lambda: mdp.MDP.from_dict(ONE, 1, initial="z"),
+                        "initial is 'z', which is not a state"),
     "empty dict": (lambda: mdp.MDP.from_dict({}, 1), "at least one state"),
-    "pair twice": (lambda: mdp.MDP.from_pairs([0, 0], [1, 1], np.ones((2, 1)), [0, 0], 0), "pair (0, 1) appears twice"),
-    "pair out of range": (lambda: mdp.MDP.from_pairs([0, 3], [0, 0], [[1.0, 0], [0, 1]], [0, 0], 0), "state[1] is 3, outside [0, 2)"),
-    "pair rewards": (lambda: mdp.MDP.from_pairs([0, 1], [0, 0], [[1.0, 0], [0, 1]], [0, 0, 0], 0), "R expects shape (2,) or (2, 2), got (3,)"),
-    "chain row": (lambda: mdp.MarkovChain([[0.5, 0.499], [0, 1]]), "P: the probabilities of state 0 sum to 0.999"),
+    "pair twice": (lambda: mdp.MDP.from_pairs([0, 0], [1, 1], np.ones((2, 1)), [0, 0], 0),
+                   "pair (0, 1) appears twice"),
+    "pair out of range": (lambda: mdp.MDP.from_pairs([0, 3], [0, 0], [[1.0, 0], [0, 1]], [0, 0], 0),
+                          "state[1] is 3, outside [0, 2)"),
+    "pair rewards": (lambda: mdp.MDP.from_pairs([0, 1], [0, 0], [[1.0, 0], [0, 1]], [0, 0, 0], 0),
+                     "R expects shape (2,) or (2, 2), got (3,)"),
+    "chain row": (lambda: mdp.MarkovChain([[0.5, 0.499], [0, 1]]),
+                  "P: the probabilities of state 0 sum to 0.999"),
     "chain shape": (lambda: mdp.MarkovChain([[0.5, 0.5]]), "P expects shape (S, S)"),
-    "chain negative": (lambda: mdp.MarkovChain([[1.5, -0.5], [0, 1]]), "P is -0.5 for state 0 -> state 1"),
-    "reward process": (lambda: mdp.MarkovRewardProcess([[1.0]], [1, 2], 0.5), "R expects shape (1,) or (1, 1), got (2,)"),
+    "chain negative": (lambda: mdp.MarkovChain([[1.5, -0.5], [0, 1]]),
+                       "P is -0.5 for state 0 -> state 1"),
+    "reward process": (lambda: mdp.MarkovRewardProcess([[1.0]], [1, 2], 0.5),
+                       "R expects shape (1,) or (1, 1), got (2,)"),
     "nothing": (lambda: mdp.MDP(None, R, 0.9), "P expects a number, got NoneType"),
     "too large": (lambda: mdp.MDP(P, [10**400, 0], 0.9), "R[0] is too large for a float: 1e400"),
-    "float32": (lambda: mdp.MDP(P.astype(np.float32), R, 0.9), "state 0, action 1 sum to 1.0000000149011612"),
-    "initial text": (lambda: mdp.MDP(P, R, 0.9, initial="x"), "initial expects a number such as 0.5 or \"1/3\", got 'x'"),
+    "float32": (lambda: mdp.MDP(P.astype(np.float32), R, 0.9),
+                "state 0, action 1 sum to 1.0000000149011612"),
+    "initial text": (lambda: mdp.MDP(P, R, 0.9, initial="x"),
+                     "initial expects a number such as 0.5 or \"1/3\", got 'x'"),
     "period": (lambda: mdp.MarkovChain([[1.0]]).period(9), "state is 9, outside [0, 1)"),
     "reward nan": (lambda: mdp.MarkovRewardProcess([[1.0]], [np.nan], 0.5), "R[0] is nan"),
 }
@@ -163,7 +197,8 @@ BAD_POLICY = {
     "length": ([0, 0, 0], "policy expects integers of shape (2,) or (T, 2), got shape (3,)"),
     "shape": ([[0.5, 0.5]], "policy expects probabilities of shape (2, 2)"),
     "sum": ([[0.5, 0.4], [1.0, 0.0]], "the probabilities in state 0 sum to 0.9"),
-    "negative probability": ([[1.5, -0.5], [1.0, 0.0]], "the probability -0.5 of action 1 in state 0 is negative"),
+    "negative probability": ([[1.5, -0.5], [1.0, 0.0]],
+                             "the probability -0.5 of action 1 in state 0 is negative"),
     "nan": ([[np.nan, 0.5], [1.0, 0.0]], "not finite"),
     "floats for actions": ([0.0, 1.0], "policy expects probabilities"),
     "text": (["left", "right"], "expects a number"),
@@ -192,7 +227,8 @@ def test_saving_leaves_the_old_file_whole_when_it_fails(tmp_path):
     with pytest.raises(ValueError, match="not distinct"):
         mdp.save(mdp.MDP.from_dict({1: {}, "1": {}}, 1), path)
     broken = mdp.problems.student()
-    broken.state_names = ("\ud800", "b", "c", "d", "e")                # a lone surrogate cannot be written as UTF-8
+    # a lone surrogate cannot be written as UTF-8
+    broken.state_names = ("\ud800", "b", "c", "d", "e")
     with pytest.raises(UnicodeEncodeError):
         mdp.save(broken, path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["m.json"]
@@ -203,11 +239,16 @@ BAD_FILES = {
     "foreign": ("[1, 2]", "not an mdp file"),
     "version": ('{"format": "mdp", "version": 7}', "version 7 is not known"),
     "missing": ('{"format": "mdp", "version": 1, "gamma": 1}', "key 'states' is missing"),
-    "unknown key": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {}, "discount": 1}', "unknown key 'discount'"),
-    "twice": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {"a": {}, "a": {}}}', "key 'a' appears twice"),
-    "nan": ('{"format": "mdp", "version": 1, "gamma": NaN, "states": {"a": {}}}', "NaN is no number"),
-    "successor": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {"a": {"go": [[1, "b", 0]]}}}', "leads to 'b'"),
-    "states": ('{"format": "mdp", "version": 1, "gamma": 1, "states": [1]}', "transitions expects a dict"),
+    "unknown key": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {}, "discount": 1}',
+                    "unknown key 'discount'"),
+    "twice": ('{"format": "mdp", "version": 1, "gamma": 1, "states": {"a": {}, "a": {}}}',
+              "key 'a' appears twice"),
+    "nan": ('{"format": "mdp", "version": 1, "gamma": NaN, "states": {"a": {}}}',
+            "NaN is no number"),
+    "successor": ('{"format": "mdp", "version": 1, "gamma": 1, '
+                  '"states": {"a": {"go": [[1, "b", 0]]}}}', "leads to 'b'"),
+    "states": ('{"format": "mdp", "version": 1, "gamma": 1, "states": [1]}',
+               "transitions expects a dict"),
     "binary": ("\x00\x01", "not JSON"),
 }
 
@@ -219,36 +260,42 @@ def test_a_damaged_or_foreign_file_gets_one_line_that_names_it(tmp_path, name):
     path.write_text(text)
     with pytest.raises(ValueError) as error:
         mdp.load(path)
-    assert message in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value) and str(path) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 # chains and reward processes
 
 def test_the_student_reward_process_has_its_exact_values():
-    exact = {"9/10": ("-17573620 3304760 14328275 35057990 6690440 -26775920 0", 3505799), "1": ("-1016 118 350 810 65 -1826 0", 81)}
+    exact = {"9/10": ("-17573620 3304760 14328275 35057990 6690440 -26775920 0", 3505799),
+             "1": ("-1016 118 350 810 65 -1826 0", 81)}
     for gamma, (numerators, denominator) in exact.items():
         v = mdp.problems.student_reward_process(gamma).v
-        np.testing.assert_allclose(v, [int(n) / denominator for n in numerators.split()], rtol=1e-13)
+        np.testing.assert_allclose(v, [int(n) / denominator for n in numerators.split()],
+                                   rtol=1e-13)
 
 
 def test_the_student_reward_process_meets_the_slides():
     for published in PUBLISHED_REWARD_PROCESS:
-        assert not published.misses(dict(zip(STATES, mdp.problems.student_reward_process(published.gamma).v)))
+        v = mdp.problems.student_reward_process(published.gamma).v
+        assert not published.misses(dict(zip(STATES, v)))
 
 
 def test_a_pseudo_inverse_at_gamma_1_would_give_another_answer():
-    """The least-norm solution -9.899 for C1, which has been published as the value, fails the check that ours passes."""
+    """The least-norm solution gives C1 -9.899, which has been published: it fails our check."""
     process = mdp.problems.student_reward_process(1)
     wrong = np.linalg.pinv(np.eye(7) - process.P.toarray()) @ process.R
     assert wrong[0] == pytest.approx(-9.899, abs=1e-3)
     assert PUBLISHED_REWARD_PROCESS[2].misses(dict(zip(STATES, wrong)))
-    assert abs(wrong[6]) > 1 and process.v[6] == 0                      # it even gives a value to sleeping for ever without reward
+    # it even gives a value to sleeping for ever without reward
+    assert abs(wrong[6]) > 1 and process.v[6] == 0
 
 
 def test_rewards_for_ever_at_gamma_1_are_refused_and_named():
     with pytest.raises(ValueError, match=r"never leaves state 1 \('b'\), and rewards"):
         mdp.MarkovRewardProcess([[0.5, 0.5], [0, 1]], [1, 1], 1, names=("a", "b")).v
-    with pytest.raises(ValueError, match="never leaves state 0"):           # +1 and -1 in turn: the sum has no limit
+    # +1 and -1 in turn: the sum has no limit
+    with pytest.raises(ValueError, match="never leaves state 0"):
         mdp.MarkovRewardProcess([[0, 1], [1, 0]], [1, -1], 1).v
 
 
@@ -256,7 +303,8 @@ def test_rewards_for_ever_at_gamma_1_are_refused_and_named():
 @settings(deadline=None, max_examples=80)
 def test_what_a_chain_says_of_itself_solves_its_equations(process, target):
     S = len(process)
-    exact = [[sum((p for p, t, _ in process[s][0] if t == j), Fraction(0)) for j in range(S)] for s in range(S)]
+    exact = [[sum((p for p, t, _ in process[s][0] if t == j), Fraction(0)) for j in range(S)]
+             for s in range(S)]
     chain = mdp.MarkovChain(exact)
     P = np.array(exact, float)
     assert sorted(np.concatenate(chain.classes)) == list(range(S))
@@ -264,9 +312,10 @@ def test_what_a_chain_says_of_itself_solves_its_equations(process, target):
     np.testing.assert_allclose(chain.stationary.sum(1), 1, rtol=1e-13)
     np.testing.assert_allclose(chain.absorption.sum(1), 1, rtol=1e-11)
     np.testing.assert_allclose(P @ chain.absorption, chain.absorption, atol=1e-11)
-    reach = np.linalg.matrix_power((P > 0) + np.eye(S), S) > 0              # the same classes by brute force
+    reach = np.linalg.matrix_power((P > 0) + np.eye(S), S) > 0  # the same classes by brute force
     for states in chain.recurrent_classes:
-        assert (reach[np.ix_(states, states)]).all() and not np.delete(reach[states], states, axis=1).any()
+        assert (reach[np.ix_(states, states)]).all()
+        assert not np.delete(reach[states], states, axis=1).any()
     target %= S
     hit = chain.hitting_probabilities([target])
     others = np.arange(S) != target
@@ -275,7 +324,8 @@ def test_what_a_chain_says_of_itself_solves_its_equations(process, target):
     times = chain.hitting_times([target])
     assert ((times == np.inf) == (hit < 1 - 1e-9)).all()
     finite = others & np.isfinite(times)
-    np.testing.assert_allclose(times[finite], 1 + P[finite][:, np.isfinite(times)] @ times[np.isfinite(times)], rtol=1e-9)
+    np.testing.assert_allclose(times[finite], 1 + P[finite][:, np.isfinite(times)]
+                               @ times[np.isfinite(times)], rtol=1e-9)
 
 
 def test_the_period_is_the_common_divisor_of_all_returns():
@@ -292,7 +342,8 @@ def test_the_induced_reward_process_has_the_value_of_the_policy(process, gamma):
     policy = {s: next(iter(a)) for s, a in process.items() if a}
     numbers = [m.action_names.index(policy[s]) if s in policy else -1 for s in process]
     exact = exact_policy_value(process, policy, Fraction(gamma))
-    np.testing.assert_allclose(m.reward_process(numbers).v, [float(exact[s]) for s in process], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(m.reward_process(numbers).v, [float(exact[s]) for s in process],
+                               rtol=1e-12, atol=1e-12)
     assert m.chain(numbers).P.sum() == pytest.approx(len(process))
 
 
@@ -366,8 +417,10 @@ def test_outcomes_are_checked_whoever_made_them():
 
 
 def test_the_elimination_of_the_tests_is_itself_right():
-    assert solve_exactly([[Fraction(2), Fraction(1)], [Fraction(1), Fraction(3)]], [Fraction(3), Fraction(5)]) == [Fraction(4, 5), Fraction(7, 5)]
-    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]], [Fraction(1), Fraction(1)]) is None
+    A, b = [[Fraction(2), Fraction(1)], [Fraction(1), Fraction(3)]], [Fraction(3), Fraction(5)]
+    assert solve_exactly(A, b) == [Fraction(4, 5), Fraction(7, 5)]
+    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]],
+                         [Fraction(1), Fraction(1)]) is None
 
 
 # indices: nothing that is outside its array reaches compiled loops

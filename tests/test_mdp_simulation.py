@@ -18,14 +18,19 @@ def uniform(m):
     return m.available / np.maximum(m.available.sum(1, keepdims=True), 1)
 
 
-@pytest.mark.parametrize("name", ["student", "gridworld", "gridworld_4x4", "russell_norvig"])       # processes that end soon, or are discounted
+# processes that end soon, or are discounted
+@pytest.mark.parametrize("name", ["student", "gridworld", "gridworld_4x4", "russell_norvig"])
 def test_the_simulated_mean_return_lies_in_its_confidence_interval(name):
-    """20,000 episodes from each of two states; 4.5 standard errors, exact variance: a false alarm once in 10**5 runs (the seed is fixed anyway)."""
+    """20,000 episodes from each of two states, 4.5 standard errors of the exact variance.
+
+    That is a false alarm once in 10**5 runs; the seed is fixed anyway.
+    """
     m = PROBLEMS[name].make()
     steps = 150 if m.gamma < 1 else None                                # 0.9**150 * 100 < 1e-4
     evaluation = mdp.evaluate(m, uniform(m))
     for start in (0, m.num_states // 2):
-        episodes = mdp.simulate(m, uniform(m), np.random.default_rng(1), episodes=20_000, horizon=steps, start=start)
+        episodes = mdp.simulate(m, uniform(m), np.random.default_rng(1), episodes=20_000,
+                                horizon=steps, start=start)
         G = np.array([mdp.returns(episode, m.gamma)[0] for episode in episodes])
         mean, variance = evaluation.return_mean[start], evaluation.return_variance[start]
         assert abs(G.mean() - mean) <= 4.5 * np.sqrt(variance / len(G)) + 1e-4
@@ -33,12 +38,13 @@ def test_the_simulated_mean_return_lies_in_its_confidence_interval(name):
 
 
 def test_a_wrong_value_lies_outside_the_confidence_interval():
-    """The interval can tell: the printed slip for q*(C3, pub), 8.4 in place of 9.4, lies far outside of it."""
+    """The interval can tell: the slip q*(C3, pub) = 8.4 in place of 9.4 lies far outside."""
     m = mdp.problems.student()
     first, then = mdp.solve(m).policy.copy(), mdp.solve(m).policy
-    first[3] = 4                                                        # pub once, optimal afterwards
-    steps = np.concatenate(([first], np.tile(then, (6, 1))))            # at most 3 more steps to the end
-    G = np.array([mdp.returns(t, 1)[0] for t in mdp.simulate(m, steps, np.random.default_rng(0), episodes=20_000, start=3)])
+    first[3] = 4  # pub once, optimal afterwards
+    steps = np.concatenate(([first], np.tile(then, (6, 1))))  # at most 3 more steps to the end
+    G = np.array([mdp.returns(t, 1)[0] for t in mdp.simulate(m, steps, np.random.default_rng(0),
+                                                             episodes=20_000, start=3)])
     standard_error = G.std() / np.sqrt(len(G))
     assert abs(G.mean() - 9.4) < 4.5 * standard_error < abs(G.mean() - 8.4)
 
@@ -48,11 +54,13 @@ def all_trajectories(m, T, start):
     def follow(states, actions, rewards):
         s = states[-1]
         if len(actions) == T or m.terminal[s]:
-            yield mdp.Trajectory(np.array(states), np.array(actions, int), np.array(rewards, float), bool(m.terminal[s]))
+            yield mdp.Trajectory(np.array(states), np.array(actions, int), np.array(rewards, float),
+                                 bool(m.terminal[s]))
             return
         for k in range(m.pair_ptr[s], m.pair_ptr[s + 1]):
             for j in range(m.outcome_ptr[k], m.outcome_ptr[k + 1]):
-                yield from follow(states + [int(m.next[j])], actions + [int(m.pair_action[k])], rewards + [float(m.reward[j])])
+                yield from follow(states + [int(m.next[j])], actions + [int(m.pair_action[k])],
+                                  rewards + [float(m.reward[j])])
     yield from follow([start], [], [])
 
 
@@ -70,10 +78,14 @@ def test_the_probabilities_of_all_trajectories_sum_to_one_and_average_to_the_val
     assert mean == pytest.approx(mdp.evaluate(m, pi).v[0, 0], abs=1e-12)
 
 
-@given(transitions(most_states=5, most_actions=2), st.sampled_from(["1", "9/10"]), st.integers(0, 6), st.booleans())
+@given(transitions(most_states=5, most_actions=2), st.sampled_from(["1", "9/10"]),
+       st.integers(0, 6), st.booleans())
 @settings(deadline=None, max_examples=40)
 def test_enumerated_trajectories_are_backward_induction_in_fractions(process, gamma, T, minimize):
-    """p(tau) = the product of P along it: over all trajectories of T steps they sum to exactly 1, and their mean return under the best policy is v*."""
+    """p(tau) = the product of P along it: over all trajectories of T steps they sum to exactly 1.
+
+    Their mean return under the best policy is v*.
+    """
     m, g = mdp.MDP.from_dict(process, gamma, initial=0), Fraction(gamma)
     s = mdp.solve_exact(m, horizon=T, minimize=minimize)
 
@@ -82,7 +94,8 @@ def test_enumerated_trajectories_are_backward_induction_in_fractions(process, ga
         if t == T or m.terminal[state]:
             yield Fraction(1), Fraction(0)
             return
-        k = next(k for k in range(m.pair_ptr[state], m.pair_ptr[state + 1]) if m.pair_action[k] == s.policy[t][state])
+        k = next(k for k in range(m.pair_ptr[state], m.pair_ptr[state + 1])
+                 if m.pair_action[k] == s.policy[t][state])
         for j in range(m.outcome_ptr[k], m.outcome_ptr[k + 1]):
             for p, G in walk(t + 1, int(m.next[j])):
                 yield m.exact_probability[j] * p, m.exact_reward[j] + g * G
@@ -91,9 +104,11 @@ def test_enumerated_trajectories_are_backward_induction_in_fractions(process, ga
 
 
 def test_trajectories_come_with_their_probabilities():
-    """Chi-square of 20,000 simulated trajectories against log_prob; cells with an expected count below 5 are pooled."""
-    m = mdp.MDP.from_dict({"a": {"x": [("1/2", "a", 1), ("1/4", "b", 1), ("1/4", "b", 2)], "y": [("1/3", "b", 0), ("2/3", "end", 5)]},
-                           "b": {"y": [("9/10", "a", -1), ("1/10", "end", 0)]}, "end": {}}, "1/2", initial={"a": "3/4", "b": "1/4"})
+    """Chi-square of 20,000 trajectories against log_prob; expected counts below 5 are pooled."""
+    m = mdp.MDP.from_dict({"a": {"x": [("1/2", "a", 1), ("1/4", "b", 1), ("1/4", "b", 2)],
+                                 "y": [("1/3", "b", 0), ("2/3", "end", 5)]},
+                           "b": {"y": [("9/10", "a", -1), ("1/10", "end", 0)]}, "end": {}}, "1/2",
+                          initial={"a": "3/4", "b": "1/4"})
     pi = np.array([[0.3, 0.7], [0, 1], [0, 0]])
     n = 20_000
     key = lambda t: (tuple(t.states), tuple(t.actions), tuple(t.rewards))        # noqa: E731
@@ -109,13 +124,16 @@ def test_trajectories_come_with_their_probabilities():
     pool = lambda x: np.append(x[~rare], x[rare].sum())                           # noqa: E731
     assert stats.chisquare(pool(observed), pool(expected)).pvalue > 1e-4
     cells = len(pool(observed))
-    assert stats.chisquare(pool(observed), np.full(cells, n / cells)).pvalue < 1e-4             # the test can fail: they are not uniform
+    # the test can fail: they are not uniform
+    assert stats.chisquare(pool(observed), np.full(cells, n / cells)).pvalue < 1e-4
 
 
 def test_returns_follow_their_recursion():
     t = mdp.Trajectory(np.arange(4), np.zeros(3, int), np.array([1.0, 2.0, 4.0]), True)
-    assert mdp.returns(t, 0.5).tolist() == [3, 4, 4, 0] and mdp.returns(t, 1).tolist() == [7, 6, 4, 0] and mdp.returns(t, 0).tolist() == [1, 2, 4, 0]
-    assert mdp.returns(mdp.Trajectory(np.array([0]), np.array([], int), np.array([]), True), 1).tolist() == [0]
+    assert mdp.returns(t, 0.5).tolist() == [3, 4, 4, 0]
+    assert mdp.returns(t, 1).tolist() == [7, 6, 4, 0] and mdp.returns(t, 0).tolist() == [1, 2, 4, 0]
+    ended = mdp.Trajectory(np.array([0]), np.array([], int), np.array([]), True)
+    assert mdp.returns(ended, 1).tolist() == [0]
     with pytest.raises(ValueError, match="gamma is 1.5"):
         mdp.returns(t, 1.5)
 
@@ -124,32 +142,41 @@ def test_simulation_stops_in_terminal_states_and_at_the_horizon():
     m = mdp.problems.student()
     rng = np.random.default_rng(0)
     for t in mdp.simulate(m, uniform(m), rng, episodes=50):
-        assert t.terminated and t.states[-1] == 4 and len(t.states) == len(t.actions) + 1 == len(t.rewards) + 1 and t.states[0] == 1
+        assert t.terminated and t.states[-1] == 4
+        assert len(t.states) == len(t.actions) + 1 == len(t.rewards) + 1 and t.states[0] == 1
         assert m.available[t.states[:-1], t.actions].all()
     short = mdp.simulate(m, uniform(m), rng, episodes=50, horizon=1)
     assert all(len(t.actions) == 1 and t.terminated == (t.states[-1] == 4) for t in short)
     assert len(mdp.simulate(m, uniform(m), rng, episodes=3, start=4)[0].actions) == 0
     assert mdp.simulate(m, uniform(m), rng, episodes=0) == []
     steps = np.tile(mdp.solve(m).policy, (2, 1))
-    assert len(mdp.simulate(m, steps, rng)[0].actions) == 2               # one policy per step: as many steps as policies
+    # one policy per step: as many steps as policies
+    assert len(mdp.simulate(m, steps, rng)[0].actions) == 2
 
 
 def test_the_same_generator_gives_the_same_trajectories():
     m = mdp.problems.student()
     one, two = (mdp.simulate(m, uniform(m), np.random.default_rng(5), episodes=4) for _ in range(2))
-    assert all((a.states == b.states).all() and (a.rewards == b.rewards).all() for a, b in zip(one, two))
+    assert all((a.states == b.states).all() and (a.rewards == b.rewards).all()
+               for a, b in zip(one, two))
 
 
 def test_what_cannot_happen_has_log_probability_minus_infinity():
     m = mdp.problems.student()
     policy = mdp.solve(m).policy
-    make = lambda states, actions, rewards: mdp.Trajectory(np.array(states), np.array(actions, int), rewards if rewards is None else np.array(rewards, float), True)     # noqa: E731
+    make = lambda states, actions, rewards: mdp.Trajectory(np.array(states), np.array(actions, int),
+                                                           rewards if rewards is None
+                                                           else np.array(rewards, float),
+                                                           True)     # noqa: E731
     assert mdp.log_prob(m, policy, make([1, 2, 3, 4], [2, 2, 2], [-2, -2, 10])) == 0
     assert mdp.log_prob(m, policy, make([1, 2, 3, 4], [2, 2, 2], None)) == 0
-    assert mdp.log_prob(m, policy, make([1, 2, 3, 4], [2, 2, 2], [-2, -2, 9])) == -np.inf       # another reward
-    assert mdp.log_prob(m, policy, make([1, 2, 3, 3], [2, 2, 2], None)) == -np.inf              # another successor
-    assert mdp.log_prob(m, policy, make([1, 2, 3], [2, 4], None)) == -np.inf                    # an action that does not exist there
-    assert mdp.log_prob(m, policy, make([2, 3], [2], None)) == -np.inf                          # another first state
+    # another reward
+    assert mdp.log_prob(m, policy, make([1, 2, 3, 4], [2, 2, 2], [-2, -2, 9])) == -np.inf
+    # another successor
+    assert mdp.log_prob(m, policy, make([1, 2, 3, 3], [2, 2, 2], None)) == -np.inf
+    # an action that does not exist there
+    assert mdp.log_prob(m, policy, make([1, 2, 3], [2, 4], None)) == -np.inf
+    assert mdp.log_prob(m, policy, make([2, 3], [2], None)) == -np.inf  # another first state
     assert mdp.log_prob(m, policy, make([2, 3], [2], None), start=2) == 0
 
 
@@ -159,20 +186,29 @@ def test_bad_arguments_get_one_line():
     t = mdp.Trajectory(np.array([0, 1]), np.array([0]), np.array([0.0]), False)
     bad = [
         (lambda: mdp.simulate(g, pi, rng, horizon=5), "no first state"),
-        (lambda: mdp.simulate(g, pi, rng, start=0), r"horizon is needed: under this policy state 0 \(\(0, 0\)\) never leads to a terminal state"),
-        (lambda: mdp.simulate(g, pi, rng, start=25, horizon=1), r"start is state 25, outside \[0, 25\)"),
+        (lambda: mdp.simulate(g, pi, rng, start=0),
+         r"horizon is needed: under this policy state 0 \(\(0, 0\)\) never leads to a terminal"),
+        (lambda: mdp.simulate(g, pi, rng, start=25, horizon=1),
+         r"start is state 25, outside \[0, 25\)"),
         (lambda: mdp.simulate(m, [0, 2, 2, 2, -1], rng, start=0), "horizon is needed"),
-        (lambda: mdp.simulate(g, pi, 0, start=0, horizon=1), "rng expects a numpy.random.Generator, got int"),
+        (lambda: mdp.simulate(g, pi, 0, start=0, horizon=1),
+         "rng expects a numpy.random.Generator, got int"),
         (lambda: mdp.simulate(g, pi, rng, start=0, horizon=1.5), "horizon expects an integer"),
-        (lambda: mdp.simulate(g, pi, rng, start=0, horizon=1, episodes=-1), "episodes expects an integer >= 0, got -1"),
-        (lambda: mdp.simulate(g, np.tile(pi, (2, 1, 1)), rng, start=0, horizon=3), "horizon is 3, but the policy has only 2 steps"),
+        (lambda: mdp.simulate(g, pi, rng, start=0, horizon=1, episodes=-1),
+         "episodes expects an integer >= 0, got -1"),
+        (lambda: mdp.simulate(g, np.tile(pi, (2, 1, 1)), rng, start=0, horizon=3),
+         "horizon is 3, but the policy has only 2 steps"),
         (lambda: mdp.log_prob(g, pi, t), "no first state"),
         (lambda: mdp.log_prob(g, pi, 5, start=0), "trajectory expects a Trajectory, got int"),
         (lambda: mdp.returns(5, 1), "trajectory expects a Trajectory, got int"),
-        (lambda: mdp.log_prob(g, pi, t._replace(states=np.array([0, 99])), start=0), r"trajectory.states\[1\] is 99, outside \[0, 25\)"),
-        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([7])), start=0), r"trajectory.actions\[0\] is 7"),
-        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([0, 0])), start=0), "trajectory expects"),
-        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([0.5])), start=0), "expects integers"),
+        (lambda: mdp.log_prob(g, pi, t._replace(states=np.array([0, 99])), start=0),
+         r"trajectory.states\[1\] is 99, outside \[0, 25\)"),
+        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([7])), start=0),
+         r"trajectory.actions\[0\] is 7"),
+        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([0, 0])), start=0),
+         "trajectory expects"),
+        (lambda: mdp.log_prob(g, pi, t._replace(actions=np.array([0.5])), start=0),
+         "expects integers"),
     ]
     for call, message in bad:
         with pytest.raises(ValueError, match=message) as error:
@@ -181,7 +217,7 @@ def test_bad_arguments_get_one_line():
 
 
 def test_outcomes_of_probability_zero_are_never_drawn():
-    """The sampler inverts a cumulative sum; at its ends, and at a uniform of exactly 0, it must not return an empty step."""
+    """The sampler inverts a cumulative sum; at its ends, and at 0, it returns no empty step."""
     from mdp.simulation import _cumulative, _draw
 
     class Uniforms:
