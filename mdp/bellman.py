@@ -147,7 +147,7 @@ def pair_q(e, v):
 def _check(e, v):
     """ValueError unless v has a number for each state: compiled loops would read beyond it."""
     if v.shape != (e.pair_ptr.size - 1,):
-        raise ValueError(f"v expects shape {(e.pair_ptr.size - 1,)}, got {v.shape}")
+        raise ValueError(f"v must be {(e.pair_ptr.size - 1,)}, has shape {v.shape}")
 
 
 def _product(full, v):
@@ -295,5 +295,5 @@ def table(e, q, A):
 def _values(m, v):
     v = np.asarray(v, dtype=float)
     if v.shape != (m.num_states,):
-        raise ValueError(f"v expects shape {(m.num_states,)}, got {v.shape}")
+        raise ValueError(f"v must be {(m.num_states,)}, has shape {v.shape}")
     return v

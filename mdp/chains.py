@@ -66,7 +66,7 @@ class MarkovChain:
         else:
             P, self.exact_P = parse_array("P", P)
         if P.ndim != 2 or P.shape[0] != P.shape[1] or P.shape[0] == 0:
-            raise ValueError(f"P expects shape (S, S) with at least one state, got {P.shape}")
+            raise ValueError(f"P must be (S, S) with at least one state, has shape {P.shape}")
         self.num_states = S = P.shape[0]
         self.state_names = tuple(range(S)) if names is None else tuple(names)
         if len(self.state_names) != S:
@@ -228,7 +228,7 @@ class MarkovChain:
         if self.initial is None:
             raise ValueError("distribution needs an initial distribution: give the chain initial=")
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-            raise ValueError(f"steps expects an integer >= 0, got {steps!r}")
+            raise ValueError(f"steps must be an integer >= 0, is {steps!r}")
         mu = self.initial
         for _ in range(steps):
             mu = self.P.T @ mu
@@ -254,7 +254,7 @@ class MarkovRewardProcess(MarkovChain):
         self.gamma, self.exact_gamma = discount(gamma)
         S = self.num_states
         if R.shape not in ((S,), (S, S)):
-            raise ValueError(f"R expects shape {(S,)} or {(S, S)}, got {R.shape}")
+            raise ValueError(f"R must be {(S,)} or {(S, S)}, has shape {R.shape}")
         for at in np.argwhere(~np.isfinite(R))[:1]:
             raise ValueError(f"R{at.tolist()} is {R[tuple(at)]}: rewards must be finite")
         row = rows_of(self.P.indptr)

@@ -38,8 +38,8 @@ def rows_of(ptr):
 def canonical(P, name="P"):
     """A copy as CSR, sorted, duplicates added up, without stored zeros, its indices checked."""
     if P.ndim != 2 or P.dtype.kind not in "fiu":
-        raise ValueError(f"{name} expects sparse matrices of real numbers, "
-                         f"got {P.dtype} of shape {P.shape}")
+        raise ValueError(f"{name} must be sparse matrices of real numbers, "
+                         f"is {P.dtype} of shape {P.shape}")
     _check_sparse(name, P)                       # SciPy follows them without a look
     P = sp.csr_matrix(P, dtype=np.float64, copy=True)
     _check_sparse(name, P)                       # of other formats, what came of them
@@ -81,7 +81,7 @@ def state_set(name, states, S):
     states = np.asarray(states)
     if states.dtype == bool:
         if states.shape != (S,):
-            raise ValueError(f"{name} expects bools of shape {(S,)}, got {states.shape}")
+            raise ValueError(f"{name} must be bools of shape {(S,)}, has shape {states.shape}")
         return states.copy()
     out = np.zeros(S, bool)
     out[indices(name, np.atleast_1d(states), S)] = True
@@ -100,8 +100,8 @@ def distribution(name, x, S):
         x = np.eye(1, S, int(x), dtype=int)[0]
     p, exact = parse_array(name, x)
     if p.shape != (S,):
-        raise ValueError(f"{name} expects a state or probabilities of shape {(S,)}, "
-                         f"got shape {p.shape}")
+        raise ValueError(f"{name} must be a state or probabilities of shape {(S,)}, "
+                         f"has shape {p.shape}")
     for s in np.flatnonzero(~np.isfinite(p) | (p < 0))[:1]:
         raise ValueError(f"{name}[{s}] is {p[s]:.6g}: probabilities must be finite "
                          "and not negative")
@@ -136,8 +136,8 @@ def discounts(gamma, available):
         numbers = numbers[available]
         exact = None if exact is None else exact[available]
     if numbers.shape != (X,):
-        raise ValueError(f"gamma expects a number, one for each pair ({X},), or "
-                         f"shape {available.shape}; got shape {numbers.shape}")
+        raise ValueError(f"gamma must be a number, one for each pair ({X},), or "
+                         f"shape {available.shape}, has shape {numbers.shape}")
     given = numbers if exact is None else exact
     for k in np.flatnonzero(~((given >= 0) & (given <= 1)))[:1]:
         shown = short(given[k]) if numbers[k] == 1 else f"{numbers[k]:g}"

@@ -216,7 +216,7 @@ def check_terminal_values(m, terminal_values):
         return np.zeros(m.num_states)
     values = parse_array("terminal_values", terminal_values)[0]
     if values.shape != (m.num_states,):
-        raise ValueError(f"terminal_values expects shape {(m.num_states,)}, got {values.shape}")
+        raise ValueError(f"terminal_values must be {(m.num_states,)}, has shape {values.shape}")
     for s in np.flatnonzero(~np.isfinite(values))[:1]:
         raise ValueError(f"terminal_values[{s}] is {values[s]}: values must be finite")
     return values

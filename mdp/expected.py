@@ -81,8 +81,6 @@ class Expected:
             vars(e).update({name: vars(self)[name] for name in known if name in vars(self)})
         return e
 
-    _replace = replace
-
     @cached_property
     def size(self):
         return np.abs(self.r) if self._size is None else self._size

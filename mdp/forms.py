@@ -56,7 +56,7 @@ def from_arrays(P, R, *, layout="SAS", terminal=None, available=None):
     [0, 1, 1]
     """
     if layout not in ("SAS", "ASS"):
-        raise ValueError(f'layout expects "SAS" or "ASS", got {layout!r}')
+        raise ValueError(f'layout must be "SAS" or "ASS", is {layout!r}')
     rows, exact_rows, S, A = _rows(P, layout)
     available = _available(available, terminal, S, A)
     every = available.all()
@@ -74,8 +74,8 @@ def discounts_of_arrays(gamma, available):
     if not np.ndim(gamma):
         return gamma
     if np.shape(gamma) != available.shape:
-        raise ValueError(f"gamma expects a number or shape {available.shape}, "
-                         f"got shape {np.shape(gamma)}")
+        raise ValueError(f"gamma must be a number or shape {available.shape}, "
+                         f"has shape {np.shape(gamma)}")
     return np.asarray(gamma)[available]
 
 
@@ -87,8 +87,8 @@ def _rows(P, layout):
     P, exact = parse_array("P", P)
     if P.ndim != 3 or P.shape[2] != P.shape[0 if layout == "SAS" else 1] or 0 in P.shape:
         shape = "(S, A, S)" if layout == "SAS" else "(A, S, S)"
-        raise ValueError(f'P expects shape {shape} for layout "{layout}", with at least '
-                         f"one state and one action; got {P.shape}")
+        raise ValueError(f'P must be {shape} for layout "{layout}", with at least '
+                         f"one state and one action, has shape {P.shape}")
     if layout == "ASS":
         P, exact = P.swapaxes(0, 1), None if exact is None else exact.swapaxes(0, 1)
     S, A = P.shape[:2]
@@ -105,12 +105,12 @@ def _sparse_rows(P):
         P = canonical(P)
         S = P.shape[1]
         if S == 0 or P.shape[0] == 0 or P.shape[0] % S:
-            raise ValueError(f"P expects a sparse matrix of shape (S*A, S), got {P.shape}")
+            raise ValueError(f"P must be a sparse matrix of shape (S*A, S), has shape {P.shape}")
         return P, S, P.shape[0] // S
     S, A = P[0].shape[0], len(P)
     for a, p in enumerate(P):
         if p.shape != (S, S) or S == 0:
-            raise ValueError("P expects sparse matrices of shape (S, S), all alike; "
+            raise ValueError("P must be sparse matrices of shape (S, S), all alike; "
                              f"P[{a}] is {p.shape}, P[0] is {P[0].shape}")
     return _stack([canonical(p) for p in P], S, A), S, A
 
@@ -128,8 +128,8 @@ def _available(available, terminal, S, A):
         return np.repeat(~terminal[:, None], A, axis=1)
     available = np.asarray(available)
     if available.shape != (S, A) or available.dtype != bool:
-        raise ValueError(f"available expects bools of shape {(S, A)}, "
-                         f"got {available.dtype} of shape {available.shape}")
+        raise ValueError(f"available must be bools of shape {(S, A)}, "
+                         f"is {available.dtype} of shape {available.shape}")
     for s in np.flatnonzero(terminal & available.any(1)):
         raise ValueError(f"available: state {s} is terminal, "
                          f"yet action {available[s].argmax()} is available in it")
@@ -170,7 +170,7 @@ def _rewards(R, layout, available, ptr, column):
         R = canonical(R, "R").toarray()
     R, exact = parse_array("R", R)
     if R.shape not in ((S,), (S, A), per_transition):
-        raise ValueError(f"R expects shape {(S,)}, {(S, A)} or {per_transition}, got {R.shape}")
+        raise ValueError(f"R must be {(S,)}, {(S, A)} or {per_transition}, has shape {R.shape}")
     s, a = _outcome_pairs(available, ptr) if exact is not None or R.ndim == 3 else (None, None)
     if R.ndim == 1:
         return np.repeat(R, available.sum(axis=1)), None if exact is None else exact[s]
@@ -184,8 +184,8 @@ def _sparse_rewards(R, available, ptr, column):
     """A list of A sparse matrices (S, S), one reward for each transition -> (J,)."""
     S, A = available.shape
     if len(R) != A or any(r.shape != (S, S) for r in R):
-        raise ValueError(f"R expects {A} sparse matrices of shape {(S, S)}, "
-                         f"got {[r.shape for r in R]}")
+        raise ValueError(f"R must be {A} sparse matrices of shape {(S, S)}, "
+                         f"has shapes {[r.shape for r in R]}")
     stacked = _stack([canonical(r, "R") for r in R], S, A)
     s, a = _outcome_pairs(available, ptr)
     return np.asarray(stacked[s * A + a, column], float).ravel()
@@ -207,8 +207,8 @@ def from_pairs(state, action, P, R, *, num_states=None, num_actions=None):
     state, action = np.asarray(state), np.asarray(action)
     P, exact_rows = (canonical(P), None) if sp.issparse(P) else parse_array("P", P)
     if P.ndim != 2 or state.shape != action.shape or P.shape[0] != state.size or 0 in P.shape:
-        raise ValueError("from_pairs expects state (X,), action (X,) and P (X, S) with X >= 1; "
-                         f"got {state.shape}, {action.shape} and {P.shape}")
+        raise ValueError("state, action and P must be (X,), (X,) and (X, S) with X >= 1, "
+                         f"have shapes {state.shape}, {action.shape} and {P.shape}")
     S = P.shape[1]
     if num_states not in (None, S):
         raise ValueError(f"num_states is {num_states}, but P has {S} columns")
@@ -229,8 +229,8 @@ def discounts_of_pairs(gamma, order):
     if not np.ndim(gamma):
         return gamma
     if np.shape(gamma) != order.shape:
-        raise ValueError(f"gamma expects a number or shape {order.shape}, "
-                         f"got shape {np.shape(gamma)}")
+        raise ValueError(f"gamma must be a number or shape {order.shape}, "
+                         f"has shape {np.shape(gamma)}")
     return np.asarray(gamma)[order]
 
 
@@ -238,7 +238,7 @@ def _pair_indices(state, action, S, num_actions):
     """(state (X,), action (X,), A), checked; A is num_actions, or as many as are used."""
     whole = isinstance(num_actions, (int, np.integer)) and not isinstance(num_actions, bool)
     if num_actions is not None and not (whole and num_actions >= 1):
-        raise ValueError(f"num_actions expects an integer >= 1, got {num_actions!r}")
+        raise ValueError(f"num_actions must be an integer >= 1, is {num_actions!r}")
     state = indices("state", state, S)
     action = indices("action", action, MOST if num_actions is None else num_actions)
     return state, action, int(action.max()) + 1 if num_actions is None else int(num_actions)
@@ -264,7 +264,7 @@ def _pair_rewards(R, shape, order, row, column):
         return R[order], None if exact is None else exact[row]
     if R.shape == shape:
         return R[row, column], None if exact is None else exact[row, column]
-    raise ValueError(f"R expects shape {shape[:1]} or {shape}, got {R.shape}")
+    raise ValueError(f"R must be {shape[:1]} or {shape}, has shape {R.shape}")
 
 
 # names
@@ -330,12 +330,12 @@ def _state_names(transitions):
     """The keys of `transitions`, which must all lead to dicts."""
     if not isinstance(transitions, dict) or not transitions:
         length = len(transitions) if hasattr(transitions, "__len__") else 1
-        raise ValueError("transitions expects a dict with at least one state, "
-                         f"got {type(transitions).__name__} of length {length}")
+        raise ValueError("transitions must be a dict with at least one state, "
+                         f"is {type(transitions).__name__} of length {length}")
     for name, choices in transitions.items():
         if not isinstance(choices, dict):
-            raise ValueError(f"state {name!r} expects a dict action -> outcomes, "
-                             f"got {type(choices).__name__}")
+            raise ValueError(f"state {name!r} must be a dict action -> outcomes, "
+                             f"is {type(choices).__name__}")
     return tuple(transitions)
 
 
@@ -357,8 +357,8 @@ def _merged(where, outcomes, index):
     returns  a list of (next, probability, the same exactly or None, reward, exactly or None)
     """
     if not isinstance(outcomes, (list, tuple)):
-        raise ValueError(f"{where} expects a list of (probability, next, reward), "
-                         f"got {type(outcomes).__name__}")
+        raise ValueError(f"{where} must be a list of (probability, next, reward), "
+                         f"is {type(outcomes).__name__}")
     merged = {}
     for outcome in outcomes:
         t, p, exact_p, r, exact_r = _outcome(where, outcome, index)
@@ -373,7 +373,7 @@ def _merged(where, outcomes, index):
 def _outcome(where, outcome, index):
     """(probability, next, reward) as given -> (next, probability, exactly, reward, exactly)."""
     if not isinstance(outcome, (list, tuple)) or len(outcome) != 3:
-        raise ValueError(f"{where} expects outcomes (probability, next, reward), got {outcome!r}")
+        raise ValueError(f"{where} must have outcomes (probability, next, reward), has {outcome!r}")
     p, name, r = outcome
     try:
         t = index[name]

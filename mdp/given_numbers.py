@@ -34,13 +34,13 @@ def parse(name, x):
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
     if isinstance(x, (bool, np.bool_)):
-        raise ValueError(f"{name} expects a number, got {x!r}")
+        raise ValueError(f"{name} must be a number, is {x!r}")
     if isinstance(x, (str, Decimal, Rational)):  # an integer is a Rational
         value = exact(name, x)
         return as_float(name, value), value
     if isinstance(x, Real):
         return float(x), None
-    raise ValueError(f"{name} expects a number, got {type(x).__name__}: {_quoted(x)}")
+    raise ValueError(f"{name} must be a number, is {type(x).__name__}: {_quoted(x)}")
 
 
 def exact(name, x):
@@ -55,7 +55,7 @@ def exact(name, x):
         return _from_text(name, str(x))
     if isinstance(x, Rational) and not isinstance(x, (bool, np.bool_)):
         return Fraction(int(x.numerator), int(x.denominator))
-    raise ValueError(f"{name} expects an exact number, got {type(x).__name__}: {_quoted(x)}")
+    raise ValueError(f"{name} must be an exact number, is {type(x).__name__}: {_quoted(x)}")
 
 
 def given(name, x):
@@ -88,7 +88,7 @@ def parse_array(name, x):
     try:
         x = np.asarray(x)
     except ValueError:
-        raise ValueError(f"{name} expects a rectangular array; its rows differ in length") from None
+        raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
     if x.dtype.kind == "f":
         return x.astype(np.float64), None
     if x.dtype.kind in "iu":
@@ -99,7 +99,7 @@ def parse_array(name, x):
             floats[at], exacts[at] = parse(f"{name}{list(at)}" if at else name, x[at])
             all_exact = all_exact and exacts[at] is not None
         return floats, exacts if all_exact else None
-    raise ValueError(f"{name} expects numbers, got an array of dtype {x.dtype}")
+    raise ValueError(f"{name} must be numbers, is an array of dtype {x.dtype}")
 
 
 def fractions(x):
@@ -130,7 +130,7 @@ def indices(name, x, size):
     if x.size == 0:
         return np.zeros(0, np.int64)
     if x.dtype.kind not in "iu" or x.ndim != 1:
-        raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
+        raise ValueError(f"{name} must be a list of integers, is {x.dtype} of shape {x.shape}")
     if x.min() < 0 or x.max() >= size:           # without a temporary array of this size
         i = np.flatnonzero((x < 0) | (x >= size))[0]
         raise ValueError(f"{name}[{i}] is {x[i]}, outside [0, {size})")
@@ -141,7 +141,7 @@ def pointers(name, x, entries):
     """Where each row begins, and the last one ends: integers from 0 to `entries`, never falling."""
     x = np.asarray(x)
     if x.dtype.kind not in "iu" or x.ndim != 1 or not x.size:
-        raise ValueError(f"{name} expects a list of integers, got {x.dtype} of shape {x.shape}")
+        raise ValueError(f"{name} must be a list of integers, is {x.dtype} of shape {x.shape}")
     if x[0] != 0 or x[-1] != entries:
         raise ValueError(f"{name} goes from {x[0]} to {x[-1]}; it must go from 0 to {entries}")
     for i in np.flatnonzero(x[1:] < x[:-1])[:1]:
@@ -196,8 +196,8 @@ def _from_text(name, text):
     try:
         return Fraction(word)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{name} expects a number such as 0.5 or \"1/3\", "
-                         f"got {_quoted(text)}") from None
+        raise ValueError(f"{name} must be a number such as 0.5 or \"1/3\", "
+                         f"is {_quoted(text)}") from None
 
 
 def _quoted(x):

@@ -28,8 +28,7 @@ import numpy as np
 
 from . import forms, policies
 from .checks import discount, discounts, distribution, first_not_finite, rows_of, rows_sum_to_one
-from .checks import state_set as _state_set      # noqa: F401 (for planners that know them from here)
-from .expected import NORMAL, Expected, mix      # noqa: F401
+from .expected import Expected
 from .given_numbers import indices, pointers, short_gamma
 
 
@@ -211,7 +210,7 @@ class MDP:
 
     def _set_costs(self, costs):
         if not isinstance(costs, (bool, np.bool_)):
-            raise ValueError(f"costs expects True or False, got {costs!r}")
+            raise ValueError(f"costs must be True or False, is {costs!r}")
         self.costs = bool(costs)
 
     # names
@@ -358,4 +357,4 @@ class MDP:
 def check_model(m):
     """ValueError unless m is an MDP."""
     if not isinstance(m, MDP):
-        raise ValueError(f"m expects an MDP, got {type(m).__name__}")
+        raise ValueError(f"m must be an MDP, is {type(m).__name__}")

@@ -58,7 +58,7 @@ def value_map(m, panels, *, title=""):
     """
     where = cells(m)
     if where is None:
-        raise ValueError("value_map expects states named (row, column)")
+        raise ValueError("states must be named (row, column) for a value_map")
     rows, columns = (max(cell[i] for cell in where.values()) + 1 for i in (0, 1))
     size = 0.82
     fig = figure(len(panels) * (columns * size + 1.1), rows * size + (1.0 if title else 0.6))

@@ -34,16 +34,16 @@ def pair_weights(m, policy):
         return _of_actions(m, policy)
     if policy.dtype.kind == "f":
         return _of_probabilities(m, policy)
-    raise ValueError("policy expects integers (actions) or floats (probabilities), "
-                     f"got {policy.dtype}")
+    raise ValueError("policy must be integers (actions) or floats (probabilities), "
+                     f"is {policy.dtype}")
 
 
 def _of_actions(m, policy):
     """(S,) or (T, S) integers -> weights that are 0 or 1."""
     S, A = m.num_states, m.num_actions
     if policy.ndim not in (1, 2) or policy.shape[-1] != S:
-        raise ValueError(f"policy expects integers of shape ({S},) or (T, {S}), "
-                         f"got shape {policy.shape}")
+        raise ValueError(f"policy must be integers of shape ({S},) or (T, {S}), "
+                         f"has shape {policy.shape}")
     if A == 0:
         return np.zeros((*policy.shape[:-1], 0))
     for at in np.argwhere(~m.terminal & ((policy < 0) | (policy >= A)))[:1]:
@@ -60,8 +60,8 @@ def _of_probabilities(m, policy):
     """(S, A) or (T, S, A) floats -> the same numbers, one for each pair."""
     S, A = m.num_states, m.num_actions
     if policy.ndim not in (2, 3) or policy.shape[-2:] != (S, A):
-        raise ValueError(f"policy expects probabilities of shape ({S}, {A}) or (T, {S}, {A}), "
-                         f"got shape {policy.shape}")
+        raise ValueError(f"policy must be probabilities of shape ({S}, {A}) or (T, {S}, {A}), "
+                         f"has shape {policy.shape}")
     tolerance = 1e-6 if policy.dtype == np.float32 else ROW_SUM_TOLERANCE * max(A, 1)
     policy = policy.astype(float)
     for message, wrong in (("not finite", ~np.isfinite(policy)), ("negative", policy < 0),
@@ -82,4 +82,4 @@ def _is_exact(policy):
     try:
         return np.asarray(policy).dtype.kind in "OU"
     except ValueError:
-        raise ValueError("policy expects a rectangular array; its rows differ in length") from None
+        raise ValueError("policy must be a rectangular array; its rows differ in length") from None

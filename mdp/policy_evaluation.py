@@ -40,11 +40,11 @@ def forward(P, R, gamma, pi, /):
     gamma = np.asarray(gamma, dtype=P.dtype)                            # ()
     square = P.ndim == 3 and P.shape[0] == P.shape[2]
     if not square or not R.shape == pi.shape == P.shape[:2] or gamma.shape != ():
-        raise ValueError("policy_evaluation expects P (S, A, S), R (S, A), gamma (), pi (S, A); "
-                         f"got {P.shape}, {R.shape}, {gamma.shape}, {pi.shape}")
+        raise ValueError("P, R, gamma and pi must be (S, A, S), (S, A), () and (S, A), "
+                         f"have shapes {P.shape}, {R.shape}, {gamma.shape}, {pi.shape}")
     if P.dtype not in (np.float32, np.float64) or R.dtype != P.dtype or pi.dtype != P.dtype:
-        raise ValueError("policy_evaluation expects P, R and pi of one dtype, float32 or float64; "
-                         f"got {P.dtype}, {R.dtype}, {pi.dtype}")
+        raise ValueError("P, R and pi must be of one dtype, float32 or float64, "
+                         f"are {P.dtype}, {R.dtype}, {pi.dtype}")
     P_pi = np.einsum("sa,sat->st", pi, P)                               # (S, S)
     r_pi = np.einsum("sa,sa->s", pi, R)                                 # (S,)
     A = np.eye(len(P), dtype=P.dtype) - gamma * P_pi                    # (S, S)

@@ -41,7 +41,7 @@ def read_policy(m, path):
 def _probabilities(m, states, actions, table):
     """{state: action, null or {action: probability}} -> (S, A)."""
     if not isinstance(table, dict):
-        raise ValueError("expects an object state -> action, or a list of them, one for each step")
+        raise ValueError("must be an object state -> action, or a list of them, one for each step")
     pi = np.zeros((m.num_states, m.num_actions))
     for name, choice in table.items():
         if name not in states:
@@ -52,8 +52,8 @@ def _probabilities(m, states, actions, table):
         if isinstance(choice, (str, int)) and not isinstance(choice, bool):
             choice = {str(choice): 1}
         if not isinstance(choice, dict):
-            raise ValueError(f"state {name!r} expects an action or probabilities, "
-                             f"got {_short(choice)}")
+            raise ValueError(f"state {name!r} must be an action or probabilities, "
+                             f"is {_short(choice)}")
         for action, p in choice.items():
             if action not in actions:
                 raise ValueError(f"{action!r} (state {name!r}) is not an action")

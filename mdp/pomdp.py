@@ -92,7 +92,7 @@ class POMDP:
         minimize   rewards are costs.  Default: mdp.costs
         """
         if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
-            raise ValueError(f"horizon expects an integer >= 0, got {horizon!r}")
+            raise ValueError(f"horizon must be an integer >= 0, is {horizon!r}")
         minimize = check_minimize(self.mdp, minimize)
         side = -1 if minimize else 1             # min of costs, -max of -costs
         sets = [[Plan((Fraction(0),) * self.mdp.num_states, -1)]]
@@ -145,7 +145,7 @@ class POMDP:
 def _exact_table(name, table, shape):
     """Nested sequences of this shape -> nested tuples of Fractions."""
     if not isinstance(table, (tuple, list, np.ndarray)) or len(table) != shape[0]:
-        raise ValueError(f"{name} expects nested tuples of shape {shape}")
+        raise ValueError(f"{name} must be nested tuples of shape {shape}")
     if len(shape) == 1:
         return tuple(exact(name, x) for x in table)
     return tuple(_exact_table(name, row, shape[1:]) for row in table)

@@ -58,11 +58,11 @@ def simulate(m, policy, rng, *, episodes=1, horizon=None, start=None):
     """
     check_model(m)
     if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng expects a numpy.random.Generator, got {type(rng).__name__}")
+        raise ValueError(f"rng must be a numpy.random.Generator, is {type(rng).__name__}")
     for name, number in (("episodes", episodes), ("horizon", 0 if horizon is None else horizon)):
         whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
         if not whole or number < 0:
-            raise ValueError(f"{name} expects an integer >= 0, got {number!r}")
+            raise ValueError(f"{name} must be an integer >= 0, is {number!r}")
     weights, mu = m.pair_weights(policy), _start(m, start)
     horizon = _horizon(m, weights, mu, horizon)
     choose = _chooser(m, weights, rng)
@@ -159,13 +159,13 @@ def _checked_arrays(m, trajectory):
     rewards = None if rewards is None else np.asarray(rewards, dtype=float)
     paid = actions.shape if rewards is None else rewards.shape
     if states.ndim != 1 or actions.shape != (states.size - 1,) or paid != actions.shape:
-        raise ValueError("trajectory expects states (T+1,), actions (T,), rewards (T,); "
-                         f"got {states.shape}, {actions.shape}, "
+        raise ValueError("trajectory must have states (T+1,), actions (T,), rewards (T,), "
+                         f"has shapes {states.shape}, {actions.shape}, "
                          f"{None if rewards is None else rewards.shape}")
     for name, numbers, size in (("states", states, m.num_states),
                                 ("actions", actions, m.num_actions)):
         if numbers.size and numbers.dtype.kind not in "iu":
-            raise ValueError(f"trajectory.{name} expects integers, got {numbers.dtype}")
+            raise ValueError(f"trajectory.{name} must be integers, is {numbers.dtype}")
         for t in np.flatnonzero((numbers < 0) | (numbers >= size))[:1]:
             raise ValueError(f"trajectory.{name}[{t}] is {numbers[t]}, outside [0, {size})")
     return states, actions, rewards
@@ -191,7 +191,7 @@ def returns(trajectory, gamma):
 
 def _check_trajectory(trajectory):
     if not all(hasattr(trajectory, name) for name in ("states", "actions", "rewards")):
-        raise ValueError(f"trajectory expects a Trajectory, got {type(trajectory).__name__}")
+        raise ValueError(f"trajectory must be a Trajectory, is {type(trajectory).__name__}")
 
 
 def _start(m, start):

@@ -68,9 +68,9 @@ def follow(m, policy):
     check_model(m)
     weights = m.pair_weights(policy)
     if weights.ndim != 1:
-        raise ValueError("follow expects a policy that does not depend on time")
+        raise ValueError("policy must not depend on time: follow makes one process of it")
     if m.pair_gamma is not None:
-        raise ValueError("follow expects one discount, not one for each pair")
+        raise ValueError("m must have one discount, has one for each pair")
     pi = iter(_exact_weights(m, policy, weights))
     out = {name: {} for name in m.state_names}
     for s, choices in m.to_dict().items():
@@ -129,8 +129,8 @@ def _names(m):
 def meaning(fractions):
     """{float: its fraction} -> a function of floats: that fraction, or the shortest decimal."""
     if not isinstance(fractions, dict):
-        raise ValueError("fractions expects a dict float -> fraction, "
-                         f"got {type(fractions).__name__}")
+        raise ValueError("fractions must be a dict float -> fraction, "
+                         f"is {type(fractions).__name__}")
     known = {}
     for number, meant in fractions.items():
         value, exact = parse(f"fractions[{number!r}]", meant)
@@ -167,8 +167,8 @@ def semi_markov(P, R, time, *, step=None, **options):
     time, exact_time = parse_array("time", time)
     square = P.ndim == 3 and P.shape[0] == P.shape[2]
     if not square or time.shape != P.shape[:2] or R.shape not in (P.shape[:1], P.shape[:2]):
-        raise ValueError("semi_markov expects P (S, A, S), R (S,) or (S, A), time (S, A); "
-                         f"got {P.shape}, {R.shape} and {time.shape}")
+        raise ValueError("P, R and time must be (S, A, S), (S,) or (S, A), and (S, A), "
+                         f"have shapes {P.shape}, {R.shape} and {time.shape}")
     for s, a in np.argwhere(~((time > 0) & np.isfinite(time)))[:1]:
         raise ValueError(f"time[{s}, {a}] is {time[s, a]:g}: it must be positive and finite")
     exactly = all(x is not None for x in (exact_P, exact_R, exact_time))

@@ -214,13 +214,13 @@ def test_the_demo_fails_when_a_published_number_is_not_met(capsys, monkeypatch):
 BAD = {
     "unknown name": (["solve", "teacher"], "'teacher' is neither a file nor an example"),
     "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 1.2, outside [0, 1]"),
-    "gamma text": (["solve", "student", "--gamma", "much"], "gamma expects a number"),
+    "gamma text": (["solve", "student", "--gamma", "much"], "gamma must be a number"),
     "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
     "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
     "criterion": (["solve", "student", "--criterion", "constrained"], "invalid choice"),
-    "horizon": (["solve", "student", "--horizon", "-3"], "horizon expects an integer >= 0"),
+    "horizon": (["solve", "student", "--horizon", "-3"], "horizon must be an integer >= 0"),
     "no horizon": (["solve", "student", "--criterion", "finite_horizon"], "needs --horizon"),
-    "tol": (["solve", "student", "--tol", "0"], "tol expects a positive number"),
+    "tol": (["solve", "student", "--tol", "0"], "tol must be a positive number"),
     "enumeration": (["solve", "gridworld", "--method", "enumerate_policies"],
                     "above its limit of 65536"),
     "policy": (["evaluate", "student", "--policy", "lazy"],
@@ -228,13 +228,13 @@ BAD = {
     "no start": (["simulate", "gridworld", "--horizon", "3"], "no first state"),
     "start": (["simulate", "student", "--start", "C9"], "'C9' is not a state"),
     "needs horizon": (["simulate", "gridworld", "--start", "(0, 0)"], "horizon is needed"),
-    "episodes": (["simulate", "student", "--episodes", "0"], "--episodes expects an integer >= 1"),
-    "show": (["simulate", "student", "--show", "-1"], "--show expects an integer >= 0, got -1"),
+    "episodes": (["simulate", "student", "--episodes", "0"], "--episodes must be an integer >= 1"),
+    "show": (["simulate", "student", "--show", "-1"], "--show must be an integer >= 0, is -1"),
     "exact tol": (["solve", "student", "--exact", "--tol", "1e-3"],
                   "no tolerance: leave out --method, --max-iterations and --tol"),
     "negative gamma": (["solve", "student", "--gamma", "-0.1"], "gamma is -0.1, outside [0, 1]"),
     "cap": (["solve", "gridworld", "--method", "gauss_seidel", "--max-iterations", "-2"],
-            "max_iterations expects an integer >= 1, got -2"),
+            "max_iterations must be an integer >= 1, is -2"),
     "miss without goal": (["solve", "student", "--miss", "inf"], "miss belongs to goal="),
     "goal of averages": (["solve", "student", "--exact", "--criterion", "average", "--goal", "C1"],
                          'goal and miss belong to criterion "total"'),
@@ -243,7 +243,7 @@ BAD = {
                            "/nonexistent"),
     "convert to": (["convert", "student", "out"], "unknown ending ''"),
     "no fractions": (["solve", "car_rental", "--exact"], "has no common denominator up to 10000"),
-    "seed": (["simulate", "student", "--seed", "-1"], "--seed expects"),
+    "seed": (["simulate", "student", "--seed", "-1"], "--seed must be"),
     "problem": (["problems", "teacher"], "'teacher' is not an example"),
     "write": (["problems", "--write", "x.json"], "--write needs the NAME"),
     "folder": (["problems", "student", "--write", "/nonexistent/x.json"], "/nonexistent"),
@@ -259,7 +259,7 @@ def test_bad_input_gets_one_line_and_exit_status_2(capsys, name):
 
 
 BAD_POLICY_FILES = {
-    "{": "not JSON", '"study"': "expects an object", "[7]": "expects an object",
+    "{": "not JSON", '"study"': "must be an object", "[7]": "must be an object",
     '{"C9": "study"}': "'C9' is not a state",
     '{"C1": "nap"}': "'nap' (state 'C1') is not an action",
     '{"C1": {"study": "all"}}': "not a number", '{"C1": "study"}': "state 0 ('FB') sum to 0",
@@ -435,7 +435,7 @@ def test_what_solve_prints_is_a_policy_for_evaluate_and_simulate(capsys, tmp_pat
     assert "2 steps, exactly" in out(capsys, "evaluate", *mine, "--exact")
     assert "exact -1" in out(capsys, "simulate", *mine, "--horizon", "1")
     path.write_text('{"C1": null}')
-    assert "'C1' expects an action or probabilities, got null" in refused(capsys, "evaluate", *mine)
+    assert "'C1' must be an action or probabilities, is null" in refused(capsys, "evaluate", *mine)
 
 
 def test_a_state_may_be_called_policy(capsys, tmp_path):
@@ -593,12 +593,13 @@ MODELS = ["student", "gridworld", "m.json", "m.tra", "m.npz", "m.drn", "cut.npz"
 OPTIONS = {
     "solve": ["--criterion", "--horizon", "--goal", "--miss", "--max-iterations", "--method",
               "--tol", "--minimize", "--exact", "--certificate", "--json", "--gamma", "--reward",
-              "--normalise", "--force"],
+              "--normalize", "--normalise", "--force"],
     "verify": ["--json", "--gamma", "--reward"], "convert": ["--choices", "--force", "--gamma"],
     "evaluate": ["--policy", "--exact", "--json", "--gamma"],
     "simulate": ["--policy", "--episodes", "--horizon", "--start", "--seed", "--show", "--json",
                  "--gamma"], "problems": ["--write", "--json", "--force"]}
-FLAGS = {"--minimize", "--exact", "--json", "--normalise", "--force", "--choices"}
+FLAGS = {"--minimize", "--exact", "--json", "--normalize", "--normalise", "--force",
+         "--choices"}
 GOOD = {"--criterion": ["total", "average", "discounted", "finite_horizon"],
         "--horizon": ["0", "1", "4"], "--goal": ["C3", "(0, 0)"], "--miss": ["inf", "-inf"],
         "--gamma": ["0.5", "1", "9/10", "1e-400"], "--tol": ["1e-3", "1e-12"],

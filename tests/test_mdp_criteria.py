@@ -259,7 +259,7 @@ def test_a_gain_bound_that_took_the_midpoint_for_the_truth_would_be_caught(monke
     e = m.undiscounted
     found = gain.component_gain(e, np.arange(20), np.arange(m.num_pairs))
     assert found.lower <= found.upper and found.upper - found.lower < 1e-10
-    wrong = gain.component_gain(e._replace(r=e.r + 1e-6), np.arange(20), np.arange(m.num_pairs))
+    wrong = gain.component_gain(e.replace(r=e.r + 1e-6), np.arange(20), np.arange(m.num_pairs))
     assert wrong.lower > found.upper  # a shift of a millionth is far outside the bounds
 
 
@@ -279,7 +279,7 @@ def test_the_data_transformation_of_a_semi_markov_process_solved_by_hand():
         mdp.transforms.semi_markov(P, [[5, 1], [2, 2]], [[2, 1], ["1/2", "1/2"]], step=3)
     with pytest.raises(ValueError, match=r"time\[1, 0\] is 0: it must be positive"):
         mdp.transforms.semi_markov(P, [[5, 1], [2, 2]], [[2, 1], [0, 1]])
-    with pytest.raises(ValueError, match="semi_markov expects P"):
+    with pytest.raises(ValueError, match="P, R and time must be"):
         mdp.transforms.semi_markov(P, [[5, 1], [2, 2]], [2, 1])
 
 
@@ -344,7 +344,7 @@ def test_discounts_of_pairs_come_in_every_form_and_survive_a_file(tmp_path):
     # ignores them
     np.testing.assert_allclose(mdp.solve(m, criterion="average").gain,
                                mdp.solve(m.replace(gamma=.5), criterion="average").gain)
-    for gamma, message in ((np.ones((3, 2)), r"gamma expects a number or shape \(2, 2\), got shape "
+    for gamma, message in ((np.ones((3, 2)), r"gamma must be a number or shape \(2, 2\), has shape "
                                              r"\(3, 2\)"),
                                              ([[.5, 1.5], [0, 0]], "gamma is 1.5 for pair 1"),
                            ([[.5, 1], [0, 0]], "gamma is 1 for pair 1 and smaller for others")):
@@ -429,7 +429,7 @@ def test_renumbering_and_components_keep_the_process(process, seed):
     ptr, row, column, p, r = gauss_seidel.renumbered(e, order)
     v = np.random.default_rng(seed).normal(size=m.num_states)
     P = sp.csr_matrix((p, column, row), shape=e.P.shape)
-    moved = e._replace(P=P, r=r, pair_ptr=ptr, owner=np.repeat(np.arange(order.size), np.diff(ptr)))
+    moved = e.replace(P=P, r=r, pair_ptr=ptr, owner=np.repeat(np.arange(order.size), np.diff(ptr)))
     np.testing.assert_allclose(mdp.bellman.pair_max(moved, mdp.bellman.pair_q(moved, v[order])),
                                mdp.bellman.T(m, v)[order], atol=1e-12)
     assert sorted(gauss_seidel.outward(e, iterate.start(e))) == list(range(m.num_states))

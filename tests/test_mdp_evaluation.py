@@ -261,8 +261,9 @@ def test_the_gradients_are_those_of_pytorch():
 
 def test_the_layer_refuses_what_does_not_fit():
     P, R, pi = np.full((2, 1, 2), 0.5), np.zeros((2, 1)), np.ones((2, 1))
-    for bad, message in (((P[0], R, 0.5, pi), "expects P"), ((P, R[:1], 0.5, pi), "expects P"),
-                         ((P, R, [0.5], pi), "expects P"),
+    shapes = "P, R, gamma and pi must be"
+    for bad, message in (((P[0], R, 0.5, pi), shapes), ((P, R[:1], 0.5, pi), shapes),
+                         ((P, R, [0.5], pi), shapes),
                          ((P, R.astype(np.float32), 0.5, pi), "one dtype"),
                          ((P.astype(int), R.astype(int), 0.5, pi.astype(int)), "one dtype"),
                          ((np.eye(2)[:, None], R, 1.0, pi), "singular")):
@@ -287,7 +288,7 @@ def test_the_operators_are_what_their_equations_say(process, seed):
     greedy = mdp.bellman.greedy(m, values)
     np.testing.assert_allclose(mdp.bellman.T_pi(m, greedy, values), best, atol=1e-12)
     assert ((greedy == -1) == m.terminal).all()
-    with pytest.raises(ValueError, match="v expects shape"):
+    with pytest.raises(ValueError, match="v must be"):
         mdp.bellman.T(m, values[:-1] if len(values) > 1 else np.zeros(2))
 
 

@@ -621,14 +621,14 @@ def test_bad_questions_get_one_line():
     m = mdp.problems.student()
     for options, message in ((dict(criterion="mean"), "does not exist"),
                              (dict(criterion="discounted"), "needs gamma < 1"),
-                             (dict(horizon=-1), "horizon expects an integer >= 0"),
+                             (dict(horizon=-1), "horizon must be an integer >= 0"),
                              (dict(criterion="average", goal=[1]),
                               'goal and miss belong to criterion "total"'),
-                              (dict(miss=1, goal=[1]), "miss expects inf or -inf"),
+                              (dict(miss=1, goal=[1]), "miss must be inf or -inf"),
                              (dict(criterion="total", terminal_values=[0] * 5),
                               "terminal_values belong"),
                               (dict(horizon=1, terminal_values=[0]),
-                               r"terminal_values expects finite numbers of shape \(5,\)")):
+                               r"terminal_values must be finite numbers of shape \(5,\)")):
         with pytest.raises(ValueError, match=message):
             mdp.solve_exact(m, **options)
 

@@ -94,7 +94,7 @@ def test_a_file_of_costs_is_minimised(cost):
     for made in (mdp.MDP([[[1]]], [1], "1/2", costs=True),
                  mdp.MDP.from_pairs([0], [0], [[1]], [1], "1/2", costs=True)):
         assert made.costs and mdp.solve_exact(made).certificate["minimize"] is True
-    with pytest.raises(ValueError, match="costs expects True or False, got 'no'"):
+    with pytest.raises(ValueError, match="costs must be True or False, is 'no'"):
         mdp.MDP([[[1]]], [1], 0.5, costs="no")
     with pytest.raises(ValueError, match="minimize must be True, False or None, is 'yes'"):
         mdp.solve(cost, minimize="yes")
@@ -117,7 +117,7 @@ def test_costs_on_the_command_line(cost, tmp_path, capsys):
 def test_other_values_than_reward_and_cost_are_refused(tmp_path):
     for word in ("profit", "costs", "Cost", "", "reward cost"):
         (tmp_path / "m.mdp").write_text(COST.replace("values: cost", f"values: {word}"))
-        with pytest.raises(ValueError, match="m.mdp: values: expects reward or cost, got"):
+        with pytest.raises(ValueError, match="m.mdp: values: must be reward or cost, is"):
             mdp.read(tmp_path / "m.mdp")
 
 
@@ -293,8 +293,8 @@ def test_a_first_line_of_state_rewards_is_a_header_only_if_it_has_to_be(tmp_path
                           ("0 1\n2 5\n", "m.srew:2: state 2 does not exist, there are 2"),
                           ("7 7\n", "m.srew:1: state 7 does not exist"),
                           ("0 1\n0 1\n", "state 0 has two rewards"),
-                          ("0 1 2\n", "expects state reward, got '0 1 2'"),
-                          ("-1 2\n", "expects an integer >= 0, got '-1'")):
+                          ("0 1 2\n", "the line must be state reward, is '0 1 2'"),
+                          ("-1 2\n", "the number must be an integer >= 0, is '-1'")):
         (tmp_path / "m.srew").write_text(text)
         with pytest.raises(ValueError, match=message):
             mdp.read(tra)
@@ -413,13 +413,13 @@ def test_every_format_can_divide_rows_by_their_sum(tmp_path):
         reward = "reward" if path.name == "c.npz" else None
         with pytest.raises(ValueError, match=path.name):
             mdp.read(path, reward=reward)
-        m = mdp.read(path, reward=reward, normalise=True)
+        m = mdp.read(path, reward=reward, normalize=True)
         assert np.abs(m.expected.P - exact.expected.P).max() < 1e-15, path.name
         assert m.expected.r.tolist() == pytest.approx(exact.expected.r.tolist(),
                                                       rel=1e-14), path.name
     (tmp_path / "off.tra").write_text("1 1 1\n0 0 0 0.999\n")            # too far from one for that
     with pytest.raises(ValueError, match=r"sum to 0.999, not to 1 \(off by -0.001\)$"):
-        mdp.read(tmp_path / "off.tra", normalise=True)
+        mdp.read(tmp_path / "off.tra", normalize=True)
 
 
 def test_chains_are_read(tmp_path):
@@ -441,7 +441,7 @@ def test_chains_are_read(tmp_path):
 
 def test_intervals_and_other_models_are_refused(tmp_path):
     cases = {"m.tra": [("1 1 1\n0 0 0 [0.5,1]\n", "m.tra:2: .* is an interval"),
-                       ("ctmc\n0 0 1\n", "expects counts, mdp or dtmc, got 'ctmc'")],
+                       ("ctmc\n0 0 1\n", "the first line must be counts, mdp or dtmc, is 'ctmc'")],
              "m.drn": [("@type: MDP\n@value_type: double-interval\n@model\nstate 0\n",
                         "m.drn:2: processes with intervals are not supported"),
                        ("@type: MDP\n@model\nstate 0\naction a\n0 : [0.5, 1]\n",
@@ -470,11 +470,11 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path):
 def test_labels_name_states_that_exist(tmp_path):
     tra = write_all(tmp_path, tra="2 2 2\n0 0 1 1\n1 0 0 1\n")
     for text, message in (("", "m.lab: empty"), ("\n# only a comment\n", "m.lab: empty"),
-                          ('0="init"\n-1: 0\n', "m.lab:2: expects an integer >= 0, got '-1'"),
+                          ('0="init"\n-1: 0\n', "m.lab:2: the number must be an integer >= 0"),
                           ('0="init"\n2: 0\n', "m.lab:2: state 2 does not exist, there are 2"),
                           ('0="init"\n0: 1\n', "m.lab:2: label '1' is not declared"),
-                          ("0=\n0: 0\n", 'expects 0="init"'),
-                          ('0="init"\n0 0\n', "expects state: labels"),
+                          ("0=\n0: 0\n", 'must begin with 0="init"'),
+                          ('0="init"\n0 0\n', "the line must be state: labels"),
                           ("#DECLARATION\ninit\n0 init\n", "one #DECLARATION and one #END"),
                           ("#DECLARATION\ninit\n#END\n0 other\n", "label 'other' is not declared"),
                           ("#DECLARATION\ninit\n#END\n9 init\n", "state 9 does not exist")):
@@ -498,14 +498,14 @@ def little_memory():
 @pytest.mark.parametrize("name, text, message", [
     ("m.tra", "4000000000 1 1\n0 0 0 1\n", "4,000,000,000 states, of which the file names 1"),
     ("m.tra", "mdp\n0 0 300000000 1\n", "300,000,001 states, of which the file names 2"),
-    ("m.tra", "mdp\n0 0 " + "9" * 5000 + " 1\n", "an integer below 10..18, got one of 5000 digits"),
+    ("m.tra", "mdp\n0 0 " + "9" * 5000 + " 1\n", "the number must be below 10..18, has 5000 digits"),
     ("m.drn", "@type: MDP\n@model\nstate 30000000\n",
      "state 0 is not described, state 30000000 is"),
     ("m.mdp", "discount: 0.9\nstates: 9000\nactions: a\n", "state '0' sum to 0, not to 1"),
     ("m.mdp", "discount: 0.9\nstates: 9000\nactions: a\nT: a\nuniform\n",
      "stand for more than 5,000,000 numbers"),
     ("m.mdp", "discount: 0.9\nstates: 1000000000\nactions: a\n",
-     "states: 1,000,000,000; expects 1 to 5,000,000"),
+     "states: must be 1 to 5,000,000, is 1,000,000,000"),
     ("m.pomdp", "discount: 0.9\nstates: 9000\nactions: 9000\nobservations: 9000\n",
      "729,000,000,000 rows"),
     ("m.npz", None, "more than the limit of 1,073,741,824")])
@@ -551,8 +551,8 @@ def test_where_a_file_starts(tmp_path, start, initial):
     ("start exclude: nosuch", "start exclude: 'nosuch' is not one of"),
     ("start exclude: a b c", "leaves no state to start in"),
     ("start exclude: *", "leaves no state"), ("start: 3", "start: '3' is not one of"),
-    ("start: a b", "expects 3 probabilities or one state, got 2 states; write start include: a b"),
-    ("start: 0.5 0.5", "expects 3 numbers, got 2"),
+    ("start: a b", "must be 3 probabilities or one state, is 2 states; write start include: a b"),
+    ("start: 0.5 0.5", "must be 3 numbers, is 2"),
     ("start: 1 1 -1", "start: the probabilities: -1 is negative"),
     ("start: 1 1 1", "start: the probabilities sum to 3"), ("start:", "start: is empty"),
     ("start include:", "start include: is empty"),
@@ -587,12 +587,12 @@ def test_rewards_may_name_every_observation_where_there_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("discount:\nstates: 1\nactions: a\n", "discount: .* expects 1 numbers, got 0"),
-    ("discount: 0.5 0.5\nstates: 1\nactions: a\n", "expects 1 numbers, got 2"),
+    ("discount:\nstates: 1\nactions: a\n", "discount: .* must be 1 numbers, is 0"),
+    ("discount: 0.5 0.5\nstates: 1\nactions: a\n", "must be 1 numbers, is 2"),
     ("discount: 1e9999\nstates: 1\nactions: a\nT: a identity\n", "at most 4300 digits|too large"),
-    ("discount: 0.9\nstates: 0\nactions: a\n", "states: 0; expects 1 to"),
+    ("discount: 0.9\nstates: 0\nactions: a\n", "states: must be 1 to 5,000,000, is 0"),
     ("discount: 0.9\nstates: 1\nactions: a\nT: a : 0 : 0 1e4000\n", "too large for a float|sum to"),
-    ("discount: 0.9\nstates: 1\nactions: a\nT:\n", "T: expects an action"),
+    ("discount: 0.9\nstates: 1\nactions: a\nT:\n", "T: an action is missing"),
     ("discount: 0.9\nstates: 1\nactions: a\nT: a :\n", "m.mdp: T"),
     ("discount: 0.9\nstates: 2\nactions: a\nT: a\n2 -1 0 1\n", "T: .*: -1 is negative"),
     ("discount: 0.9\nstates: 1\nactions: a\nT: a identity\nR: a : 0 : 0 1e400\n",
@@ -689,16 +689,16 @@ def own(folder, m, change, digest=True):
 @pytest.mark.parametrize("name, value, message", [
     ("exact_probability", ["1/2", "1/2", "1", "1", "1/4", "3/4"],
      r"exact_probability\[0\] is 1/2, the float beside it is 0.333"),
-    ("exact_reward", ["2"] * 5, r"exact_reward expects text of shape \(6,\)"),
+    ("exact_reward", ["2"] * 5, r"exact_reward must be text of shape \(6,\)"),
     ("exact_gamma", "1/2", "exact_gamma is 1/2, the float beside it is"),
     ("gamma", [[0.5] * 4], "gamma"), ("gamma", [0.5] * 3, "gamma"),
-    ("gamma", 1, "gamma expects float64"), ("pair_state", [0, 0, 1], "outcome_ptr"),
-    ("pair_state", [1, 1, 0, 0], "sorted"), ("costs", 1, "costs expects one bool"),
-    ("initial", [1.0], r"initial expects float64 of shape \(2,\)"),
-    ("names", "[]", "names expects two tuples"), ("names", "[" * 100000, "names cannot be read"),
+    ("gamma", 1, "gamma must be float64"), ("pair_state", [0, 0, 1], "outcome_ptr"),
+    ("pair_state", [1, 1, 0, 0], "sorted"), ("costs", 1, "costs must be one bool"),
+    ("initial", [1.0], r"initial must be float64 of shape \(2,\)"),
+    ("names", "[]", "names must be two tuples"), ("names", "[" * 100000, "names cannot be read"),
     ("names", json.dumps(["('a', 'a')", "('x', 'y')"]), "two states have one name"),
     ("names", json.dumps(["('a',)", "('x', 'y')"]), "outside"),
-    ("reward", [1] * 6, "reward expects float64"),
+    ("reward", [1] * 6, "reward must be float64"),
     ("names", json.dumps(["([],)", "()"]), "no numbers, texts or tuples")])
 def test_arrays_that_contradict_each_other_are_refused(tmp_path, name, value, message):
     path = own(tmp_path, process(), lambda z: z.update({name: np.array(value)}))
@@ -725,10 +725,10 @@ def test_an_own_file_carries_a_digest_and_older_ones_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("change, message", [
-    ({"gamma": []}, r"gamma expects a number, or an object of one for each pair, got \[\]"),
-    ({"gamma": [0.5]}, "gamma expects"), ({"gamma": True}, "gamma expects"),
-    ({"gamma": None}, "gamma expects"), ({"costs": 1}, "costs expects true or false, got 1"),
-    ({"costs": "yes"}, "costs expects"), ({"cost": True}, "unknown key 'cost'")])
+    ({"gamma": []}, r"gamma must be a number, or an object of one for each pair, is \[\]"),
+    ({"gamma": [0.5]}, "gamma must be"), ({"gamma": True}, "gamma must be"),
+    ({"gamma": None}, "gamma must be"), ({"costs": 1}, "costs must be true or false, is 1"),
+    ({"costs": "yes"}, "costs must be"), ({"cost": True}, "unknown key 'cost'")])
 def test_json_of_another_shape_is_refused(tmp_path, change, message):
     data = {"format": "mdp", "version": 1, "gamma": "1/2",
             "states": {"a": {"x": [[1, "a", 1]]}}} | change
@@ -763,16 +763,29 @@ def test_pymdptoolbox_takes_every_form_that_it_documents():
             assert list(mdp.solve_exact(m).v) == right
         if isinstance(P, dict):
             assert m.action_names == tuple(P)
-    for P, R, message in (([P0, P1[:1]], R, "P expects square matrices of one size, got shapes"),
-                          ([P0, P1], [R[:, 0]], "R expects 2 vectors"),
+    for P, R, message in (([P0, P1[:1]], R, "P must be square matrices of one size, has shapes"),
+                          ([P0, P1], [R[:, 0]], "R must be 2 vectors"),
                           ({0: P0}, {1: R}, "P has actions 0, R has 1"),
                           ([P0, P1], {0: R}, "R is a dict and P is none"),
-                          (3, R, "P expects shape"),
-                          ([np.ones((2, 3))] * 2, R, "P expects square matrices"),
-                          ([P0, P1], np.zeros(5), "R expects shape")):
+                          (3, R, "P must be"),
+                          ([np.ones((2, 3))] * 2, R, "P must be square matrices"),
+                          ([P0, P1], np.zeros(5), "R must be")):
         with pytest.raises(ValueError, match=message) as error:
             mdp.from_mdptoolbox(P, R, 0.5)
         one_line(error)
+
+
+def test_rows_are_normalized_under_either_spelling(tmp_path):
+    """The option was called normalise first; both names do the same, and no other is known."""
+    off = tmp_path / "m.tra"
+    off.write_text("2 1 2\n0 0 0 0.333333\n0 0 1 0.666666\n")
+    for options in ({"normalize": True}, {"normalise": True}):
+        assert list(mdp.read(off, **options).exact_probability) == [F(1, 3), F(2, 3)]
+    for options in ({}, {"normalise": False}):
+        with pytest.raises(ValueError, match="--normalize on the command line"):
+            mdp.read(off, **options)
+    with pytest.raises(TypeError, match="normalised"):
+        mdp.read(off, normalised=True)
 
 
 def test_quantecons_pairs_have_one_length():
@@ -780,11 +793,11 @@ def test_quantecons_pairs_have_one_length():
     assert mdp.from_quantecon(R, Q, 0.5, [0, 0, 1], [0, 1, 0]).num_pairs == 3
     for s, a in (([0, 0, 1], [0, 1]), ([0, 0], [0, 1, 0]), ([0, 0, 1, 1], [0, 1, 0, 1])):
         with pytest.raises(ValueError,
-                           match=r"s_indices \(X,\) and a_indices \(X,\); got \(3,\), \(3, 2\)"):
+                           match=r"s_indices \(X,\) and a_indices \(X,\), has shapes \(3,\), \(3, 2\)"):
             mdp.from_quantecon(R, Q, 0.5, s, a)
     with pytest.raises(ValueError, match="needs a_indices"):
         mdp.from_quantecon(R, Q, 0.5, [0, 0, 1])
-    with pytest.raises(ValueError, match="R expects numbers, or -inf"):
+    with pytest.raises(ValueError, match="R must be numbers, or -inf"):
         mdp.from_quantecon([np.nan, 2, 3], Q, 0.5, [0, 0, 1], [0, 1, 0])
 
 
@@ -794,10 +807,10 @@ def test_choice_arrays_that_lack_something_are_refused():
     assert arrays.from_choices(good).num_states == 1
     for change, message in (({"den": np.array([0])}, r"den\[0\] is 0, not positive"),
                             ({"den": np.array([-1])}, "not positive"),
-                            ({"num": np.array([1, 1])}, "num expects 1 integers"),
-                            ({"num": np.array([1.0])}, "num expects 1 integers, got float64"),
-                            ({"initial": np.array([0])}, "initial expects one state"),
-                            ({"initial": np.array(0.0)}, "initial expects one state"),
+                            ({"num": np.array([1, 1])}, "num must be 1 integers"),
+                            ({"num": np.array([1.0])}, "num must be 1 integers, is float64"),
+                            ({"initial": np.array([0])}, "initial must be one state"),
+                            ({"initial": np.array(0.0)}, "initial must be one state"),
                             ({"choice_start": np.array([0])}, "choice_start goes from 0 to 0")):
         with pytest.raises(ValueError, match=message):
             arrays.from_choices(good | change)
@@ -828,7 +841,7 @@ def test_floats_that_stand_for_fractions_can_be_told_so(tmp_path):
         mdp.from_gymnasium(env, fractions={0.95: "9/10"})
     with pytest.raises(ValueError, match="sum to .*, not to 1"):
         mdp.transforms.in_fractions(floats, {})
-    with pytest.raises(ValueError, match="fractions expects a dict"):
+    with pytest.raises(ValueError, match="fractions must be a dict"):
         mdp.transforms.in_fractions(floats, "normalize")
 
 

@@ -164,7 +164,7 @@ def test_terminated_outcomes_end_the_process_whatever_the_table_says():
     for bad in (object(), type("Env", (), {"P": None})()):
         with pytest.raises(ValueError, match="has no transition table"):
             mdp.from_gymnasium(bad)
-    with pytest.raises(ValueError, match="max_steps expects an integer >= 1, got 0"):
+    with pytest.raises(ValueError, match="max_steps must be an integer >= 1, is 0"):
         mdp.from_gymnasium(Env(), max_steps=0)
 
 
@@ -247,16 +247,16 @@ def test_prisms_robot_and_storms_dice_are_read_and_solved():
     assert z.num_states == 272 and z.exact_probability is not None
 
 
-BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probability"),
+BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: the line must be state choice next probability"),
                  ("2 1 1\n0 0 5 1\n", "beyond the 2 states"),
-                 ("1 1 1\n0 0 0 x\n", "expects a number"), ("", "empty"),
-                 ("1 1 1\n0 zero 0 1\n", "expects an integer >= 0, got 'zero'"),
+                 ("1 1 1\n0 0 0 x\n", "must be a number"), ("", "empty"),
+                 ("1 1 1\n0 zero 0 1\n", "the number must be an integer >= 0, is 'zero'"),
                  ("1 1 1\n0 0 0 0.9\n", "sum to 0.9, not to 1"),
                  ("1 2 2\n0 0 0 1/2 a\n0 0 0 1/2 b\n", "has two names")],
        "m.drn": [("nothing", "not a DRN file"),
                  ("@type: CTMC\n@model\nstate 0\n", "type 'CTMC' is not supported"),
                  ("@type: MDP\n@model\naction a\n", "an action before any state"),
-                 ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "expects \\[rewards\\]"),
+                 ("@type: MDP\n@model\nstate 0 [1\naction a\n0 : 1", "must have \\[rewards\\]"),
                  ("@type: MDP\n@model\nstate 0\naction a\n1 : 1",
                   "leads to 1, which is not described"),
                  ("@type: MDP\n@model\nstate 0\nstate 0\n", "appears twice")],
@@ -265,11 +265,11 @@ BAD = {"m.tra": [("2 1 1\n0 0 1\n", "m.tra:2: expects state choice next probabil
                    ("discount: 0.9\nstates: 2\nactions: a a\n", "distinct names"),
                    ("discount: 0.9\nstates: 2\nactions: a\nT: b identity", "'b' is not one of a"),
                    ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 1",
-                    "expects 4 numbers, got 3"),
+                    "must be 4 numbers, is 3"),
                    ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.9 0",
                     "sum to 0.9, not to 1"),
                    ("discount: 0.9\nstates: 2\nactions: a\nT: a\n1 0 0.333333 0.666666",
-                    "normalise=True divides them")]}
+                    "normalize=True divides them")]}
 
 
 @pytest.mark.parametrize("name, text, message",
@@ -356,7 +356,7 @@ def test_the_tiger_is_listened_to(tiger):
     assert tiger.value(sets[2], half)[0] == Fraction(-39, 20)
     assert tiger.value(sets[3], half)[1].action == 0
     assert {plan.action for plan in sets[1]} == {0, 1, 2}
-    with pytest.raises(ValueError, match="horizon expects an integer >= 0, got -1"):
+    with pytest.raises(ValueError, match="horizon must be an integer >= 0, is -1"):
         tiger.solve(-1)
     sure = tiger.update((Fraction(1), Fraction(0)), 0, 0)
     assert sure[0] == (1, 0)
@@ -408,7 +408,7 @@ def test_cassandras_own_files_are_read():
              "cassandra/bridge-repair.POMDP": (5, 12), "cassandra/concert.POMDP": (2, 3),
              "cassandra/tiger.aaai.POMDP": (2, 3)}
     for name, (S, A) in sizes.items():
-        p = cassandra.from_cassandra(folder / name, normalise=name == "1d.pomdp")
+        p = cassandra.from_cassandra(folder / name, normalize=name == "1d.pomdp")
         assert (p.mdp.num_states, p.mdp.num_actions) == (S, A)
         assert p.mdp.exact_probability is not None, name
     with pytest.raises(ValueError, match="sum to 0.999999, not to 1"):

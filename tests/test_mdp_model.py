@@ -131,30 +131,30 @@ BAD = {
     "gamma above 1": (lambda: mdp.MDP(P, R, 1.2), "gamma is 1.2, outside [0, 1]"),
     "gamma below 0": (lambda: mdp.MDP(P, R, -0.1), "gamma is -0.1, outside [0, 1]"),
     "gamma nan": (lambda: mdp.MDP(P, R, np.nan), "gamma is nan, outside [0, 1]"),
-    "gamma text": (lambda: mdp.MDP(P, R, "nine"), "gamma expects a number"),
-    "gamma bool": (lambda: mdp.MDP(P, R, True), "gamma expects a number"),
-    "rank of P": (lambda: mdp.MDP(P[0], R, 0.9), 'P expects shape (S, A, S) for layout "SAS"'),
-    "empty P": (lambda: mdp.MDP(np.zeros((0, 2, 0)), R, 0.9), "P expects shape"),
-    "ragged P": (lambda: mdp.MDP([[[1.0]], [[1.0, 0.0]]], R, 0.9), "P expects a rectangular array"),
-    "P of text": (lambda: mdp.MDP([[["one"]]], [[0]], 0.9), "P[0, 0, 0] expects a number"),
+    "gamma text": (lambda: mdp.MDP(P, R, "nine"), "gamma must be a number"),
+    "gamma bool": (lambda: mdp.MDP(P, R, True), "gamma must be a number"),
+    "rank of P": (lambda: mdp.MDP(P[0], R, 0.9), 'P must be (S, A, S) for layout "SAS"'),
+    "empty P": (lambda: mdp.MDP(np.zeros((0, 2, 0)), R, 0.9), "P must be"),
+    "ragged P": (lambda: mdp.MDP([[[1.0]], [[1.0, 0.0]]], R, 0.9), "P must be a rectangular array"),
+    "P of text": (lambda: mdp.MDP([[["one"]]], [[0]], 0.9), "P[0, 0, 0] must be a number"),
     "complex P": (lambda: mdp.MDP(P.astype(complex), R, 0.9),
-                  "P expects numbers, got an array of dtype complex128"),
-    "bool P": (lambda: mdp.MDP(P > 0.5, R, 0.9), "P expects numbers, got an array of dtype bool"),
-    "layout": (lambda: mdp.MDP(P, R, 0.9, layout="SSA"), 'layout expects "SAS" or "ASS"'),
+                  "P must be numbers, is an array of dtype complex128"),
+    "bool P": (lambda: mdp.MDP(P > 0.5, R, 0.9), "P must be numbers, is an array of dtype bool"),
+    "layout": (lambda: mdp.MDP(P, R, 0.9, layout="SSA"), 'layout must be "SAS" or "ASS"'),
     "shape of R": (lambda: mdp.MDP(P, np.zeros(3), 0.9),
-                   "R expects shape (2,), (2, 2) or (2, 2, 2), got (3,)"),
+                   "R must be (2,), (2, 2) or (2, 2, 2), has shape (3,)"),
     "initial sum": (lambda: mdp.MDP(P, R, 0.9, initial=[0.5, 0.4]),
                     "initial sums to 0.9, not to 1"),
     "initial state": (lambda: mdp.MDP(P, R, 0.9, initial=2), "initial is state 2, outside [0, 2)"),
     "terminal state": (lambda: mdp.MDP(P, R, 0.9, terminal=[5]),
                        "terminal[0] is 5, outside [0, 2)"),
     "available": (lambda: mdp.MDP(P, R, 0.9, available=np.ones((2, 3), bool)),
-                  "available expects bools of shape (2, 2)"),
+                  "available must be bools of shape (2, 2)"),
     "sparse shapes": (lambda: mdp.MDP([sp.eye(2), sp.eye(3)], R, 0.9), "P[1] is (3, 3)"),
     "unknown successor": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "b", 0)]}}, 1),
                           "state 'a', action 'go' leads to 'b', which is not a state"),
     "outcome": (lambda: mdp.MDP.from_dict({"a": {"go": [(1, "a")]}}, 1),
-                "expects outcomes (probability, next, reward)"),
+                "must have outcomes (probability, next, reward)"),
     "no outcome": (lambda: mdp.MDP.from_dict({"a": {"go": []}}, 1), "sum to 0, not to 1"),
     "unknown initial": (lambda: mdp.MDP.from_dict(ONE, 1, initial="z"),
                         "initial is 'z', which is not a state"),
@@ -164,20 +164,20 @@ BAD = {
     "pair out of range": (lambda: mdp.MDP.from_pairs([0, 3], [0, 0], [[1.0, 0], [0, 1]], [0, 0], 0),
                           "state[1] is 3, outside [0, 2)"),
     "pair rewards": (lambda: mdp.MDP.from_pairs([0, 1], [0, 0], [[1.0, 0], [0, 1]], [0, 0, 0], 0),
-                     "R expects shape (2,) or (2, 2), got (3,)"),
+                     "R must be (2,) or (2, 2), has shape (3,)"),
     "chain row": (lambda: mdp.MarkovChain([[0.5, 0.499], [0, 1]]),
                   "P: the probabilities of state 0 sum to 0.999"),
-    "chain shape": (lambda: mdp.MarkovChain([[0.5, 0.5]]), "P expects shape (S, S)"),
+    "chain shape": (lambda: mdp.MarkovChain([[0.5, 0.5]]), "P must be (S, S)"),
     "chain negative": (lambda: mdp.MarkovChain([[1.5, -0.5], [0, 1]]),
                        "P is -0.5 for state 0 -> state 1"),
     "reward process": (lambda: mdp.MarkovRewardProcess([[1.0]], [1, 2], 0.5),
-                       "R expects shape (1,) or (1, 1), got (2,)"),
-    "nothing": (lambda: mdp.MDP(None, R, 0.9), "P expects a number, got NoneType"),
+                       "R must be (1,) or (1, 1), has shape (2,)"),
+    "nothing": (lambda: mdp.MDP(None, R, 0.9), "P must be a number, is NoneType"),
     "too large": (lambda: mdp.MDP(P, [10**400, 0], 0.9), "R[0] is too large for a float: 1e400"),
     "float32": (lambda: mdp.MDP(P.astype(np.float32), R, 0.9),
                 "state 0, action 1 sum to 1.0000000149011612"),
     "initial text": (lambda: mdp.MDP(P, R, 0.9, initial="x"),
-                     "initial expects a number such as 0.5 or \"1/3\", got 'x'"),
+                     "initial must be a number such as 0.5 or \"1/3\", is 'x'"),
     "period": (lambda: mdp.MarkovChain([[1.0]]).period(9), "state is 9, outside [0, 1)"),
     "reward nan": (lambda: mdp.MarkovRewardProcess([[1.0]], [np.nan], 0.5), "R[0] is nan"),
 }
@@ -194,15 +194,15 @@ def test_bad_input_gets_one_line_with_the_numbers(name):
 BAD_POLICY = {
     "out of range": ([0, 2], "action 2 in state 1 is outside [0, 2)"),
     "negative": ([-1, 0], "action -1 in state 0 is outside"),
-    "length": ([0, 0, 0], "policy expects integers of shape (2,) or (T, 2), got shape (3,)"),
-    "shape": ([[0.5, 0.5]], "policy expects probabilities of shape (2, 2)"),
+    "length": ([0, 0, 0], "policy must be integers of shape (2,) or (T, 2), has shape (3,)"),
+    "shape": ([[0.5, 0.5]], "policy must be probabilities of shape (2, 2)"),
     "sum": ([[0.5, 0.4], [1.0, 0.0]], "the probabilities in state 0 sum to 0.9"),
     "negative probability": ([[1.5, -0.5], [1.0, 0.0]],
                              "the probability -0.5 of action 1 in state 0 is negative"),
     "nan": ([[np.nan, 0.5], [1.0, 0.0]], "not finite"),
-    "floats for actions": ([0.0, 1.0], "policy expects probabilities"),
-    "text": (["left", "right"], "expects a number"),
-    "bool": ([True, False], "policy expects integers (actions) or floats"),
+    "floats for actions": ([0.0, 1.0], "policy must be probabilities"),
+    "text": (["left", "right"], "must be a number"),
+    "bool": ([True, False], "policy must be integers (actions) or floats"),
 }
 
 
@@ -248,7 +248,7 @@ BAD_FILES = {
     "successor": ('{"format": "mdp", "version": 1, "gamma": 1, '
                   '"states": {"a": {"go": [[1, "b", 0]]}}}', "leads to 'b'"),
     "states": ('{"format": "mdp", "version": 1, "gamma": 1, "states": [1]}',
-               "transitions expects a dict"),
+               "transitions must be a dict"),
     "binary": ("\x00\x01", "not JSON"),
 }
 
@@ -358,7 +358,7 @@ def test_a_policy_leaves_one_chain_whoever_asks_for_it():
     np.testing.assert_array_equal(left.r, process.R)
     with pytest.raises(ValueError, match=r"policy depends on time \(T = 3\)"):
         mdp.MarkovChain.of(m, [uniform] * 3)
-    with pytest.raises(ValueError, match="m expects an MDP, got MarkovChain"):
+    with pytest.raises(ValueError, match="m must be an MDP, is MarkovChain"):
         mdp.MarkovChain.of(chain, uniform)
 
 
@@ -438,7 +438,7 @@ def arrays_of_choices():
     ("col", [0, -1, 2, 1], "col[1] is -1, outside [0, 3)"),
     ("col", [0, 10 ** 8, 2, 1], "col[1] is 100000000, outside [0, 3)"),
     ("col", [0, 2 ** 32 + 1, 2, 1], "col[1] is 4294967297, outside [0, 3)"),
-    ("col", [0, 1.0, 2, 1], "col expects a list of integers, got float64"),
+    ("col", [0, 1.0, 2, 1], "col must be a list of integers, is float64"),
     ("trans_start", [0, 2, 10 ** 9, 4], "trans_start falls from 1000000000 to 4 at 3"),
     ("trans_start", [0, 2, 3, 10 ** 12], "trans_start goes from 0 to 1000000000000"),
     ("choice_start", [0, 2, 1, 3], "choice_start falls from 2 to 1 at 2"),
@@ -460,7 +460,7 @@ def test_an_index_outside_its_array_is_named_when_choice_arrays_are_read(
     ("pair_state", [0, 1, -1], "state[2] is -1, outside [0, 3)"),
     ("pair_action", [0, 0, 1], "action[2] is 1, outside [0, 1)"),
     ("pair_action", [0, 0], "action has 2 entries where 3 are expected"),
-    ("gamma", [0.5, 0.5], "gamma expects a number, one for each pair (3,), or shape (3, 1)")])
+    ("gamma", [0.5, 0.5], "gamma must be a number, one for each pair (3,), or shape (3, 1)")])
 def test_an_index_outside_its_array_is_named_when_our_own_file_is_read(
         tmp_path, name, value, message):
     mdp.write(THREE, tmp_path / "m.npz")
@@ -640,7 +640,7 @@ def test_discounts_per_pair_need_one_number_for_each(gamma):
     m = mdp.MDP.from_dict({"a": {"x": [(1, "a", 1)], "y": [(1, "a", 2)], "z": [(1, "b", 0)]},
                            "b": {}}, 0.5)
     for make in (lambda: m.replace(gamma=gamma), lambda: mdp.MDP.from_dict(m.to_dict(), gamma)):
-        with pytest.raises(ValueError, match=r"gamma expects a number, one for each pair \(3,\)"):
+        with pytest.raises(ValueError, match=r"gamma must be a number, one for each pair \(3,\)"):
             make()
 
 
@@ -670,20 +670,20 @@ def test_a_belief_and_its_tables_are_exact_and_checked():
     assert belief == (Fraction(17, 20), Fraction(3, 20)) and chance == Fraction(1, 2)
     numbers = [*belief, chance, *(x for table in tiger.O for row in table for x in row)]
     assert all(type(x.numerator) is type(x.denominator) is int for x in numbers)
-    for arguments, message in ((([1], 0, 0), "belief expects a state or probabilities of shape"),
+    for arguments, message in ((([1], 0, 0), "belief must be a state or probabilities of shape"),
                                (([1, 1], 0, 0), "belief sums to 2"),
                                (([1, 0], -1, 0), "action[0] is -1, outside [0, 3)"),
                                (([1, 0], 0, 2), "observation[0] is 2, outside [0, 2)")):
         with pytest.raises(ValueError) as error:
             tiger.update(*arguments)
         assert message in str(error.value)
-    with pytest.raises(ValueError, match="r expects nested tuples of shape"):
+    with pytest.raises(ValueError, match="r must be nested tuples of shape"):
         mdp.POMDP(tiger.mdp, tiger.O, tiger.r[:1], tiger.start, tiger.observation_names)
 
 
 @pytest.mark.parametrize("name, value, message", [
     ("step", 0, "step is 0: it must be positive"), ("step", "-1/2", "step is -0.5: it must be"),
-    ("step", np.nan, "step is nan"), ("step", "x", "step expects a number")])
+    ("step", np.nan, "step is nan"), ("step", "x", "step must be a number")])
 def test_a_step_of_semi_markov_time_is_a_positive_number(name, value, message):
     for time in ([[1.0]], [["1/2"]]):
         with pytest.raises(ValueError, match=message):
@@ -695,7 +695,7 @@ def test_values_of_another_size_are_refused_before_compiled_loops_follow_the_arr
     e = THREE.expected if full else by_rows(THREE.expected)
     for operator in (mdp.bellman.backup, mdp.bellman.pair_q):
         for size in (0, 2, 4):
-            with pytest.raises(ValueError, match=r"v expects shape \(3,\), got"):
+            with pytest.raises(ValueError, match=r"v must be \(3,\), has shape"):
                 operator(e, np.zeros(size))
 
 

@@ -102,7 +102,7 @@ def test_a_gridworld_of_ones_own():
     assert sorted((p, t) for p, t, _ in north) == [(Fraction(1, 10), (1, 0)),
                                                    (Fraction(1, 10), (1, 1)),
                                                    (Fraction(4, 5), (0, 0))]
-    for arguments, message in ((dict(rows=0), "rows expects an integer >= 1, got 0"),
+    for arguments, message in ((dict(rows=0), "rows must be an integer >= 1, is 0"),
                                (dict(walls=[(9, 9)]), r"walls names cell \(9, 9\)"),
                                (dict(terminal=[(1, 1)], walls=[(1, 1)]),
                                 r"terminal names cell \(1, 1\)"),
@@ -156,10 +156,10 @@ def test_the_other_textbook_processes_in_fractions():
     assert exact(ten, criterion="average").gain[0] == 4 * Fraction(9, 10) ** 9
     for make, options, message in ((mdp.problems.gambler, {"p": 2}, "p is 2, outside"),
                                    (mdp.problems.gambler, {"goal": 1},
-                                    "goal expects an integer >= 2"),
-                                   (mdp.problems.forest, {"ages": 1}, "ages expects"),
-                                   (mdp.problems.haddad_monmege, {"N": 1}, "N expects"),
-                                   (mdp.problems.frozen_lake, {"map": ["SX"]}, "map expects rows")):
+                                    "goal must be an integer >= 2"),
+                                   (mdp.problems.forest, {"ages": 1}, "ages must be"),
+                                   (mdp.problems.haddad_monmege, {"N": 1}, "N must be"),
+                                   (mdp.problems.frozen_lake, {"map": ["SX"]}, "map must be rows")):
         with pytest.raises(ValueError, match=message):
             make(**options)
 

@@ -37,7 +37,7 @@ def add_model(command):
     command.add_argument("--reward", metavar="R",
                          help="which rewards: a reward model of a .drn file, a name of choice "
                               "arrays, the number or name of reward files beside a .tra file")
-    command.add_argument("--normalise", action="store_true",
+    command.add_argument("--normalize", "--normalise", action="store_true",
                          help="divide rows that are off by less than 1e-5 by their sum")
     command.set_defaults(notes=[])
 
@@ -53,7 +53,7 @@ def read_model(arguments):
         raise ValueError(f"{name!r} is neither a file nor an example; "
                          f"the examples are {', '.join(PROBLEMS)}")
     m, notes = files.read_and_say(path, gamma=arguments.gamma, reward=arguments.reward,
-                                  normalise=arguments.normalise)
+                                  normalize=arguments.normalize)
     arguments.notes = [str(note) for note in notes]
     for kind, names in (("states", m.state_names), ("actions", m.action_names)):
         if len(set(map(str, names))) < len(names):     # 1 and "1" would be one line of the answer

@@ -41,7 +41,7 @@ def _simulate(arguments):
     for name, least in (("seed", 0), ("show", 0), ("episodes", 1)):
         given = getattr(arguments, name)
         if given < least:
-            raise ValueError(f"--{name} expects an integer >= {least}, got {given}")
+            raise ValueError(f"--{name} must be an integer >= {least}, is {given}")
     m = read_model(arguments)
     _require(m, arguments)
     start = None if arguments.start is None else state(m, "--start", arguments.start)

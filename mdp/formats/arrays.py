@@ -90,7 +90,7 @@ def _of_one_size(P):
     """Matrices by action -> list of CSR matrices if one is sparse, else array (A, S, S)."""
     shapes = [np.shape(p) for p in P]
     if any(len(x) != 2 or x != (shapes[0][0],) * 2 for x in shapes) or 0 in shapes[0]:
-        raise ValueError(f"P expects square matrices of one size, got shapes {_few(shapes)}")
+        raise ValueError(f"P must be square matrices of one size, has shapes {_few(shapes)}")
     if any(map(sp.issparse, P)):
         return [sp.csr_matrix(p) for p in P]
     return np.stack([np.asarray(p) for p in P])
@@ -99,8 +99,8 @@ def _of_one_size(P):
 def _rewards_by_action(R, A, S):
     """Vectors (S,) by action -> array (S, A); with matrices (S, S) among them -> list of those."""
     if len(R) != A or any(np.shape(r) not in ((S,), (S, S)) for r in R):
-        raise ValueError(f"R expects {A} vectors {(S,)} or matrices {(S, S)}, "
-                         f"got {len(R)} of shapes {_few(map(np.shape, R))}")
+        raise ValueError(f"R must be {A} vectors {(S,)} or matrices {(S, S)}, "
+                         f"is {len(R)} of shapes {_few(map(np.shape, R))}")
     if all(np.ndim(r) == 1 for r in R):
         return np.stack([np.asarray(r) for r in R], axis=1)
     return [np.repeat(np.asarray(r)[:, None], S, axis=1) if np.ndim(r) == 1 else r for r in R]
@@ -141,10 +141,10 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
     """
     R = np.asarray(R, dtype=float)
     if np.isnan(R).any() or (R == np.inf).any():
-        raise ValueError("R expects numbers, or -inf where an action does not exist")
+        raise ValueError("R must be numbers, or -inf where an action does not exist")
     if s_indices is None:
         if R.ndim != 2:
-            raise ValueError(f"R expects shape (S, A) in product form, got {R.shape}; "
+            raise ValueError(f"R must be (S, A) in product form, has shape {R.shape}; "
                              "give s_indices and a_indices for the pair form")
         if a_indices is not None:
             raise ValueError("a_indices belongs to the pair form: give s_indices too")
@@ -157,8 +157,8 @@ def from_quantecon(R, Q, beta, s_indices=None, a_indices=None, **options):
         lengths = [np.shape(x)[:1] for x in (R, Q, s_indices, a_indices)]
         if R.ndim != 1 or any(x != R.shape for x in lengths):
             shapes = ", ".join(str(np.shape(x)) for x in (R, Q, s_indices, a_indices))
-            raise ValueError("the pair form expects R (X,), Q (X, S), s_indices (X,) and "
-                             f"a_indices (X,); got {shapes}")
+            raise ValueError("the pair form must be R (X,), Q (X, S), s_indices (X,) and "
+                             f"a_indices (X,), has shapes {shapes}")
         kept = np.flatnonzero(R > -np.inf)
         Q = sp.csr_matrix(Q)[kept] if sp.issparse(Q) else np.asarray(Q)[kept]
         states = np.arange(Q.shape[1])
@@ -186,11 +186,12 @@ def to_quantecon(m):
     return R[order], Q[order], m.gamma, state[order], action[order]
 
 
-def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
+@words.either_spelling
+def from_choices(arrays, *, reward=None, gamma=1, normalize=False):
     """Choice arrays (a mapping, such as np.load of a .npz file) -> MDP with exact probabilities.
 
     reward      the name R of the arrays R_num, R_den (X,): reward of each choice; default none
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, naming the array, if one is missing, or they do not fit together.
     """
@@ -215,12 +216,12 @@ def from_choices(arrays, *, reward=None, gamma=1, normalise=False):
     if "initial" in arrays:
         initial = np.asarray(arrays["initial"])
         if initial.shape != () or initial.dtype.kind not in "iu":
-            raise ValueError("initial expects one state, "
-                             f"got {initial.dtype} of shape {initial.shape}")
+            raise ValueError("initial must be one state, "
+                             f"is {initial.dtype} of shape {initial.shape}")
         initial = int(initial)
     state, pair = rows_of(start), rows_of(trans)
     action = np.arange(X) - start[state]
-    if normalise:
+    if normalize:
         for k in range(X):
             first, last = trans[k], trans[k + 1]
             if last > first:
@@ -241,7 +242,7 @@ def _fractions(arrays, num, den, size):
     for name in (num, den):
         x = np.asarray(arrays[name])
         if x.shape != (size,) or x.dtype.kind not in "iu":
-            raise ValueError(f"{name} expects {size} integers, got {x.dtype} of shape {x.shape}")
+            raise ValueError(f"{name} must be {size} integers, is {x.dtype} of shape {x.shape}")
     for j in np.flatnonzero(np.asarray(arrays[den]) < 1)[:1]:
         raise ValueError(f"{den}[{j}] is {arrays[den][j]}, not positive")
     pairs = zip(np.asarray(arrays[num]).tolist(), np.asarray(arrays[den]).tolist())

@@ -45,14 +45,15 @@ MOST = 5_000_000                       # rows, and numbers that *, uniform and i
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
-def from_cassandra(path, *, normalise=False):
+@words.either_spelling
+def from_cassandra(path, *, normalize=False):
     """Read a file -> POMDP (its `.mdp` is the process), or MDP where the file has no observations.
 
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError in one line for what is no such file.
     """
-    file = _File(path, normalise)
+    file = _File(path, normalize)
     start = file.start()
     first = [Fraction(1, file.S)] * file.S if start is None else start
     moves = file.rows("T", file.states, first)
@@ -103,8 +104,8 @@ def _full(row, size):
 class _File:
     """The sections of a file, and what its preamble says."""
 
-    def __init__(self, path, normalise):
-        self.path, self.normalise, self.number, self.written = path, normalise, words.Numbers(), 0
+    def __init__(self, path, normalize):
+        self.path, self.normalize, self.number, self.written = path, normalize, words.Numbers(), 0
         text = Path(path).read_text(encoding="utf-8", errors="replace")
         parts = SECTION.split(re.sub(r"#.*", "", text))
         if parts[0].strip() or len(parts) < 3:
@@ -139,10 +140,11 @@ class _File:
         if len(given) == 1 and given[0].isascii() and given[0].isdigit():
             count = words.integer(f"{self.path}: {key}:", given[0])
             if not 1 <= count <= MOST:
-                self.wrong(f"{key}: {count:,}; expects 1 to {MOST:,}")
+                self.wrong(f"{key}: must be 1 to {MOST:,}, is {count:,}")
             return [str(i) for i in range(count)]
         if not given or len(set(given)) < len(given):
-            self.wrong(f"{key}: expects a number, or distinct names; got {' '.join(given)[:60]!r}")
+            self.wrong(f"{key}: must be a number, or distinct names, is "
+                       f"{' '.join(given)[:60]!r}")
         return given
 
     def index(self, key, word, names):
@@ -158,13 +160,13 @@ class _File:
 
     def numbers(self, key, given, size):
         if len(given) != size:
-            self.wrong(f"{key}: {' '.join(given)[:50]!r} expects {size} numbers, got {len(given)}")
+            self.wrong(f"{key}: {' '.join(given)[:50]!r} must be {size} numbers, is {len(given)}")
         return [self.number(f"{self.path}: {key}:", word) for word in given]
 
     def costs(self):
         given = self.head.get("values", ["reward"])
         if given not in (["reward"], ["cost"]):
-            self.wrong(f"values: expects reward or cost, got {' '.join(given)[:40]!r}")
+            self.wrong(f"values: must be reward or cost, is {' '.join(given)[:40]!r}")
         return given == ["cost"]
 
     def start(self):
@@ -187,7 +189,7 @@ class _File:
         if len(told) == 1 and (told[0] in self.place[id(self.states)] or self.S > 1):
             return self.spread([self.index(key, told[0], self.states)])
         if all(word in self.place[id(self.states)] and not word.isdigit() for word in told):
-            self.wrong(f"start: expects {self.S} probabilities or one state, got {len(told)} "
+            self.wrong(f"start: must be {self.S} probabilities or one state, is {len(told)} "
                        f"states; write start include: {' '.join(told)[:60]}")
         numbers = self.numbers(key, told, self.S)
         return self.checked("start: the probabilities", list(enumerate(numbers)))
@@ -204,7 +206,7 @@ class _File:
             if x < 0:
                 self.wrong(f"{what}: {short(x)} is negative")
         where = f"{self.path}: {what}"
-        return words.row(where, [x for _, x in row], self.normalise, exactly=self.Z > 0)
+        return words.row(where, [x for _, x in row], self.normalize, exactly=self.Z > 0)
 
     def entries(self, key, axes):
         """Every T:, O: or R: section -> (a number or None for each name, the words that follow)."""
@@ -222,7 +224,7 @@ class _File:
                 places.append(self.index(key, told[at], axes[len(places)]))
                 at += 1
             if not places:
-                self.wrong(f"{key}: expects an action")
+                self.wrong(f"{key}: an action is missing")
             yield places, told[at + (told[at:at + 1] == [":"]):]         # some write a colon more
 
     def rows(self, key, names, start):

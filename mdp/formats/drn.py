@@ -35,11 +35,12 @@ from . import words
 from .words import Numbers
 
 
-def from_drn(path, *, reward=None, gamma=1, normalise=False):
+@words.either_spelling
+def from_drn(path, *, reward=None, gamma=1, normalize=False):
     """Read a DRN file -> MDP.
 
     reward      name of a reward model; default the first
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError with the line for what is no such file, and for one that lacks states or choices.
     """
@@ -56,7 +57,7 @@ def from_drn(path, *, reward=None, gamma=1, normalise=False):
                 if t >= S:
                     raise ValueError(f"{path}: state {s} leads to {t}, which is not described")
             where = f"{path}: the probabilities of state {s}, action {name}"
-            p = words.row(where, list(entries.values()), normalise)
+            p = words.row(where, list(entries.values()), normalize)
             outcomes = [(x, t, earned) for t, x in zip(entries, p)]
             transitions[s][name if named else c] = outcomes
     start = {s: Fraction(1, len(file.initial)) for s in file.initial} if file.initial else None
@@ -169,8 +170,8 @@ class _Reader:
         if self.choices == [] and self.header.get("type", "").upper() == "DTMC":
             self.choices.append(("0", self.state_reward, {}))  # a chain needs no action lines
         if not colon or not self.choices:
-            raise ValueError(f'{self.where} expects "next : probability" below an action, '
-                             f'got {line[:60]!r}')
+            raise ValueError(f'{self.where} the line must be "next : probability" below an action, '
+                             f'is {line[:60]!r}')
         t, entries = words.integer(self.where, target), self.choices[-1][2]
         if t in entries:
             raise ValueError(f"{self.where} this action leads to {t} twice")
@@ -220,5 +221,5 @@ def _bracket(where, text, index, number):
     inside, close, rest = text[1:].partition("]")
     parts = [x.strip() for x in inside.split(",") if x.strip()]
     if not close or parts and index >= len(parts):
-        raise ValueError(f"{where} expects [rewards], one for each reward model, got {text!r}")
+        raise ValueError(f"{where} must have [rewards], one for each reward model, is {text!r}")
     return (number(where, parts[index]) if parts else Fraction(0)), rest

@@ -25,6 +25,7 @@ from .drn import from_drn, reward_models, to_drn
 from .json_file import load, save
 from .npz_file import from_arrays, save_npz
 from .prism import from_prism, reward_name, rewards_beside, to_prism
+from .words import either_spelling
 
 ENDINGS = (".json", ".npz", ".tra", ".drn", ".pomdp", ".mdp")
 
@@ -33,7 +34,8 @@ class RewardWarning(UserWarning):
     """A file has several rewards, none was chosen, and the first was taken."""
 
 
-def read(path, *, gamma=None, reward=None, normalise=False):
+@either_spelling
+def read(path, *, gamma=None, reward=None, normalize=False):
     """Read a process from a file of any known format -> MDP.
 
     Of a .pomdp file this is the process whose states are seen.
@@ -43,19 +45,19 @@ def read(path, *, gamma=None, reward=None, normalise=False):
                of choice arrays the name of theirs, without which there are none; beside a .tra file
                the number or name of one of its reward files. Default for .drn and .tra: the first,
                with a RewardWarning if there are more
-    normalise  divide rows that are off by less than 1e-5 by their sum
+    normalize  divide rows that are off by less than 1e-5 by their sum
 
     ValueError in one line if the ending is unknown or the file is not what it says; OSError if it
     cannot be read.
     """
-    m, notes = read_and_say(path, gamma=gamma, reward=reward, normalise=normalise)
+    m, notes = read_and_say(path, gamma=gamma, reward=reward, normalize=normalize)
     for note in notes:
         if isinstance(note, RewardWarning):
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, stacklevel=3)          # at the caller of the decorated `read`
     return m
 
 
-def read_and_say(path, *, gamma=None, reward=None, normalise=False):
+def read_and_say(path, *, gamma=None, reward=None, normalize=False):
     """As `read` -> (MDP, list of notes: which rewards were taken, and what was left out).
 
     A note about a choice that was made for the reader is a RewardWarning, the others are strings.
@@ -66,24 +68,24 @@ def read_and_say(path, *, gamma=None, reward=None, normalise=False):
     if path.exists() and not path.is_file():           # a pipe would block for ever
         raise ValueError(f"{path}: is not a file")
     try:
-        m, notes = _read(path, reward, normalise)
+        m, notes = _read(path, reward, normalize)
         m = m if gamma is None else m.replace(gamma=gamma)
     except ValueError as error:                        # what the model finds does not name the file
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from None
     return m, notes
 
 
-def _read(path, reward, normalise):
+def _read(path, reward, normalize):
     ending = path.suffix.lower()
     if ending == ".tra":
-        return _read_tra(path, reward, normalise)
+        return _read_tra(path, reward, normalize)
     if ending == ".drn":
-        m = from_drn(path, reward=reward, normalise=normalise)
+        m = from_drn(path, reward=reward, normalize=normalize)
         return m, _taken(path, reward, reward_models(path))
     if ending == ".npz":
         arrays = safe_npz.read(path)
         if "choice_start" in arrays:
-            m = from_choices(arrays, reward=reward, normalise=normalise)
+            m = from_choices(arrays, reward=reward, normalize=normalize)
             names = choice_rewards(arrays)
             none = [f"no rewards: the file has {', '.join(names)}; choose one with --reward"]
             return m, none if names and reward is None else []
@@ -91,11 +93,11 @@ def _read(path, reward, normalise):
         raise ValueError(f"{path}: has one reward; --reward {reward!r} belongs to .tra, .drn and "
                          "choice arrays")
     if ending == ".npz":
-        return from_arrays(arrays, path, normalise=normalise), []
+        return from_arrays(arrays, path, normalize=normalize), []
     if ending == ".json":
-        return load(path, normalise=normalise), []
+        return load(path, normalize=normalize), []
     if ending in (".pomdp", ".mdp"):
-        m = from_cassandra(path, normalise=normalise)
+        m = from_cassandra(path, normalize=normalize)
         if not hasattr(m, "mdp"):
             return m, []
         return m.mdp, ["the file is partially observable; this is the process whose states are "
@@ -103,7 +105,7 @@ def _read(path, reward, normalise):
     raise ValueError(f"{path}: unknown ending {ending!r}; the formats are {', '.join(ENDINGS)}")
 
 
-def _read_tra(path, reward, normalise):
+def _read_tra(path, reward, normalize):
     """A .tra file with what lies beside it -> (MDP, notes)."""
     beside = {name: path.with_suffix("." + name) for name in ("sta", "lab")}
     beside = {name: file for name, file in beside.items() if file.exists()}
@@ -111,9 +113,9 @@ def _read_tra(path, reward, normalise):
     names = {label: reward_name(files) for label, files in rewards.items()}
     label = _chosen(path, reward, names)
     if not rewards:
-        m = from_prism(path, **beside, normalise=normalise)
+        m = from_prism(path, **beside, normalize=normalize)
         return m, ["no rewards: there is no .srew or .trew file beside it"]
-    m = from_prism(path, **beside, **rewards[label], normalise=normalise)
+    m = from_prism(path, **beside, **rewards[label], normalize=normalize)
     told = "rewards: " + ", ".join(file.name for file in rewards[label].values())
     told += f" ({names[label]})" if names[label] else ""
     known = [label or name or path.stem for label, name in names.items()]

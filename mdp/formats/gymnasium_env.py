@@ -73,7 +73,7 @@ def _transitions(table, number):
 def _timed(transitions, max_steps):
     """States (s, n) after n steps; without actions at the limit."""
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"max_steps expects an integer >= 1, got {max_steps!r}")
+        raise ValueError(f"max_steps must be an integer >= 1, is {max_steps!r}")
     out = {(s, n): {a: [(p, (t, n + 1), r) for p, t, r in outcomes] for a, outcomes in row.items()}
            for n in range(max_steps) for s, row in transitions.items()}
     return out | {(s, max_steps): {} for s in transitions}

@@ -30,15 +30,16 @@ from ..checks import ROW_SUM_TOLERANCE
 from ..given_numbers import parse
 from ..json_text import read_json
 from ..model import MDP
-from .words import NEAR
+from .words import NEAR, either_spelling
 
 KEYS = {"format", "version", "gamma", "costs", "initial", "actions", "states"}
 
 
-def load(path, *, normalise=False):
+@either_spelling
+def load(path, *, normalize=False):
     """Read an MDP.
 
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     OSError if the file cannot be read, ValueError in one line if it is not such a file.
     """
@@ -54,8 +55,8 @@ def load(path, *, normalise=False):
             raise ValueError(f"{path}: key {key!r} is missing")
     _check_values(path, data)
     try:
-        if normalise:
-            _normalise(data["states"])
+        if normalize:
+            _normalize(data["states"])
         return MDP.from_dict(data["states"], data["gamma"], initial=data.get("initial"),
                              actions=data.get("actions"), costs=data.get("costs", False))
     except (ValueError, OverflowError) as error:
@@ -67,15 +68,15 @@ def _check_values(path, data):
     actions = data.get("actions")
     names = isinstance(actions, list) and all(isinstance(a, str) for a in actions)
     if actions is not None and not names:
-        raise ValueError(f"{path}: actions expects a list of names, got {actions!r}")
+        raise ValueError(f"{path}: actions must be a list of names, is {actions!r}")
     if isinstance(data["gamma"], bool) or not isinstance(data["gamma"], (int, float, str, dict)):
-        raise ValueError(f"{path}: gamma expects a number, or an object of one for each pair, "
-                         f"got {str(data['gamma'])[:40]}")
+        raise ValueError(f"{path}: gamma must be a number, or an object of one for each pair, "
+                         f"is {str(data['gamma'])[:40]}")
     if not isinstance(data.get("costs", False), bool):
-        raise ValueError(f"{path}: costs expects true or false, got {str(data['costs'])[:40]}")
+        raise ValueError(f"{path}: costs must be true or false, is {str(data['costs'])[:40]}")
     if data.get("initial") is not None and not isinstance(data["initial"], (str, dict)):
-        raise ValueError(f"{path}: initial expects a state or an object of probabilities, "
-                         f"got {data['initial']!r}")
+        raise ValueError(f"{path}: initial must be a state or an object of probabilities, "
+                         f"is {data['initial']!r}")
 
 
 def save(m, path):
@@ -98,7 +99,7 @@ def save(m, path):
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _normalise(states):
+def _normalize(states):
     """Divide the probabilities of each row by their sum, in place, where that is near one.
 
     What else is wrong is left to MDP.from_dict.

@@ -68,15 +68,16 @@ def _literal(name):
         return False
 
 
-def load_npz(path, *, normalise=False):
+@words.either_spelling
+def load_npz(path, *, normalize=False):
     """Read an MDP.   ValueError in one line if it is no such file, OSError if it cannot be read"""
-    return from_arrays(safe_npz.read(path), path, normalise=normalise)
+    return from_arrays(safe_npz.read(path), path, normalize=normalize)
 
 
-def from_arrays(z, path, *, normalise=False):
+def from_arrays(z, path, *, normalize=False):
     """The arrays of such a file -> MDP.
 
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, beginning with `path`, if they contradict each other.
     """
@@ -88,13 +89,13 @@ def from_arrays(z, path, *, normalise=False):
             digest = str(z.pop("digest", None))
             if digest != safe_npz.digest(z):
                 raise ValueError("the arrays and their digest do not belong together")
-        return _process(z, normalise)
+        return _process(z, normalize)
     except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
         missing = "array " * isinstance(error, KeyError)
         raise ValueError(f"{path}: damaged: {missing}{error}") from None
 
 
-def _process(z, normalise):
+def _process(z, normalize):
     states, actions = _names(z["names"])
     S, A = len(states), len(actions)
     state = indices("pair_state", z["pair_state"], S)
@@ -110,8 +111,8 @@ def _process(z, normalise):
     for name in ("probability", "reward", "gamma", "initial"):
         if name in z:
             if z[name].dtype != np.float64 or z[name].shape != sizes[name]:
-                raise ValueError(f"{name} expects float64 of shape {sizes[name]}, "
-                                 f"got {z[name].dtype} of shape {z[name].shape}")
+                raise ValueError(f"{name} must be float64 of shape {sizes[name]}, "
+                                 f"is {z[name].dtype} of shape {z[name].shape}")
             floats[name] = z[name]
     floats["pair_gamma"] = floats["gamma"]
     for name in (*EXACT, "gamma"):
@@ -120,11 +121,11 @@ def _process(z, normalise):
     gamma = exact.get("pair_gamma" if z["gamma"].ndim else "gamma", floats["gamma"])
     gamma = gamma if np.ndim(gamma) else gamma[()]
     p, exact_p = floats["probability"], exact.get("probability")
-    if normalise:
-        p, exact_p = _normalised(p, exact_p, ptr)
+    if normalize:
+        p, exact_p = _normalized(p, exact_p, ptr)
     costs = z.get("costs", np.array(False))
     if costs.dtype != bool or costs.shape != ():
-        raise ValueError(f"costs expects one bool, got {costs.dtype} of shape {costs.shape}")
+        raise ValueError(f"costs must be one bool, is {costs.dtype} of shape {costs.shape}")
     outcomes = from_lists(S, A, state, action, rows_of(ptr), column, p, floats["reward"],
                           exact_p, exact.get("reward"))
     initial = exact.get("initial", floats.get("initial"))
@@ -139,7 +140,7 @@ def _names(text):
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         raise ValueError("names cannot be read") from None
     if len(lists) != 2 or any(not isinstance(x, tuple) for x in lists) or not lists[0]:
-        raise ValueError("names expects two tuples, of states and of actions")
+        raise ValueError("names must be two tuples, of states and of actions")
     for kind, names in zip(("states", "actions"), lists):
         try:
             distinct = len(set(names)) == len(names)
@@ -153,8 +154,8 @@ def _names(text):
 def _exact(name, text, floats):
     """Fractions as text -> object array.   ValueError unless the floats beside them are theirs"""
     if text.size and text.dtype.kind != "U" or text.shape != floats.shape:
-        raise ValueError(f"{name} expects text of shape {floats.shape}, "
-                         f"got {text.dtype} of shape {text.shape}")
+        raise ValueError(f"{name} must be text of shape {floats.shape}, "
+                         f"is {text.dtype} of shape {text.shape}")
     known, out = {}, np.empty(text.shape, object)
     for at in np.ndindex(text.shape):
         word = str(text[at])
@@ -167,7 +168,7 @@ def _exact(name, text, floats):
     return out
 
 
-def _normalised(p, exact, ptr):
+def _normalized(p, exact, ptr):
     """(probabilities, as fractions or None), each row divided by its sum where that is near one."""
     if exact is not None:
         exact = exact.copy()

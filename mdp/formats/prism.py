@@ -39,12 +39,13 @@ from . import words
 from .words import Numbers, integer, read_lines, read_text
 
 
-def from_prism(tra, *, sta=None, lab=None, srew=None, trew=None, gamma=1, normalise=False):
+@words.either_spelling
+def from_prism(tra, *, sta=None, lab=None, srew=None, trew=None, gamma=1, normalize=False):
     """Read explicit files -> MDP; states are named by .sta, else by number.
 
     The initial state is the one labelled init; without .lab it is state 0. Of a chain, every state
     has one action, 0.
-    normalise   divide rows that are off by less than 1e-5 by their sum
+    normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, with file and line, for what is no such file; OSError if one cannot be read.
     """
@@ -64,7 +65,7 @@ def from_prism(tra, *, sta=None, lab=None, srew=None, trew=None, gamma=1, normal
     transitions = {name: {} for name in names}
     for (s, c), entries in sorted(outcomes.items()):
         where = f"{tra}: the probabilities of state {s}" + ("" if chain else f", choice {c}")
-        p = words.row(where, list(entries.values()), normalise)
+        p = words.row(where, list(entries.values()), normalize)
         transitions[names[s]][labels[s, c] if named else c] = [
             (x, names[t], state_reward.get(s, 0) + transition_reward.get((s, c, t), 0))
             for t, x in zip(entries, p)]
@@ -85,7 +86,7 @@ def _transitions(tra, number):
         where = f"{tra}:{n}:"
         if len(line) != 3 if chain else len(line) not in (4, 5):
             form = "state next probability" if chain else "state choice next probability [action]"
-            raise ValueError(f"{where} expects {form}, got {' '.join(line)[:60]!r}")
+            raise ValueError(f"{where} the line must be {form}, is {' '.join(line)[:60]!r}")
         if chain:
             line = [line[0], "0", *line[1:]]
         s, c, t = (integer(where, w) for w in line[:3])
@@ -120,8 +121,8 @@ def _header(tra, lines):
     if head[0] in ("mdp", "dtmc") and len(head) == 1:
         chain = head == ["dtmc"]
     elif not head[0].isdigit():
-        raise ValueError(f"{tra}:{lines[0][0]}: expects counts, mdp or dtmc, "
-                         f"got {' '.join(head)[:40]!r}")
+        raise ValueError(f"{tra}:{lines[0][0]}: the first line must be counts, mdp or dtmc, "
+                         f"is {' '.join(head)[:40]!r}")
     elif len(head) in (2, 3):
         counts = [integer(f"{tra}:{lines[0][0]}:", w) for w in head]
     else:
@@ -141,7 +142,7 @@ def _state_rewards(srew, S, number):
     for n, line in lines:
         where = f"{srew}:{n}:"
         if len(line) != 2:
-            raise ValueError(f"{where} expects state reward, got {' '.join(line)[:60]!r}")
+            raise ValueError(f"{where} the line must be state reward, is {' '.join(line)[:60]!r}")
         s = integer(where, line[0])
         if s >= S:
             raise ValueError(f"{where} state {s} does not exist, there are {S}")
@@ -167,7 +168,7 @@ def _transition_rewards(trew, counts, chain, outcomes, number):
         where = f"{trew}:{n}:"
         if len(line) != width:
             form = "state next reward" if chain else "state choice next reward"
-            raise ValueError(f"{where} expects {form}, got {' '.join(line)[:60]!r}")
+            raise ValueError(f"{where} the line must be {form}, is {' '.join(line)[:60]!r}")
         if chain:
             line = [line[0], "0", *line[1:]]
         s, c, t = (integer(where, w) for w in line[:3])
@@ -232,7 +233,7 @@ def _storm_labels(lab, lines):
     """#DECLARATION names #END, then  state labels -> (names, [(line, state, its labels)])."""
     bounds = [i for i, (_, line) in enumerate(lines) if line[0] in ("#DECLARATION", "#END")]
     if len(bounds) != 2:
-        raise ValueError(f"{lab}: expects one #DECLARATION and one #END")
+        raise ValueError(f"{lab}: must have one #DECLARATION and one #END")
     declared = [name for _, line in lines[bounds[0]:bounds[1] + 1] for name in line
                 if not name.startswith("#")]
     return declared, [(n, line[0], line[1:]) for n, line in lines[bounds[1] + 1:]]
@@ -242,21 +243,21 @@ def _prism_labels(lab, lines):
     """0="init" ..., then  state: numbers -> (names, [(line, state, its labels)] one by one)."""
     lines = [(n, line) for n, line in lines if not line[0].startswith("#")]
     if not lines:
-        raise ValueError(f'{lab}: empty; expects 0="init" 1="deadlock" ...')
+        raise ValueError(f'{lab}: empty; must begin with 0="init" 1="deadlock" ...')
     names = {}
     for word in lines[0][1]:
         number, _, name = word.partition("=")
         if not (number.isascii() and number.isdigit()) or not name.strip('"'):
-            raise ValueError(f'{lab}: expects 0="init" 1="deadlock" ..., '
-                             f'got {word[:40]!r}')
+            raise ValueError(f'{lab}: must begin with 0="init" 1="deadlock" ..., '
+                             f'has {word[:40]!r}')
         names[number] = name.strip('"')
 
     def entries():
         for n, line in lines[1:]:
             state, colon, numbers = " ".join(line).partition(":")
             if not colon:
-                raise ValueError(f"{lab}:{n}: expects state: labels, "
-                                 f"got {' '.join(line)[:60]!r}")
+                raise ValueError(f"{lab}:{n}: the line must be state: labels, "
+                                 f"is {' '.join(line)[:60]!r}")
             for label in numbers.split():
                 if label not in names:
                     raise ValueError(f"{lab}:{n}: label {label[:40]!r} is not declared")

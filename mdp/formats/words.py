@@ -6,7 +6,7 @@ not sum to one is read as follows:
 
     floats in full length, near small fractions      those fractions: rational.py says which
     floats in full length, within 1e-12 per outcome  floats, as JSON and arrays have them
-    anything within 1e-5, and normalise=True         every number divided by the sum
+    anything within 1e-5, and normalize=True         every number divided by the sum
 
 Any other row is refused. Nothing else is ever normalised.
 
@@ -14,6 +14,7 @@ Read first: given_numbers.py, checks.py, rational.py.
 Read next: formats/prism.py, formats/drn.py, formats/cassandra.py.
 """
 
+import functools
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,10 +24,24 @@ from ..checks import ROW_SUM_TOLERANCE
 from ..given_numbers import as_float, exact
 from ..rational import read_row
 
-NEAR = Fraction(1, 10 ** 5)            # what normalise=True may mend
+NEAR = Fraction(1, 10 ** 5)            # what normalize=True may mend
 DIGITS = 10 ** 14                      # a float in full length has decimals beyond these
 UNNAMED = 100_000                      # states that a header may count and no line names
 ONE = Fraction(1)
+
+
+def either_spelling(function):
+    """Decorator: `normalise=`, as this option was first called, is taken as `normalize=`.
+
+    >>> either_spelling(lambda *, normalize=False: normalize)(normalise=True)
+    True
+    """
+    @functools.wraps(function)
+    def wrapped(*arguments, **options):
+        if "normalise" in options and "normalize" not in options:
+            options["normalize"] = options.pop("normalise")
+        return function(*arguments, **options)
+    return wrapped
 
 
 def read_text(path):
@@ -46,9 +61,9 @@ def read_lines(path):
 def integer(where, word):
     """A number of a state, a choice or an observation."""
     if not (word.isascii() and word.isdigit()):
-        raise ValueError(f"{where} expects an integer >= 0, got {word[:40]!r}")
+        raise ValueError(f"{where} the number must be an integer >= 0, is {word[:40]!r}")
     if len(word) > 18:
-        raise ValueError(f"{where} expects an integer below 10**18, got one of {len(word)} digits")
+        raise ValueError(f"{where} the number must be below 10**18, has {len(word)} digits")
     return int(word)
 
 
@@ -67,7 +82,7 @@ class Numbers:
         return self.known[word]
 
 
-def row(where, numbers, normalise=False, *, exactly=False):
+def row(where, numbers, normalize=False, *, exactly=False):
     """One row of probabilities (Fractions) -> the same, or as the header says.
 
     exactly   never floats
@@ -85,11 +100,11 @@ def row(where, numbers, normalise=False, *, exactly=False):
         near = abs(off) <= ROW_SUM_TOLERANCE * len(floats)
         if near and not exactly and _full_length(numbers, floats):
             return floats
-    if abs(off) < NEAR and normalise:
+    if abs(off) < NEAR and normalize:
         return [x / total for x in numbers]
     hint = ""
     if abs(off) < NEAR:
-        hint = "; normalise=True divides them by their sum, --normalise on the command line"
+        hint = "; normalize=True divides them by their sum, --normalize on the command line"
     raise ValueError(f"{where} sum to {as_float(where, total):.9g}, not to 1 "
                      f"(off by {as_float(where, off):.2g}){hint}")
 

@@ -31,7 +31,7 @@ def haddad_monmege(gamma=1, *, N=20):
     From the middle one step to the left with probability 7/10.
     """
     if isinstance(N, bool) or not isinstance(N, int) or N < 2:
-        raise ValueError(f"N expects an integer >= 2, got {N!r}")
+        raise ValueError(f"N must be an integer >= 2, is {N!r}")
     out = {}
     for x in range(2 * N + 1):
         outward = x - 1 if x < N else x + 1

@@ -19,7 +19,7 @@ def forest(gamma="9/10", *, ages=3, r1=4, r2=2, p="1/10"):
     """The forest; the defaults are the toolbox's."""
     p = given("p", p)
     if isinstance(ages, bool) or not isinstance(ages, int) or ages < 2:
-        raise ValueError(f"ages expects an integer >= 2, got {ages!r}")
+        raise ValueError(f"ages must be an integer >= 2, is {ages!r}")
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, outside [0, 1]")
     old, transitions = ages - 1, {}

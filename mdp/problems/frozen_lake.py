@@ -21,7 +21,7 @@ def frozen_lake(gamma=1, *, map=MAP):
     cells = "".join(rows)
     same = len({len(row) for row in rows}) == 1
     if not same or set(cells) - set("SFHG") or cells.count("S") != 1:
-        raise ValueError(f"map expects rows of equal length of S (once), F, H and G, got {rows}")
+        raise ValueError(f"map must be rows of equal length of S (once), F, H and G, is {rows}")
     height, width, names = len(rows), len(rows[0]), list(MOVES)
     out, start = {}, None
     for r in range(height):

@@ -24,7 +24,7 @@ def gambler(gamma=1, *, p="2/5", goal=100):
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, outside [0, 1]")
     if isinstance(goal, bool) or not isinstance(goal, int) or goal < 2:
-        raise ValueError(f"goal expects an integer >= 2, got {goal!r}")
+        raise ValueError(f"goal must be an integer >= 2, is {goal!r}")
     transitions = {s: {a: [(p, s + a, int(s + a == goal)), (1 - p, s - a, 0)]
                        for a in range(1, min(s, goal - s) + 1)}
                    for s in range(goal + 1)}

@@ -70,7 +70,7 @@ def gridworld(gamma="9/10", *, rows=5, columns=5, walls=(), terminal=(), jumps=N
 def _check_size(**sizes):
     for name, number in sizes.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} expects an integer >= 1, got {number!r}")
+            raise ValueError(f"{name} must be an integer >= 1, is {number!r}")
 
 
 def _check_cells(rows, columns, cells, walls, terminal, jumps):
