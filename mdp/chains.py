@@ -27,7 +27,7 @@ because numbers leave the range of floats, comes with a ConvergenceWarning.
 Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov
 Chains", 1997, chapter 1.
 
-Read first: model.py, expected.py, graph.py, linear.py.  Read next: bellman.py.
+Read first: model.py, expected.py, graph.py, linear.py, convergence.py.  Read next: bellman.py.
 """
 
 from functools import cached_property

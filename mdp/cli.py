@@ -5,7 +5,9 @@ certificate is rejected; 2 for bad input, in one line.
 
 Each verb is a file of commands/, which adds its options and does its work.
 
-Read first: commands/shared.py, commands/solve.py.  Read next: __main__.py.
+Read first: commands/solve.py, commands/verify.py, commands/convert.py, commands/evaluate.py,
+commands/simulate.py, commands/problems.py, commands/demo.py.
+Read next: __main__.py.
 """
 
 from npixel.runtime.command import Parser, start

@@ -2,7 +2,8 @@
 
 Each example is solved, evaluated and simulated, held against the printed numbers, and drawn.
 
-Read first: planning/solve.py, simulation.py, problems/published.py, tables.py, plots.py.
+Read first: planning/solve.py, simulation.py, problems/student.py, problems/tiger.py, tables.py,
+plots.py.
 Read next: commands/demo.py.
 """
 

@@ -24,7 +24,7 @@ after the other:
 >>> v.round(12).tolist() == evaluate(m, pi).v.round(12).tolist()
 True
 
-Read first: bellman.py, chains.py, linear.py.
+Read first: bellman.py, chains.py, linear.py, convergence.py.
 Read next: policy_evaluation.py, planning/value_iteration.py.
 """
 

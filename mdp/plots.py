@@ -9,7 +9,7 @@
 Every function returns a matplotlib Figure that belongs to no window and shows itself in a notebook.
 `save` writes it. matplotlib is imported when a picture is drawn (npixel/runtime/figure.py).
 
-Read first: layout.py, planning/solution.py, pomdp.py.  Read next: demo.py.
+Read first: layout.py, planning/solve.py, pomdp.py.  Read next: demo.py.
 """
 
 import math

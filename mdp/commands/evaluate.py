@@ -1,6 +1,7 @@
 """mdp evaluate: value, variance and visits of one policy, or its value in fractions.
 
-Read first: commands/shared.py, evaluation.py, transforms.py.  Read next: commands/simulate.py.
+Read first: commands/shared.py, evaluation.py, exact/solve.py, transforms.py, tables.py.
+Read next: commands/simulate.py.
 """
 
 import warnings

@@ -1,6 +1,7 @@
 """What the verbs share: the process, the policy, named states, and the files that they write.
 
-Read first: formats/files.py, problems/published.py, policy_file.py, layout.py.
+Read first: planning/solve.py, certificate.py, formats/files.py, problems/published.py,
+policy_file.py, layout.py.
 Read next: commands/solve.py.
 """
 

@@ -1,6 +1,7 @@
 """mdp solve: the best policy and its value, with bounds, or exactly and with a certificate.
 
-Read first: commands/shared.py, planning/solve.py, exact/solve.py.  Read next: commands/verify.py.
+Read first: commands/shared.py, planning/solve.py, exact/solve.py, tables.py.
+Read next: commands/verify.py.
 """
 
 import json
