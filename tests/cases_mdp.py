@@ -141,21 +141,7 @@ def hard_transitions(draw, kind):
                     for a, outcomes in (process.get(s) or process[0]).items()}
                 for s in range(d * each)}
     if kind == "multichain":
-        parts = [process] + [draw(transitions(most_states=2, most_actions=2))
-                             for _ in range(draw(st.integers(1, 2)))]
-        out, first = {}, []
-        for part in parts:
-            base = len(out)
-            first.append(base)
-            for s, choices in part.items():
-                stay = {0: [(1, base + s, 1)]}       # no terminal states: they stay instead
-                moved = {a: [(p, base + t, r) for p, t, r in o] for a, o in choices.items()}
-                out[base + s] = moved or stay
-        base = len(out)
-        for s in (base, base + 1):
-            out[s] = {0: [("1/2", t, draw(st.integers(-3, 3))) for t in first[:2]],
-                      1: [("1/3", 2 * base + 1 - s, 1), ("2/3", first[-1], -1)]}
-        return out
+        return _several_parts(draw, process)
     if kind == "dead_ends":
         half = Fraction(1, 2)
         dead = lambda: [(half, S + draw(st.integers(0, 1)), -1)]                   # noqa: E731
@@ -164,6 +150,25 @@ def hard_transitions(draw, kind):
         return out | {S: {}, S + 1: {0: [(1, S + 1, 0)]}}
     return {s: {2 * a + i: outcomes for a, outcomes in choices.items() for i in (0, 1)}
             for s, choices in process.items()}
+
+
+def _several_parts(draw, process):
+    """The process and one or two more that nobody leaves, and two states that lead to them."""
+    parts = [process] + [draw(transitions(most_states=2, most_actions=2))
+                         for _ in range(draw(st.integers(1, 2)))]
+    out, first = {}, []
+    for part in parts:
+        base = len(out)
+        first.append(base)
+        for s, choices in part.items():
+            stay = {0: [(1, base + s, 1)]}       # no terminal states: they stay instead
+            moved = {a: [(p, base + t, r) for p, t, r in o] for a, o in choices.items()}
+            out[base + s] = moved or stay
+    base = len(out)
+    for s in (base, base + 1):
+        out[s] = {0: [("1/2", t, draw(st.integers(-3, 3))) for t in first[:2]],
+                  1: [("1/3", 2 * base + 1 - s, 1), ("2/3", first[-1], -1)]}
+    return out
 
 
 gammas = st.sampled_from(["0", "1/2", "9/10", "99/100", "999/1000"])
@@ -200,112 +205,62 @@ def exact_policy_value(process, policy, gamma):
     policy   {s: a}, terminal states absent
     """
     names = list(process)
-    at = {s: i for i, s in enumerate(names)}
-    A = [[Fraction(int(i == j)) for j in range(len(names))] for i in range(len(names))]
-    b = [Fraction(0)] * len(names)
-    for s, a in policy.items():
-        for p, t, r in process[s][a]:
-            A[at[s]][at[t]] -= gamma * Fraction(p)
-            b[at[s]] += Fraction(p) * Fraction(r)
-    x = solve_exactly(A, b)
-    return None if x is None else dict(zip(names, x))
-
-
-def exact_optimum(process, gamma):
-    """The optimal value for gamma < 1, {s: v} in Fractions.
-
-    Howard's iteration; then the Bellman equation is checked exactly.
-    """
-    gamma = Fraction(gamma)
-    policy = {s: next(iter(choices)) for s, choices in process.items() if choices}
-    while True:
-        v = exact_policy_value(process, policy, gamma)
-        q = exact_q(process, v, gamma)
-        better = {s: max(process[s], key=lambda a: q[s, a]) for s in policy}
-        improved = {s: better[s] if q[s, better[s]] > v[s] else policy[s] for s in policy}
-        if improved == policy:
-            assert all(v[s] == max(q[s, a] for a in process[s]) for s in policy)
-            return v
-        policy = improved
-
-
-def contains(solution, exact, names):
-    """True if lower <= exact <= upper for every state, compared in Fractions."""
-    return all(Fraction(float(lower)) <= exact[s] <= Fraction(float(upper))
-               for s, lower, upper in zip(names, solution.lower, solution.upper))
-
-
-def policy_of(m, policy):
-    """(S,) actions -> {state name: action name}."""
-    return {m.state_names[s]: m.action_names[a] for s, a in enumerate(policy) if a >= 0}
-
-
-def garnet(S, A, b, seed, gamma):
-    """A random process as floats: b successors for each pair."""
-    rng = np.random.default_rng(seed)
-    P = np.zeros((S, A, S))
-    for s in range(S):
-        for a in range(A):
-            P[s, a, rng.choice(S, b, replace=False)] = rng.dirichlet(np.ones(b))
-    return mdp.MDP(P, rng.normal(size=(S, A)), gamma)
-
-
-def data_folder():
-    """The folder of shared reference data; skips the test where it is absent."""
-    shared = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-    folder = Path(os.environ.get("NPIXEL_DATA", shared))
-    if not (folder / "mdp" / "anchors.json").exists():
-        pytest.skip(f"no reference data at {folder}: set NPIXEL_DATA")
-    return folder
-
-
-def exact_gain(process, policy):
-    """(gain, bias) of a deterministic policy {s: a} in Fractions, {s: g} and {s: h}.
-
-    Both are 0 in terminal states. The bias has mean 0 in each recurrent class.
-    """
-    names = list(process)
-    at = {s: i for i, s in enumerate(names)}
+    P, r = _chain(process, policy)
     n = len(names)
-    P = [[Fraction(0)] * n for _ in names]
-    r = [Fraction(0)] * n
-    for s in names:
-        if s not in policy:
-            P[at[s]][at[s]] = Fraction(1)
-            continue
-        for p, t, reward in process[s][policy[s]]:
-            P[at[s]][at[t]] += Fraction(p)
-            r[at[s]] += Fraction(p) * Fraction(reward)
-    reach = [[P[i][j] > 0 or i == j for j in range(n)] for i in range(n)]
-    for k in range(n):
-        for i in range(n):
-            for j in range(n):
-                reach[i][j] = reach[i][j] or reach[i][k] and reach[k][j]
-    recurrent = [all(reach[j][i] for j in range(n) if reach[i][j]) for i in range(n)]
-    one = lambda i, j: Fraction(int(i == j))                            # noqa: E731
-    g, h, classes = [None] * n, [None] * n, []
+    reach = _reached(P)
+    g, h = [None] * n, [None] * n
     for i in range(n):
-        if recurrent[i] and g[i] is None:
-            states = [j for j in range(n) if reach[i][j]]
-            rows = [[one(a, b) - P[b][a] for b in states] for a in states[1:]]
-            rows += [[Fraction(1)] * len(states)]
-            mu = solve_exactly(rows, [Fraction(0)] * (len(states) - 1) + [Fraction(1)])
-            gain = sum(x * r[j] for x, j in zip(mu, states))
-            rows = [[one(a, b) - P[a][b] for b in states] for a in states[1:]] + [mu]
-            bias = solve_exactly(rows, [r[j] - gain for j in states[1:]] + [Fraction(0)])
+        states = [j for j in range(n) if reach[i][j]]
+        if g[i] is None and all(reach[j][i] for j in states):              # a recurrent class
+            gain, bias = _class_gain(P, r, states)
             for j, x in zip(states, bias):
                 g[j], h[j] = gain, x
     rest = [i for i in range(n) if g[i] is None]
     if rest:
-        rows = [[one(a, b) - P[a][b] for b in rest] for a in rest]
         known = [j for j in range(n) if g[j] is not None]
-        new_g = solve_exactly(rows,
-                              [sum((P[i][j] * g[j] for j in known), Fraction(0)) for i in rest])
-        new_h = solve_exactly(rows, [r[i] - x + sum((P[i][j] * h[j] for j in known), Fraction(0))
-                                     for i, x in zip(rest, new_g)])
+        ahead = lambda i, x: sum((P[i][j] * x[j] for j in known), Fraction(0))     # noqa: E731
+        rows = [[_one(a, b) - P[a][b] for b in rest] for a in rest]
+        new_g = solve_exactly(rows, [ahead(i, g) for i in rest])
+        new_h = solve_exactly(rows, [r[i] - x + ahead(i, h) for i, x in zip(rest, new_g)])
         for i, x, y in zip(rest, new_g, new_h):
             g[i], h[i] = x, y
     return dict(zip(names, g)), dict(zip(names, h))
+
+
+def _one(i, j):
+    return Fraction(int(i == j))
+
+
+def _chain(process, policy):
+    """(P, r) of a deterministic policy {s: a}; terminal states lead to themselves."""
+    at = {s: i for i, s in enumerate(process)}
+    P, r = [[Fraction(0)] * len(at) for _ in at], [Fraction(0)] * len(at)
+    for s, i in at.items():
+        for p, t, reward in process[s][policy[s]] if s in policy else [(1, s, 0)]:
+            P[i][at[t]] += Fraction(p)
+            r[i] += Fraction(p) * Fraction(reward)
+    return P, r
+
+
+def _reached(P):
+    """reach[i][j]: whether i leads to j in some number of steps, none included (Warshall)."""
+    n = range(len(P))
+    reach = [[P[i][j] > 0 or i == j for j in n] for i in n]
+    for k in n:
+        for i in n:
+            if reach[i][k]:
+                reach[i] = [x or y for x, y in zip(reach[i], reach[k])]
+    return reach
+
+
+def _class_gain(P, r, states):
+    """(gain, biases) of a recurrent class: mu = mu P, gain = mu r; h = r - gain + P h, mu h = 0."""
+    rows = [[_one(a, b) - P[b][a] for b in states] for a in states[1:]]
+    rows += [[Fraction(1)] * len(states)]
+    mu = solve_exactly(rows, [Fraction(0)] * (len(states) - 1) + [Fraction(1)])
+    gain = sum(x * r[j] for x, j in zip(mu, states))
+    rows = [[_one(a, b) - P[a][b] for b in states] for a in states[1:]] + [mu]
+    return gain, solve_exactly(rows, [r[j] - gain for j in states[1:]] + [Fraction(0)])
 
 
 def kernel_arguments(name, draw, rng):
@@ -317,20 +272,13 @@ def kernel_arguments(name, draw, rng):
     row, p = row.astype(np.int64), np.abs(p) / 4
     S, X = v.size, r.size
     owner = np.repeat(np.arange(S), np.diff(pair_ptr))
-    for k in range(X):                           # 1 - gamma * loop must be dyadic
-        for j in range(row[k], row[k + 1]):
-            if column[j] == owner[k]:
-                p[j] = draw(st.sampled_from([0.0, 1.0]))   # 1 - 1/2
-                column[j] = column[j] if p[j] else (column[j] + 1) % S if S > 1 else column[j]
-                others = [i for i in range(row[k], j) if column[i] == owner[k]]
-                if others:
-                    p[j] = 0.0
+    _make_loops_dyadic(draw, S, owner, row, column, p)
     if name == "gauss_seidel.sweep":
         return v, pair_ptr, row, column, p, r, gamma
     if name == "gauss_seidel.closed_q":
-        if K == 0:                                                       # a pair that leads nowhere
+        if X == 0:                               # a pair that leads nowhere
             return 0, 0, v, np.zeros(2, np.int64), column[:0], p[:0], np.ones(1), gamma
-        k = int(rng.integers(0, K))
+        k = int(rng.integers(0, X))
         return k, owner[k], v, row, column, p, r, gamma
     if name == "prioritized_sweeping._best":
         return int(rng.integers(0, S)), v, pair_ptr, row, column, p, r, gamma
@@ -339,21 +287,7 @@ def kernel_arguments(name, draw, rng):
     if name == "choose._steps_to_half":
         return pair_ptr, row, column, draw(st.integers(0, 4)), 1
     if name.startswith("modified_gauss_seidel."):
-        visit = rng.permutation(S).astype(np.int32)
-        pairs = np.array([rng.integers(*ends) if ends[0] < ends[1] else -1
-                          for ends in zip(pair_ptr[:-1], pair_ptr[1:])], np.int32)
-        entries = int((row[pairs + 1] - row[pairs])[pairs >= 0].sum())
-        row_of, column_of = np.zeros(S + 1, np.int32), np.zeros(entries, np.int32)
-        chain = row_of, column_of, np.zeros(entries), np.zeros(S)
-        if name.endswith("_sweep"):
-            return v, visit, pair_ptr, row, column, p, r, gamma, np.zeros(S, np.int32)
-        if name.endswith("_size"):
-            return pairs, row
-        if name.endswith("_close"):
-            place = np.argsort(visit).astype(np.int32)
-            return visit, place, pairs, row, column, p, r, gamma, *chain
-        first = np.sort(rng.integers(0, column.size + 1, S + 1))
-        return v, first, column, p, v / 2, 2, 0.125
+        return _modified_arguments(name, rng, (v, row, column, p, r, pair_ptr, gamma))
     if name == "topological._components":
         cuts = np.unique(np.concatenate(([0, S], rng.integers(0, S + 1, 2)))).astype(np.int64)
         return v, cuts, pair_ptr, row, column, p, r, gamma, 0.25, 3
@@ -362,6 +296,38 @@ def kernel_arguments(name, draw, rng):
     ends = np.concatenate(([0], np.cumsum([len(b) for b in before]))).astype(np.int64)
     flat = np.array([t for b in before for t in b], np.int32)
     return v, pair_ptr, row, column, p, r, gamma, ends, flat, 0.125, 6
+
+
+def _make_loops_dyadic(draw, S, owner, row, column, p):
+    """Change loops from a state to itself in place, so that 1 - gamma * loop is 1 or 1/2."""
+    for k in range(owner.size):
+        for j in range(row[k], row[k + 1]):
+            if column[j] == owner[k]:
+                p[j] = draw(st.sampled_from([0.0, 1.0]))
+                column[j] = column[j] if p[j] else (column[j] + 1) % S if S > 1 else column[j]
+                if any(column[i] == owner[k] for i in range(row[k], j)):
+                    p[j] = 0.0
+
+
+def _modified_arguments(name, rng, process):
+    """Arguments of the kernels of modified_gauss_seidel.py."""
+    v, row, column, p, r, pair_ptr, gamma = process
+    S = v.size
+    visit = rng.permutation(S).astype(np.int32)
+    pairs = np.array([rng.integers(*ends) if ends[0] < ends[1] else -1
+                      for ends in zip(pair_ptr[:-1], pair_ptr[1:])], np.int32)
+    entries = int((row[pairs + 1] - row[pairs])[pairs >= 0].sum())
+    row_of, column_of = np.zeros(S + 1, np.int32), np.zeros(entries, np.int32)
+    chain = row_of, column_of, np.zeros(entries), np.zeros(S)
+    if name.endswith("_sweep"):
+        return v, visit, pair_ptr, row, column, p, r, gamma, np.zeros(S, np.int32)
+    if name.endswith("_size"):
+        return pairs, row
+    if name.endswith("_close"):
+        place = np.argsort(visit).astype(np.int32)
+        return visit, place, pairs, row, column, p, r, gamma, *chain
+    first = np.sort(rng.integers(0, column.size + 1, S + 1))
+    return v, first, column, p, v / 2, 2, 0.125
 
 
 def qvbs_models():
