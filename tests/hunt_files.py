@@ -17,6 +17,7 @@ own kind. What counts as wrong:
 """
 
 import argparse
+import copy
 import gzip
 import io
 import json
@@ -421,6 +422,16 @@ def _text(rng, raw):
     return b"\n".join(lines)
 
 
+JSON_NUMBERS = [n for n in NUMBERS if n not in ("", "x", "nan", "inf", "1/3", "1/0", "1e999999999")]
+
+
+def _copy_of(node, key):
+    """What stands at a place of the tree; near it, if that place is gone."""
+    if isinstance(node, dict):
+        return copy.deepcopy(node.get(key))
+    return copy.deepcopy(node[min(key, len(node) - 1)]) if node else None
+
+
 def _json(rng, raw):
     """One value anywhere in the tree is replaced, removed or repeated: the text stays JSON."""
     tree, places = json.loads(raw), []
@@ -448,13 +459,9 @@ def _json(rng, raw):
         if kind == 0:
             del node[key]
         elif kind == 1:
-            node[key] = json.loads(json.dumps(other[0].get(other[1]) if isinstance(other[0], dict)
-                                              else other[0][min(other[1], len(other[0]) - 1)]
-                                              if other[0] else None))
+            node[key] = _copy_of(*other)
         elif kind == 2:
-            node[key] = json.loads(str(rng.choice([n for n in NUMBERS
-                                                   if n not in ("", "x", "nan", "inf", "1/3", "1/0",
-                                                                "1e999999999")])))
+            node[key] = json.loads(str(rng.choice(JSON_NUMBERS)))
         elif kind == 3:
             node[key] = str(rng.choice([*NUMBERS, "Sleep", "C1", "0x7", "0x0"]))
         elif isinstance(node, dict):

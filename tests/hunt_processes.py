@@ -109,24 +109,9 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
     goal = sorted(set(rng.integers(S, size=int(rng.integers(1, 3))).tolist()))
     horizon, terminal = int(rng.integers(0, 4)), [int(x) for x in rng.integers(-3, 4, S)]
     for minimize in (False, True):
-        rewards = enumeration.negated(process) if minimize else process
         side = -1 if minimize else 1
-        ends = [[side * x for x in terminal]]
-        wanted = {
-            "finite_horizon": (dict(horizon=horizon, terminal_values=terminal),
-                               enumeration.finite_horizon(rewards, exact_gamma, horizon, ends[0]),
-                               None, None),
-            "average": ({}, enumeration.average(rewards), None,
-                        lambda pi: enumeration.average(rewards, pi)),
-        }
-        if exact_gamma < 1:
-            wanted["discounted"] = ({}, enumeration.discounted(rewards, exact_gamma), None,
-                                    lambda pi: enumeration.discounted(rewards, exact_gamma, pi))
-        best, undefined = enumeration.total(rewards)
-        wanted["total"] = ({}, best, undefined, lambda pi: enumeration.total(rewards, pi))
-        for miss in (-INF, INF):
-            wanted["total", miss] = (dict(goal=goal, miss=side * miss),
-                                     enumeration.total_until(rewards, set(goal), miss), None, None)
+        rewards = enumeration.negated(process) if minimize else process
+        wanted = _wanted(rewards, exact_gamma, horizon, terminal, goal, side)
         for name, (options, value, undefined, of_policy) in wanted.items():
             criterion = name if isinstance(name, str) else name[0]
             call = f"criterion={criterion!r}, minimize={minimize}, {options}"
@@ -138,14 +123,11 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
                         ask = solve if door == "float" else solve_exact
                         s = ask(m, criterion=criterion, minimize=minimize, **options)
                 except ValueError as error:
-                    if undefined is not None and any(undefined):
-                        count[f"{door} {criterion}: undefined, and said so"] += 1
-                    elif (door == "float" and "solve_exact" in str(error)
-                          or door == "exact" and not exact and "common denominator" in str(error)):
-                        count[f"{door} {criterion}: refused"] += 1
-                    else:
+                    why = _refusal(door, str(error), undefined, exact)
+                    if why is None:
                         raise Wrong(f"{door}, {call}: ValueError {error}\n"
                                     f"{given} gamma {gamma!r}; right: {_show(value)}") from None
+                    count[f"{door} {criterion}: {why}"] += 1
                     continue
                 got = s.gain if criterion == "average" else s.v
                 if door == "exact":
@@ -155,6 +137,35 @@ def check(case, *, solve=mdp.solve, solve_exact=mdp.solve_exact, verify=mdp.veri
                 right = "right" if door == "exact" or s.converged else "right, not converged"
                 count[f"{door} {criterion}: {right}"] += 1
     return count
+
+
+def _wanted(rewards, gamma, horizon, terminal, goal, side):
+    """{criterion: (options, value by enumeration, where it is undefined, worth of a policy)}."""
+    ends = [side * x for x in terminal]
+    wanted = {
+        "finite_horizon": (dict(horizon=horizon, terminal_values=terminal),
+                           enumeration.finite_horizon(rewards, gamma, horizon, ends), None, None),
+        "average": ({}, enumeration.average(rewards), None,
+                    lambda pi: enumeration.average(rewards, pi)),
+    }
+    if gamma < 1:
+        wanted["discounted"] = ({}, enumeration.discounted(rewards, gamma), None,
+                                lambda pi: enumeration.discounted(rewards, gamma, pi))
+    best, undefined = enumeration.total(rewards)
+    wanted["total"] = ({}, best, undefined, lambda pi: enumeration.total(rewards, pi))
+    for miss in (-INF, INF):
+        wanted["total", miss] = (dict(goal=goal, miss=side * miss),
+                                 enumeration.total_until(rewards, set(goal), miss), None, None)
+    return wanted
+
+
+def _refusal(door, error, undefined, exact):
+    """Why there is a ValueError and no answer; None where there should be an answer."""
+    if undefined is not None and any(undefined):
+        return "undefined, and said so"
+    if door == "float":
+        return "refused" if "solve_exact" in error else None
+    return "refused" if not exact and "common denominator" in error else None
 
 
 def _signed(value, side):
@@ -206,16 +217,19 @@ def _bounds(s, value, undefined, of_policy, side, call, case):
         if s.converged and not ((v == right) | near)[known].all():
             raise Wrong(f"solve: converged to another value, {told}")
     if of_policy is not None and np.asarray(s.policy).ndim == 1:
-        pi = [int(a) if actions else None for a, actions in zip(s.policy, case[0])]
-        if any(a is not None and not 0 <= a < len(actions) for a, actions in zip(pi, case[0])):
-            raise Wrong(f"solve: policy {s.policy.tolist()}, {told}")
-        worth = of_policy(pi)
-        bound = lower if side > 0 else -upper  # of what the policy earns, maximising
-        for i, y in enumerate(worth):
-            infinite = np.isinf(right[i])
-            if not infinite and (y is None or _float(y) < bound[i] - room[i]):
-                earned = _show([side * y if y is not None else None])
-                raise Wrong(f"solve: its policy {pi} is worth {earned} in state {i}, {told}")
+        bound = (lower if side > 0 else -upper) - room     # of what the policy earns, maximising
+        _policy_earns(s, of_policy, np.where(np.isinf(right), -np.inf, bound), side, case, told)
+
+
+def _policy_earns(s, of_policy, least, side, case, told):
+    """Wrong unless the policy exists and earns at least `least` (S,), where that is finite."""
+    pi = [int(a) if actions else None for a, actions in zip(s.policy, case[0])]
+    if any(a is not None and not 0 <= a < len(actions) for a, actions in zip(pi, case[0])):
+        raise Wrong(f"solve: policy {s.policy.tolist()}, {told}")
+    for i, y in enumerate(of_policy(pi)):
+        if least[i] != -np.inf and (y is None or _float(y) < least[i]):
+            earned = _show([side * y if y is not None else None])
+            raise Wrong(f"solve: its policy {pi} is worth {earned} in state {i}, {told}")
 
 
 def _float(x):

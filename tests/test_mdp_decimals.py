@@ -111,11 +111,22 @@ def until(process, goal, miss):
     """{s: the largest value of a stationary policy}, where missing the goal is worth `miss`."""
     process = {s: {} if s in goal else process[s] for s in process}
     everyone = [(p, surely(process, p, goal)) for p in policies(process)]
-    if miss > 0:
-        certain = {s for s in process if all(s in sure for _, sure in everyone)}
-        world = {s: process[s] if s in certain else {} for s in process}
-        values = [value(world, {s: p[s] for s in p if s in certain}) for p, _ in everyone]
-        return {s: max(v[s] for v in values) if s in certain else INF for s in process}
+    return (_missing_gains if miss > 0 else _missing_loses)(process, goal, everyone)
+
+
+def _missing_gains(process, goal, everyone):
+    """Where some policy may miss the goal the value is infinite.
+
+    everyone   [(policy, the states from which it surely reaches the goal)]
+    """
+    certain = {s for s in process if all(s in sure for _, sure in everyone)}
+    world = {s: process[s] if s in certain else {} for s in process}
+    values = [value(world, {s: p[s] for s in p if s in certain}) for p, _ in everyone]
+    return {s: max(v[s] for v in values) if s in certain else INF for s in process}
+
+
+def _missing_loses(process, goal, everyone):
+    """The best of the policies that surely reach the goal, and never leave for where none does."""
     possible = set().union(*(sure for _, sure in everyone))
     stays = lambda outcomes: {t for _, t, _ in outcomes} <= possible       # noqa: E731
     world = {s: {a: o for a, o in process[s].items() if stays(o)} if s in possible else {}
@@ -127,10 +138,17 @@ def until(process, goal, miss):
         v = value(inner, {s: p[s] for s in p if s in sure})
         for s in possible:
             if any(kinds.get(t) == "win" for t in ahead[s]):
-                best[s] = INF                                            # gain for long, then go
+                best[s] = INF                    # gain for long, then go
             elif s in sure:
                 best[s] = max(best[s], v[s])
     return best
+
+
+def _check_exact(m, x, goal):
+    """The certificate is verified, and the policy takes optimal actions wherever there are some."""
+    assert mdp.verify(m, json.loads(json.dumps(x.certificate)))
+    for s, a in enumerate(x.policy):
+        assert (a == -1) == m.terminal[s] and (a < 0 or a in x.optimal_actions[s] or s == goal)
 
 
 def compare(floats, exact, goal, miss, minimize):
@@ -151,10 +169,8 @@ def compare(floats, exact, goal, miss, minimize):
         assert "total reward is undefined" in str(error) and doubtful
         seen = "undefined"
     else:
-        assert mdp.verify(m, json.loads(json.dumps(x.certificate)))
         assert [sign * v for v in x.v] == [best[s] for s in best]
-        assert all((a == -1) == m.terminal[s] for s, a in enumerate(x.policy))
-        assert all(a in x.optimal_actions[s] or s == goal for s, a in enumerate(x.policy) if a >= 0)
+        _check_exact(m, x, goal)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", mdp.ConvergenceWarning)

@@ -70,7 +70,7 @@ def cost(tmp_path):
 
 
 def test_a_file_of_costs_is_minimised(cost):
-  # v(good) = 0.9 (0.8 v(good) + 0.2 v(bad)), v(bad) = 4 + 0.9 v(good): 360/59 = 6.10, 560/59 = 9.49
+    # v(good) = 0.9 (0.8 v(good) + 0.2 v(bad)) = 6.10, v(bad) = 4 + 0.9 v(good) = 9.49
     right = [F(360, 59), F(560, 59)]
     assert cost.costs and repr(cost).endswith("gamma=0.9, costs)")
     for method in ("auto", "value_iteration", "linear_programming", "enumerate_policies"):
@@ -83,11 +83,15 @@ def test_a_file_of_costs_is_minimised(cost):
     assert list(mdp.solve_exact(cost.replace(costs=False), minimize=True).v) == right
     # the dearest policy waits: v(bad) = 10 / (1 - 0.9) = 100, v(good) = 18 / 0.28
     assert list(mdp.solve_exact(cost, minimize=False).v) == [F(450, 7), 100]
+    proof = mdp.certify(cost, [float(x) for x in right])
+    assert proof.suboptimal.tolist() == [[False, True], [True, False]]
+
+
+def test_what_is_made_of_costs_has_costs(cost):
+    right = [F(360, 59), F(560, 59)]
     assert list(mdp.solve_exact(mdp.transforms.follow(cost, [0, 1])).v) == right
     assert mdp.transforms.follow(cost, [0, 1]).costs and cost.replace(gamma=0.5).costs
     assert not mdp.transforms.reachability(cost, [1]).costs
-    proof = mdp.certify(cost, [float(x) for x in right])
-    assert proof.suboptimal.tolist() == [[False, True], [True, False]]
     start = cost.replace(initial=[1, 0])
     assert mdp.solve_constrained(start, []).value == right[0]
     assert mdp.solve_constrained(start, [], minimize=False).value == F(450, 7)
