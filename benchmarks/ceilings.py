@@ -13,7 +13,7 @@ slower was held up by something else. They are taken again after each family. Th
 three arrays that it names, 24 bytes per element. A processor that first reads what it is about to
 write moves a third more.
 
-Read next: runner.py.
+Read first: row.py, runner.py.  Read next: report.py.
 """
 
 from typing import NamedTuple

@@ -3,6 +3,8 @@
 A compiled loop earns its place here or in a row of the other families. The loops inside a
 convolution are timed with it: convolution.py times the whole layer with kernels on and off. Here
 are those that can be timed alone, on one thread.
+
+Read first: row.py.  Read next: convolution.py.
 """
 
 import functools

@@ -15,6 +15,8 @@ per state, and tanh(c) once more in the backward pass. For a cache holds gates, 
 once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads neighbourhoods of
 12 pixels. It has five gates and tanh(o c) per state, and none in the backward pass, which finds
 tanh(o c) in h.
+
+Read first: row.py, torch_lstm.py.  Read next: report.py.
 """
 
 import os

@@ -11,6 +11,8 @@
 Both leave the gradient to autograd, except the best Spatial LSTM, which has its own backward pass.
 Gates come in npixel's order (o, f, i, g), and start states are zero, as is usual. So weights are
 npixel's but for h0 and c0: w_is (U, C, 4D), w_ss (K, D, 4D), b (4D,).
+
+Read first: nothing.  Read next: recurrent.py.
 """
 
 import torch

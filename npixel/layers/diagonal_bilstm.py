@@ -18,7 +18,8 @@ which is centred, and no feature that contains the pixel lies in row r - 1 or to
 pairs number (H - 1) max(0, W - 1 - m). With several colours only the last colour of that pixel is
 invisible: features of a later colour hold the earlier ones.
 
-Read first: layers/diagonal_lstm.py.  Read next: models/pixelrnn.py, layers/spatial_lstm.py.
+Read first: layers/diagonal_lstm.py.
+Read next: models/pixelrnn.py, models/diagonal_bilstm.py.
 """
 
 from typing import NamedTuple

@@ -36,8 +36,8 @@ Both are causal, but the numbers differ. In both, h is zero above the image (the
 What it sees: everything above and to the left of the pixel, columns <= c. After a first convolution
 that reaches m columns it is columns <= c + m in the rows above.
 
-Read first: layers/skew.py, layers/lstm_cell.py, layers/conv2d.py, layers/row_lstm.py.
-Read next: layers/diagonal_bilstm.py, models/pixelrnn.py.
+Read first: layers/row_lstm.py, layers/skew.py.
+Read next: layers/diagonal_bilstm.py, models/diagonal_lstm.py.
 """
 
 from typing import NamedTuple

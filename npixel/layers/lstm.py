@@ -22,7 +22,7 @@ compiled loops go through the sequence. They take 8 sequences at once, which mak
 matrix product.
 
 Read first: layers/lstm_cell.py, layers/conv2d.py.
-Read next: layers/row_lstm.py, models/raster_lstm.py.
+Read next: models/raster_lstm.py, layers/spatial_lstm.py.
 """
 
 from typing import NamedTuple

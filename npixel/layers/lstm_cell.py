@@ -14,7 +14,7 @@ c_prev comes from. spatial_lstm has a cell of its own, since it has two cells be
 As a layer it maps (z, c_prev) to h and c side by side. The other layers call `cell` and
 `cell_backward`, which work in place on many places at once.
 
-Read first: runtime/elementary.py.  Read next: layers/lstm.py, layers/row_lstm.py.
+Read first: nothing.  Read next: layers/lstm.py.
 """
 
 import numpy as np
@@ -37,8 +37,8 @@ def forward(z, c_prev, /):
     [[0.231, 0.5]]
     """
     if z.shape != (*c_prev.shape[:-1], 4 * c_prev.shape[-1]) or z.dtype != c_prev.dtype:
-        raise ValueError("z must be four times as wide as c_prev, of one dtype: "
-                         f"{z.shape} {z.dtype}, {c_prev.shape} {c_prev.dtype}")
+        raise ValueError(f"z must be four times as wide as c_prev, {c_prev.shape} {c_prev.dtype}, "
+                         f"and of its dtype, is {z.shape} {z.dtype}")
     D = c_prev.shape[-1]
     gates, before = np.array(z).reshape(-1, 4 * D), np.array(c_prev).reshape(-1, D)
     h, c = np.empty_like(before), np.empty_like(before)

@@ -25,8 +25,8 @@ What it sees. Take n layers with K = 3 after a first convolution that reaches m 
 pixel sees, d rows above it, the columns from d + n + m on its left to d - 1 + m on its right. This
 is a triangle that opens upward. Like PixelCNN it has a blind wedge to the right, but no end upward.
 
-Read first: masks.py, layers/lstm_cell.py, layers/conv2d.py, layers/lstm.py.
-Read next: layers/skew.py, layers/diagonal_lstm.py.
+Read first: masks.py, layers/conv2d.py, layers/lstm_cell.py.
+Read next: layers/diagonal_lstm.py, models/row_lstm.py.
 """
 
 from typing import NamedTuple

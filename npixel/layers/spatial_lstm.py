@@ -35,11 +35,11 @@ the list is [(0, 0)]: a layer on top of another needs this, and so does whitenin
 Turning the image over (rows become columns) turns h over, if f_r and f_c are exchanged and the two
 neighbours are. So the two directions are alike.
 
-What it sees: what K_is sees of all places above and to the left of the pixel, columns <= c. This is
-what a Diagonal LSTM sees.
+What it sees: what K_is sees of all places above and to the left of the pixel, columns <= c. A
+Diagonal LSTM sees the same.
 
-Read first: layers/conv2d.py, layers/skew.py, layers/diagonal_lstm.py.
-Read next: models/spatial_lstm.py.
+Read first: layers/conv2d.py, layers/lstm.py, layers/skew.py.
+Read next: models/spatial_lstm.py, layers/row_lstm.py.
 """
 
 from typing import NamedTuple

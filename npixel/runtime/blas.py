@@ -23,7 +23,7 @@ Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): a 
 GF/s with such tiles, since OpenBLAS multiplies small matrices without packing them. One large
 product over two threads of OpenBLAS does 200 to 240 GF/s in all. So threadpoolctl is not needed.
 
-Read first: kernels.py.  Read next: layers/conv2d.py.
+Read first: runtime/kernels.py.  Read next: layers/canvas.py.
 """
 
 import itertools
@@ -182,7 +182,7 @@ def rows_in_lanes(work, *arrays):
     rows = [plain(array).reshape(-1, array.shape[-1]) for array in arrays]
     if len({len(part) for part in rows}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ValueError(f"arrays of shapes {shapes} do not have the same number of rows")
+        raise ValueError(f"arrays must have the same number of rows, have shapes {shapes}")
     images_in_lanes(work, *rows, lanes=LANES if rows[0].size > SMALL else 1)
 
 

@@ -28,12 +28,13 @@ a user can set and that becomes an index is checked before a kernel sees it, in 
     mdp       states, actions, rows and columns of P: MDP._store, which every form and every reader
               passes, and MarkovChain.__init__ (given_numbers.py: indices, pointers; before 32 bits)
     npixel    levels and targets: losses/levels.py;   classes: Model.check_condition and
-              layers/conditional_bias.py;   taps, strides and shapes: conv2d.check, and conv2d.read
-              for the place of a strip;   gradients that come back: plain(dy, shape), rows_in_lanes
+              layers/conditional_bias.py;   taps, strides and shapes: layers/live_taps.py, and
+              conv2d.read for the place of a strip;   gradients that come back: plain(dy, shape),
+              rows_in_lanes
 
 All others are made here: by counting, by argmax over a row, or from the shapes of arrays.
 
-Read first: runtime/whole_file.py.  Read next: runtime/blas.py, layers/conv2d.py.
+Read first: runtime/whole_file.py.  Read next: runtime/blas.py, runtime/elementary.py.
 """
 
 import hashlib
@@ -262,5 +263,5 @@ def plain(array, shape=None):
     shape   what it must have, or ValueError: loops run over one array and index the others alike
     """
     if shape is not None and array.shape != tuple(shape):
-        raise ValueError(f"an array of shape {tuple(shape)} was expected, got {array.shape}")
+        raise ValueError(f"an array must have shape {tuple(shape)}, has shape {array.shape}")
     return np.require(array, requirements=["C", "W"])
