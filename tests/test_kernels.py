@@ -7,6 +7,7 @@ must agree bit for bit, unless a transcendental function is involved.
 
 import ast
 import copy
+import importlib
 import inspect
 import os
 import shutil
@@ -735,3 +736,34 @@ def test_work_in_lanes_runs_each_once_and_the_first_error_is_raised():
             raise ValueError("lane 2")
     with pytest.raises(ValueError, match="lane 2"):
         blas.parallel(fail, 5)
+
+
+def test_each_lane_has_its_images_and_sums_are_added_in_lane_order():
+    images = np.arange(11)[:, None]
+    twice, seen = np.empty_like(images), []
+
+    def work(images, twice, total):
+        seen.append(images[:, 0].tolist())
+        twice[...] = 2 * images
+        total += 2.0**-52 if 0 in images else 1.0     # lost in a sum in which it is not the first
+
+    sums = blas.images_in_lanes(work, images, twice, sums=[np.empty(1)])
+    assert np.array_equal(twice, 2 * images) and len(seen) == blas.LANES
+    assert sorted(sum(seen, [])) == list(range(11)) and {len(part) for part in seen} == {1, 2}
+    assert sums[0].tolist() == [np.cumsum([2.0**-52] + [1.0] * (blas.LANES - 1))[-1]]
+
+
+@pytest.mark.parametrize("name, taps", [
+    ("lstm", None), ("row_lstm", masks.causal_row(3, np.zeros(2), np.zeros(12))),
+    ("diagonal_lstm", [(0, 0)]), ("diagonal_bilstm", [(0, 0)]), ("spatial_lstm", [(0, 0)]),
+    ("spatial_lstm", masks.mask_a(3, np.zeros(2), np.zeros(15)))])
+def test_a_batch_of_no_images_has_no_states_and_no_gradient(name, taps):
+    layer = importlib.import_module(f"npixel.layers.{name}")
+    options = {"taps": taps} if taps else {}
+    x = np.zeros((0, 5, 2) if name == "lstm" else (0, 4, 5, 2))
+    weights = layer.init(np.random.default_rng(0), 2, 3, dtype=float, **options)
+    h, cache = layer.forward(x, *weights, **options)
+    dx, *gradients = layer.backward(h, cache)
+    assert h.shape == (*x.shape[:-1], 3) and dx.shape == x.shape
+    for gradient, array in zip(gradients, weights, strict=True):
+        assert gradient.shape == array.shape and not gradient.any()

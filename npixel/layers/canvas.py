@@ -101,7 +101,7 @@ def gather(x, offsets, stride):
     z = np.empty((N, -(-H // stride), -(-W // stride), len(offsets), C), x.dtype)
     for u, place in _windows(offsets, x.shape, stride):
         z[:, :, :, u] = framed[place]
-    return z.reshape(*z.shape[:3], -1)
+    return z.reshape(*z.shape[:3], len(offsets) * C)
 
 
 def scatter(dz, shape, offsets, stride):
