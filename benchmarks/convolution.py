@@ -1,11 +1,16 @@
-"""Masked convolution: ours beside its NumPy definition, beside PyTorch as people write it, and beside PyTorch's best form.
+"""Masked convolution beside its NumPy definition, and beside PyTorch.
 
-    npixel                      conv2d.forward over the live taps of mask B (and conv2d.backward: dx, dw, db)
-    NumPy definition            the same functions, kernels switched off
-    PyTorch as written          conv2d(x, w * mask, b, padding=K // 2), autograd; contiguous or channels last, whichever is faster
-    PyTorch expert              the kernel's dead rows cut off, rows padded above only; contiguous or channels last, whichever is faster
+    npixel                conv2d.forward over the live taps of mask B, and conv2d.backward
+    NumPy definition      the same functions with kernels switched off
+    PyTorch as written    conv2d(x, w * mask, b, padding=K // 2), with autograd
+    PyTorch expert        the kernel's dead rows are cut off, and rows padded above only
 
-The flops are those of the live taps alone, 2 N H W C D per tap and pass (three passes forward + backward): multiplying by zeros earns nothing.
+PyTorch's two run on contiguous arrays and on channels last; the faster one counts.
+
+The flops are those of the live taps alone: 2 N H W C D for each tap and pass. Forward and backward
+together are three passes. Multiplying by zeros earns nothing.
+
+Read first: row.py.  Read next: pixelcnn.py.
 """
 
 import os
@@ -18,11 +23,17 @@ NAME = "convolution"
 TITLE = "masked convolution, mask B, one colour"
 
 N, H, W = 16, 28, 28
+FORWARD = ("npixel.runtime.blas", "npixel.layers.conv2d.correlate",
+           "npixel.layers.canvas._correlate")
+BACKWARD = "npixel.layers.conv2d.correlate_backward", "npixel.layers.canvas._correlate_backward"
 TINY, TINY_ARGUMENTS = {"N": 1, "H": 6, "W": 5}, {"D": 4}
 
 
 def inputs(K, D):
-    """x (N, H, W, D), w (K*K, D, D), b (D,), dy (N, H, W, D) float32, from a fixed seed; w is zero nowhere."""
+    """x (N, H, W, D), w (K*K, D, D), b (D,), dy (N, H, W, D): float32, from a fixed seed.
+
+    w is zero nowhere.
+    """
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, N, H, W, D), np.float32)
     w = rng.standard_normal((K * K, D, D), np.float32) / np.float32(K * D**0.5)
@@ -30,7 +41,7 @@ def inputs(K, D):
 
 
 def live_taps(K):
-    """Taps of a K x K mask B that see anything: those above, those to the left, and the pixel itself.
+    """How many taps of a K x K mask B see anything: those above, to the left, and at the pixel.
 
     >>> live_taps(3)
     5
@@ -80,7 +91,8 @@ def torch_expert(K, D, backward, channels_last):
     mask = _kernel(mask, K, channels_last)
 
     def convolve(x, w, b):
-        return torch.nn.functional.conv2d(torch.nn.functional.pad(x, (reach, reach, reach, 0)), w * mask, b)
+        padded = torch.nn.functional.pad(x, (reach, reach, reach, 0))
+        return torch.nn.functional.conv2d(padded, w * mask, b)
 
     return _torch(convolve, rows, K, D, backward, channels_last)
 
@@ -119,8 +131,7 @@ def _images(x, channels_last):
     """(N, H, W, C) -> PyTorch's (N, C, H, W), in the memory order asked for."""
     import torch
 
-    x = torch.from_numpy(x).permute(0, 3, 1, 2)
-    return x.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    return _in_order(torch.from_numpy(x).permute(0, 3, 1, 2), channels_last)
 
 
 def _kernel(w, K, channels_last):
@@ -128,7 +139,14 @@ def _kernel(w, K, channels_last):
     import torch
 
     w = torch.from_numpy(w).reshape(-1, K, *w.shape[1:]).permute(3, 2, 0, 1)
-    return w.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    return _in_order(w, channels_last)
+
+
+def _in_order(array, channels_last):
+    import torch
+
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    return array.contiguous(memory_format=order)
 
 
 def _ours(y):
@@ -138,8 +156,8 @@ def _ours(y):
 IMPLEMENTATIONS = (
     Implementation("npixel", ours),
     Implementation("NumPy definition", ours, "definition", environment={"NPIXEL_KERNELS": "off"}),
-    *(Implementation(f"PyTorch {form}, {order}", setup, "peer", f"PyTorch {form}", {"channels_last": order == "channels last"},
-                     requires=("torch",))
+    *(Implementation(f"PyTorch {form}, {order}", setup, "peer", f"PyTorch {form}",
+                     {"channels_last": order == "channels last"}, requires=("torch",))
       for form, setup in (("as written", torch_as_written), ("expert", torch_expert))
       for order in ("contiguous", "channels last")),
 )
@@ -155,10 +173,10 @@ def _row(K, D, backward):
         arguments={"K": K, "D": D, "backward": backward},
         flops=2.0 * N * H * W * D * D * live_taps(K) * (3 if backward else 1),
         targets=(Target("PyTorch as written", least),) if least else (),
-        kernels=("npixel.runtime.blas", "npixel.layers.conv2d._tile", "npixel.layers.conv2d._correlate")
-        + (("npixel.layers.conv2d._correlate_backward",) if backward else ()),
+        kernels=FORWARD + BACKWARD if backward else FORWARD,
         quick=(K, D, backward) == (5, 64, True),
     )
 
 
-ROWS = tuple(_row(K, D, backward) for K in (3, 5, 7) for D in (32, 64, 128) for backward in (False, True))
+ROWS = tuple(_row(K, D, backward)
+             for K in (3, 5, 7) for D in (32, 64, 128) for backward in (False, True))

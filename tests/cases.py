@@ -1,4 +1,4 @@
-"""One strategy or more for every layer: how Hypothesis draws a call of it, and what theory says of that call.
+"""One strategy or more for every layer: how Hypothesis draws a call, and what theory says of it.
 
     @case("layers.relu")
     def _(draw, rng):
@@ -27,7 +27,10 @@ size = st.integers(1, 6)
 def case(layer):
     """Register a strategy, a function of (draw, rng) that returns a Case."""
     def register(strategy):
-        CASES[layer].append(st.composite(lambda draw: strategy(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))))())
+        def drawn(draw):
+            return strategy(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
+
+        CASES[layer].append(st.composite(drawn)())
         return strategy
     return register
 
@@ -45,14 +48,18 @@ def _(draw, rng):
 @case("npixel.layers.relu")
 def _(draw, rng):
     x = 1e-3 + np.abs(normal(rng, draw(small), draw(size), draw(size), draw(small)))
-    return Case((x,), past=lambda where: one_hot(x.shape[1:], where))      # where it is alive, it sees its own number and no other
+    # where it is alive, it sees its own number and no other
+    return Case((x,), past=lambda where: one_hot(x.shape[1:], where))
 
 
 @case("npixel.layers.conv2d")
 def _(draw, rng):
-    """Any list of taps, any mask, any stride and dilation; taps may look below and lie outside the image."""
+    """Any list of taps, any mask, any stride and dilation.
+
+    Taps may look below, and lie outside the image.
+    """
     x, C, D = image(draw, rng)
-    offsets = draw(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=1, max_size=8, unique=True))
+    offsets = any_offsets(draw, 4, 8)
     mask = rng.random((len(offsets), C, D)) < draw(st.sampled_from([0.3, 0.8, 1.0]))
     stride, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     return convolution(rng, x, C, D, masks.Taps(tuple(offsets), mask), stride, dilation)
@@ -63,9 +70,12 @@ def _(draw, rng):
     """The lists that models use, in causal order: these can be stepped."""
     x, C, D = image(draw, rng)
     colours = draw(st.integers(1, min(C, D, 3)))
-    ins, outs, K = masks.groups(C, colours), masks.groups(D, colours), draw(st.sampled_from([1, 3, 5, 7]))
-    taps = draw(st.sampled_from([masks.mask_a(K, ins, outs), masks.mask_b(K, ins, outs), masks.causal_row(K, ins, outs),
-                                 masks.causal_row(K, ins, outs, first=True), masks.above(K), masks.vertical(1),
+    ins, outs = masks.groups(C, colours), masks.groups(D, colours)
+    K = draw(st.sampled_from([1, 3, 5, 7]))
+    taps = draw(st.sampled_from([masks.mask_a(K, ins, outs), masks.mask_b(K, ins, outs),
+                                 masks.causal_row(K, ins, outs),
+                                 masks.causal_row(K, ins, outs, first=True),
+                                 masks.above(K), masks.vertical(1),
                                  masks.down_right_shifted(draw(small), draw(small))]))
     if taps.mask is None:
         taps = masks.Taps(taps.offsets, np.ones((len(taps.offsets), C, D), bool))
@@ -79,6 +89,12 @@ def _(draw, rng):
     x = normal(rng, 2, draw(st.integers(5, 9)), draw(st.integers(5, 30)), C)
     taps = masks.mask_b(3, np.zeros(C, int), np.zeros(D, int))
     return convolution(rng, x, C, D, taps, 1, 1, steps=True)
+
+
+def any_offsets(draw, reach, most):
+    """A list of at most `most` offsets within `reach` of the pixel, none twice."""
+    step = st.integers(-reach, reach)
+    return draw(st.lists(st.tuples(step, step), min_size=1, max_size=most, unique=True))
 
 
 def image(draw, rng):
@@ -98,7 +114,9 @@ def convolution(rng, x, C, D, taps, stride, dilation, steps=False, past=True):
         return seen
 
     w = normal(rng, len(taps.offsets), C, D)
-    return Case((x, w, normal(rng, D)), {"taps": taps, "stride": stride, "dilation": dilation}, past=seen_from if past else None, steps=steps)
+    configuration = {"taps": taps, "stride": stride, "dilation": dilation}
+    return Case((x, w, normal(rng, D)), configuration, past=seen_from if past else None,
+                steps=steps)
 
 
 @case("npixel.layers.linear")
@@ -125,16 +143,18 @@ def _(draw, rng):
     x, C, D = image(draw, rng)
     x = np.sign(x) * (np.abs(x) + 1e-3)                                    # away from the kink
     ins, outs = np.zeros(C, int), np.zeros(D, int)
-    return convolution(rng, x, C, D, masks.mask_b(draw(st.sampled_from([1, 3])), ins, outs), 1, 1, past=False, steps=True)
+    taps = masks.mask_b(draw(st.sampled_from([1, 3])), ins, outs)
+    return convolution(rng, x, C, D, taps, 1, 1, past=False, steps=True)
 
 
 @case("npixel.layers.relu_conv2d")
 def _(draw, rng):
     """Where everything is alive it sees what conv2d sees."""
     x, C, D = image(draw, rng)
-    offsets = draw(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=6, unique=True))
+    offsets = any_offsets(draw, 2, 6)
     taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < 0.8)
-    return convolution(rng, 1e-3 + np.abs(x), C, D, taps, draw(st.integers(1, 3)), draw(st.integers(1, 2)))
+    stride, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    return convolution(rng, 1e-3 + np.abs(x), C, D, taps, stride, dilation)
 
 
 @case("npixel.layers.elu")
@@ -146,7 +166,11 @@ def _(draw, rng):
 @case("npixel.layers.concat_elu")
 def _(draw, rng):
     x = normal(rng, draw(small), draw(size), draw(size), draw(small))
-    return Case((x,), past=lambda where: one_hot(x.shape[1:], (*where[:2], where[2] % x.shape[3])), scale=1e-6)
+
+    def past(where):
+        return one_hot(x.shape[1:], (*where[:2], where[2] % x.shape[3]))
+
+    return Case((x,), past=past, scale=1e-6)
 
 
 @case("npixel.layers.gated_linear")
@@ -165,8 +189,11 @@ def _(draw, rng):
 @case("npixel.layers.dropout")
 def _(draw, rng):
     x = normal(rng, draw(small), draw(size), draw(size), draw(small))
-    mask = np.broadcast_to(dropout.draw(rng, x.shape[1:], rate=draw(st.sampled_from([0.0, 0.5, 0.9])), dtype=np.float32), x.shape)
-    return Case((x,), {"mask": mask}, past=lambda where: one_hot(x.shape[1:], where) & (mask[0] > 0))
+    rate = draw(st.sampled_from([0.0, 0.5, 0.9]))
+    mask = dropout.draw(rng, x.shape[1:], rate=rate, dtype=np.float32)
+    mask = np.broadcast_to(mask, x.shape)
+    return Case((x,), {"mask": mask},
+                past=lambda where: one_hot(x.shape[1:], where) & (mask[0] > 0))
 
 
 @case("npixel.layers.shift")
@@ -186,18 +213,22 @@ def _(draw, rng):
 
 @case("npixel.layers.weight_norm")
 def _(draw, rng):
-    T, C, D = draw(size), draw(size), draw(small)
-    return Case((0.2 + normal(rng, T, C, D), normal(rng, D)), data=0)
+    U, C, D = draw(size), draw(size), draw(small)
+    return Case((0.2 + normal(rng, U, C, D), normal(rng, D)), data=0)
 
 
 @case("npixel.layers.deconv2d")
 def _(draw, rng):
-    """Any list of taps, any mask, any stride; sizes that the stride does not divide; phases that no tap meets."""
+    """Any list of taps, any mask, any stride.
+
+    The stride need not divide the size, and a phase may meet no tap.
+    """
     x, C, D = image(draw, rng)
     stride = draw(st.integers(1, 3))
     H, W = (stride * n - draw(st.integers(0, stride - 1)) for n in x.shape[1:3])
-    offsets = draw(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=8, unique=True))
-    taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < draw(st.sampled_from([0.3, 0.8, 1.0])))
+    offsets = any_offsets(draw, 3, 8)
+    share = draw(st.sampled_from([0.3, 0.8, 1.0]))
+    taps = masks.Taps(tuple(offsets), rng.random((len(offsets), C, D)) < share)
 
     def past(where):
         """By the definition: a convolution over the image with zeros between its pixels."""
@@ -209,32 +240,36 @@ def _(draw, rng):
                 seen[i, j] |= m[:, d]
         return seen
 
-    return Case((x, normal(rng, len(offsets), C, D), normal(rng, D)), {"taps": taps, "size": (H, W), "stride": stride}, past=past)
+    return Case((x, normal(rng, len(offsets), C, D), normal(rng, D)),
+                {"taps": taps, "size": (H, W), "stride": stride}, past=past)
 
 
 @case("npixel.layers.fully_visible")
 def _(draw, rng):
-    N, D, K, L = draw(small), draw(st.one_of(st.integers(1, 6), st.integers(60, 70))), draw(small), draw(small)
+    N, I = draw(small), draw(st.one_of(st.integers(1, 6), st.integers(60, 70)))
+    C, D = draw(small), draw(small)
 
     def past(where):
-        seen = np.zeros((D, K), bool)
+        seen = np.zeros((I, C), bool)
         seen[:where[0]] = True
         return seen
 
-    return Case((normal(rng, N, D, K), normal(rng, D * (D - 1) // 2, K, L), normal(rng, D, L)), past=past, steps=True)
+    weights = normal(rng, I * (I - 1) // 2, C, D), normal(rng, I, D)
+    return Case((normal(rng, N, I, C), *weights), past=past, steps=True)
 
 
 @case("npixel.layers.gated_activation")
 def _(draw, rng):
-    N, H, W, p = draw(small), draw(size), draw(size), draw(st.one_of(small, st.integers(60, 70)))          # from some 4,096 numbers on in lanes
+    N, H, W = draw(small), draw(size), draw(size)
+    D = draw(st.one_of(small, st.integers(60, 70)))    # from some 4,096 numbers on in lanes
 
     def past(where):
         *place, d = where
-        seen = np.zeros((H, W, 2 * p), bool)
-        seen[(*place, d)] = seen[(*place, p + d)] = True
+        seen = np.zeros((H, W, 2 * D), bool)
+        seen[(*place, d)] = seen[(*place, D + d)] = True
         return seen
 
-    return Case((normal(rng, N, H, W, 2 * p),), past=past)
+    return Case((normal(rng, N, H, W, 2 * D),), past=past)
 
 
 @case("npixel.layers.conditional_bias")
@@ -242,13 +277,15 @@ def _(draw, rng):
     """A vector for the image, or one for each place."""
     N, H, W, V, D = draw(small), draw(size), draw(size), draw(st.integers(1, 10)), draw(small)
     s = normal(rng, N, *draw(st.sampled_from([(1, 1), (H, W)])), V)
-    return Case((normal(rng, N, H, W, D), s, normal(rng, V, D)), data=2, past=lambda where: one_hot((H, W, D), where), steps=True)
+    return Case((normal(rng, N, H, W, D), s, normal(rng, V, D)), data=2,
+                past=lambda where: one_hot((H, W, D), where), steps=True)
 
 
 @case("npixel.layers.lstm_cell")
 def _(draw, rng):
     N, H, W, D = draw(small), draw(size), draw(size), draw(small)
-    return Case((normal(rng, N, H, W, 4 * D), normal(rng, N, H, W, D)), data=2, past=lambda where: cell_past(D, (H, W), where))
+    return Case((normal(rng, N, H, W, 4 * D), normal(rng, N, H, W, D)), data=2,
+                past=lambda where: cell_past(D, (H, W), where))
 
 
 def cell_past(D, shape, where):
@@ -270,14 +307,16 @@ def _(draw, rng):
         seen[:where[0] + 1] = True
         return seen
 
-    weights = normal(rng, C, 4 * D), normal(rng, D, 4 * D), normal(rng, 4 * D), normal(rng, D), normal(rng, D)
+    shapes = (C, 4 * D), (D, 4 * D), (4 * D,), (D,), (D,)
+    weights = [normal(rng, *shape) for shape in shapes]
     return Case((normal(rng, N, T, C), *weights), past=past, steps=True)
 
 
 def recurrent(draw, rng, K, C, D):
     """An image, and the weights that the two-dimensional LSTMs share but for w_ss (K, D, 4D)."""
     def weights():
-        return normal(rng, 1, C, 4 * D), normal(rng, 4 * D), normal(rng, K, D, 4 * D), normal(rng, D), normal(rng, D)
+        shapes = (1, C, 4 * D), (4 * D,), (K, D, 4 * D), (D,), (D,)
+        return [normal(rng, *shape) for shape in shapes]
     return normal(rng, draw(small), draw(size), draw(size), C), weights
 
 
@@ -297,16 +336,21 @@ def _(draw, rng):
     _, b, *rest = weights()
 
     def past(where):
-        """Row - d: whatever is within width // 2 to the left of a place that K_ss leads to, d rows up; in its own row, by colour."""
+        """In row - d, whatever is within width // 2 to the left of a place that K_ss leads to.
+
+        In its own row, by colour.
+        """
         r, c, d = where
         seen = np.zeros(x.shape[1:], bool)
         for row in range(r + 1):
-            for column in range(max(0, c - (r - row) * (K // 2)), min(x.shape[2], c + (r - row) * (K // 2) + 1)):
+            side = (r - row) * (K // 2)
+            for column in range(max(0, c - side), min(x.shape[2], c + side + 1)):
                 seen[row, max(0, column - width // 2):column] = True
                 seen[row, column] |= ins <= outs[d] if row == r else ins <= outs.max()
         return seen
 
-    return Case((x, normal(rng, width, C, 4 * D), b, *rest), {"taps": taps}, past=past, steps=True, structure={"K": K})
+    return Case((x, normal(rng, width, C, 4 * D), b, *rest), {"taps": taps}, past=past, steps=True,
+                structure={"K": K})
 
 
 @case("npixel.layers.skew")
@@ -332,7 +376,9 @@ def _(draw, rng):
     def past(where):
         return quadrant(x.shape[1:], where, ins, outs)
 
-    return Case((x, *weights()), {"taps": masks.mask_b(1, ins, outs), "padding": draw(st.sampled_from(["start", "evolve"]))}, past=past, steps=True)
+    padding = draw(st.sampled_from(["start", "evolve"]))
+    return Case((x, *weights()), {"taps": masks.mask_b(1, ins, outs), "padding": padding},
+                past=past, steps=True)
 
 
 @case("npixel.layers.diagonal_bilstm")
@@ -344,11 +390,14 @@ def _(draw, rng):
     def past(where):
         r, c, d = where
         seen = quadrant(x.shape[1:], where, ins, outs)
-        if r:                                                              # the right map, one row up
-            seen |= quadrant(x.shape[1:], (r - 1, x.shape[2] - 1 - c, d), ins, outs)[:, ::-1]
+        if r:                                          # the right map, one row up
+            mirrored = r - 1, x.shape[2] - 1 - c, d
+            seen |= quadrant(x.shape[1:], mirrored, ins, outs)[:, ::-1]
         return seen
 
-    return Case((x, *weights(), *weights()), {"taps": masks.mask_b(1, ins, outs), "padding": draw(st.sampled_from(["start", "evolve"]))},
+    padding = draw(st.sampled_from(["start", "evolve"]))
+    return Case((x, *weights(), *weights()),
+                {"taps": masks.mask_b(1, ins, outs), "padding": padding},
                 past=past, steps=True)
 
 
@@ -358,13 +407,17 @@ def _(draw, rng):
     C, D = draw(small), draw(small)
     ins, outs = spatial_colours(draw, C, D)
     x = normal(rng, draw(st.integers(1, 10)), draw(size), draw(size), C)
-    return Case((x, *spatial_weights(draw, rng, 1, C, D)), {"taps": masks.mask_b(1, ins, outs)}, past=lambda where: quadrant(x.shape[1:], where, ins, outs),
+    return Case((x, *spatial_weights(draw, rng, 1, C, D)), {"taps": masks.mask_b(1, ins, outs)},
+                past=lambda where: quadrant(x.shape[1:], where, ins, outs),
                 steps=True)
 
 
 @case("npixel.layers.spatial_lstm")
 def _(draw, rng):
-    """Over the image itself: a causal neighbourhood, which leaves out the pixel or the later of its colours."""
+    """Over the image itself: a causal neighbourhood.
+
+    It leaves out the pixel, or the later of its colours.
+    """
     C, D, K = draw(small), draw(small), draw(st.sampled_from([3, 5]))
     ins, outs = spatial_colours(draw, C, D)
     x = normal(rng, draw(small), draw(size), draw(size), C)
@@ -377,7 +430,8 @@ def _(draw, rng):
         seen[r, c] = ins < outs[d]
         return seen
 
-    return Case((x, *spatial_weights(draw, rng, K * K, C, D)), {"taps": masks.mask_a(K, ins, outs)}, past=past, steps=True)
+    weights = spatial_weights(draw, rng, K * K, C, D)
+    return Case((x, *weights), {"taps": masks.mask_a(K, ins, outs)}, past=past, steps=True)
 
 
 def spatial_colours(draw, C, D):
@@ -386,9 +440,15 @@ def spatial_colours(draw, C, D):
     return masks.groups(C, colours), masks.groups(5 * D, colours, gates=5)
 
 
-def spatial_weights(draw, rng, T, C, D):
-    """Plain or extended. Not large: a cell is up to as large as its two neighbours together, and where gates see cells the slopes grow with them."""
-    return normal(rng, T, C, 5 * D), normal(rng, 5 * D), 0.3 * normal(rng, draw(st.sampled_from([2, 4])), D, 5 * D)
+def spatial_weights(draw, rng, U, C, D):
+    """Plain or extended weights, and not large.
+
+    A cell is up to as large as its two neighbours together. Where gates see cells, the slopes grow
+    with them.
+    """
+    neighbours = draw(st.sampled_from([2, 4]))
+    return (normal(rng, U, C, 5 * D), normal(rng, 5 * D),
+            0.3 * normal(rng, neighbours, D, 5 * D))
 
 
 def quadrant(shape, where, ins, outs):
@@ -403,14 +463,17 @@ def quadrant(shape, where, ins, outs):
 @case("npixel.losses.bernoulli")
 def _(draw, rng):
     logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small))
-    return Case((logits,), {"targets": rng.integers(0, 2, logits.shape)}, past=lambda where: one_hot(logits.shape[1:], where))
+    return Case((logits,), {"targets": rng.integers(0, 2, logits.shape)},
+                past=lambda where: one_hot(logits.shape[1:], where))
 
 
 @case("npixel.losses.categorical")
 def _(draw, rng):
-    logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small), draw(st.integers(2, 7)))
+    levels = draw(st.integers(2, 7))
+    logits = 3 * normal(rng, draw(small), draw(size), draw(size), draw(small), levels)
     targets = rng.integers(0, logits.shape[-1], logits.shape[:-1])
-    return Case((logits,), {"targets": targets}, past=lambda where: one_hot(logits.shape[1:], where))
+    return Case((logits,), {"targets": targets},
+                past=lambda where: one_hot(logits.shape[1:], where))
 
 
 @case("npixel.losses.discretized_logistic_mixture")
@@ -430,16 +493,25 @@ def _(draw, rng):
 
 
 def mixture(draw, rng, shift, robust=False):
-    """A pixel's numbers do all count, but for the weight of an only component, a scale below the least, and, where levels are odd, the coefficient of x = 0."""
-    narrow = shift < -3                                                    # of many levels: bins a few scales wide
-    C, M, L = draw(st.integers(1, 4)), draw(small), draw(st.sampled_from([64, 256] if narrow else [2, 4, 256] if not robust else [2, 3, 256]))
-    outputs = normal(rng, draw(small), draw(size), draw(size), discretized_logistic_mixture.size(M, C))
+    """All numbers of a pixel count, but for three.
+
+    These are the weight of an only component, a scale below the least, and, where levels are odd,
+    the coefficient of x = 0.
+    """
+    narrow = shift < -3                                # of many levels: bins a few scales wide
+    levels = [64, 256] if narrow else [2, 3, 256] if robust else [2, 4, 256]
+    C, M, L = draw(st.integers(1, 4)), draw(small), draw(st.sampled_from(levels))
+    numbers = discretized_logistic_mixture.size(M, C)
+    outputs = normal(rng, draw(small), draw(size), draw(size), numbers)
     targets = rng.integers(0, L, (*outputs.shape[:3], C))
     where = discretized_logistic_mixture.layout(M, C)
-    scales = (1 if narrow else 0.3) * outputs[..., where.log_scales] + shift      # far from narrow bells a slope may underflow
-    outputs[..., where.log_scales] = np.where(np.abs(scales + 7) < 1e-2, -5, scales)          # away from the kink
-    if narrow:                                                             # means near what is observed
-        outputs[..., where.means] = 2 * targets[..., None] / (L - 1) - 1 + 0.002 * outputs[..., where.means]
+    # far from narrow bells a slope may underflow
+    scales = (1 if narrow else 0.3) * outputs[..., where.log_scales] + shift
+    # away from the kink
+    outputs[..., where.log_scales] = np.where(np.abs(scales + 7) < 1e-2, -5, scales)
+    if narrow:                                         # means near what is observed
+        observed = 2 * targets[..., None] / (L - 1) - 1
+        outputs[..., where.means] = observed + 0.002 * outputs[..., where.means]
         outputs[..., where.coefficients] *= 0.002
     if robust:
         apart(rng, outputs, targets, L, where)
@@ -451,7 +523,8 @@ def mixture(draw, rng, shift, robust=False):
             seen[(*place, where.log_weights)] = False
         return seen
 
-    return Case((outputs,), {"targets": targets, "levels": L, "robust": robust}, past=None if narrow or robust else past, scale=1e-7 if narrow else 1e-6)
+    return Case((outputs,), {"targets": targets, "levels": L, "robust": robust},
+                past=None if narrow or robust else past, scale=1e-7 if narrow else 1e-6)
 
 
 def apart(rng, outputs, targets, L, where):
@@ -474,18 +547,27 @@ def apart(rng, outputs, targets, L, where):
 
 @case("npixel.losses.mcgsm")
 def _(draw, rng):
-    D, K, S, F, M = draw(small), *(draw(st.integers(1, 4)) for _ in range(4))
-    h = normal(rng, draw(small), draw(size), draw(size), M)
-    L = np.broadcast_to(np.eye(D), (K, D, D)) + 0.3 * normal(rng, K, D, D)  # away from log 0
-    means = normal(rng, K if draw(st.booleans()) else 0, D)
-    weights = 0.5 * normal(rng, K, S), 0.5 * normal(rng, K, S), normal(rng, K, F), normal(rng, M, F), normal(rng, K, D, M), mcgsm.lower_entries(L), means
-    return Case((h, *weights), {"targets": normal(rng, *h.shape[:3], D)}, past=lambda where: one_hot(h.shape[1:3], where)[..., None] & np.ones(M, bool))
+    """M components, G scales, F features of C inputs."""
+    D, M, G, F, C = draw(small), *(draw(st.integers(1, 4)) for _ in range(4))
+    h = normal(rng, draw(small), draw(size), draw(size), C)
+    L = np.broadcast_to(np.eye(D), (M, D, D)) + 0.3 * normal(rng, M, D, D)  # away from log 0
+    means = normal(rng, M if draw(st.booleans()) else 0, D)
+    shapes = (M, F), (C, F), (M, D, C)
+    eta, alpha = 0.5 * normal(rng, M, G), 0.5 * normal(rng, M, G)
+    weights = eta, alpha, *(normal(rng, *shape) for shape in shapes)
+
+    def past(where):
+        return one_hot(h.shape[1:3], where)[..., None] & np.ones(C, bool)
+
+    return Case((h, *weights, mcgsm.lower_entries(L), means),
+                {"targets": normal(rng, *h.shape[:3], D)}, past=past)
 
 
 @case("mdp.policy_evaluation")
 def _(draw, rng):
     arguments, configuration = cases_mdp.policy_evaluation(draw)
-    return Case(arguments, configuration, data=0, scale=1e-7)              # P stays a distribution only for small steps
+    # P stays a distribution only for small steps
+    return Case(arguments, configuration, data=0, scale=1e-7)
 
 
 def one_hot(shape, where):

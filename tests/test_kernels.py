@@ -166,6 +166,18 @@ def units(draw, rng, dtype):
     return [eighths(rng, dtype, *shape) for shape in ((N, I, C), (pairs, C, D), (I, D))]
 
 
+@case("npixel.layers.canvas._gather")
+def _(draw, rng, dtype):
+    (x, w, b, offsets, stride), out = convolution(draw, rng, dtype)
+    return x, offsets, stride, eighths(rng, dtype, len(x), *out, len(offsets), x.shape[3])
+
+
+@case("npixel.layers.canvas._scatter")
+def _(draw, rng, dtype):
+    (x, w, b, offsets, stride), out = convolution(draw, rng, dtype)
+    return eighths(rng, dtype, len(x), *out, len(offsets), x.shape[3]), offsets, stride, x
+
+
 @case("npixel.layers.fully_visible._sum")
 def _(draw, rng, dtype):
     return units(draw, rng, dtype)
@@ -484,6 +496,58 @@ def test_a_kernel_equals_its_definition_to_the_last_bit(name, data):
     dtype = next((a.dtype.type for a in arguments
                   if isinstance(a, np.ndarray) and a.dtype.kind == "f"), None)
     assert_equal(PAIRS[name], arguments, TRANSCENDENTAL.get(name, {}).get(dtype, 0))
+
+
+def taps_in_reverse(monkeypatch):
+    plan = canvas._plan
+
+    def reversed_plan(*arguments):
+        *geometry, places = plan(*arguments)
+        return *geometry, places[::-1].copy()
+
+    monkeypatch.setattr(canvas, "_plan", reversed_plan)
+
+
+def taps_gathered_in_reverse(monkeypatch):
+    gather = canvas.gather
+    monkeypatch.setattr(canvas, "gather",
+                        lambda x, offsets, stride: gather(x, offsets[::-1], stride))
+
+
+def last_image_forgotten(monkeypatch):
+    share = blas.images_in_lanes
+
+    def all_but_one(work, *arrays, **options):
+        return share(work, *(array[:-1] for array in arrays), **options)
+
+    monkeypatch.setattr(blas, "images_in_lanes", all_but_one)
+
+
+def slope_forgotten(monkeypatch):
+    backward = canvas._backward
+
+    def without(*arguments, rectify):
+        return backward(*arguments, rectify=False)
+
+    monkeypatch.setattr(canvas, "_backward", without)
+
+
+@needs_numba
+@pytest.mark.parametrize("fault, C", [(taps_in_reverse, 8), (taps_gathered_in_reverse, 2),
+                                      (last_image_forgotten, 8), (slope_forgotten, 8)])
+def test_a_fast_form_that_computes_something_else_is_caught(monkeypatch, fault, C):
+    rng, offsets = np.random.default_rng(0), np.array([(0, 0), (-1, 0), (0, 2)])
+    shapes = (9, 4, 5, 3), (9, 4, 5, C), (3, C, 3)
+    dy, x, w = (eighths(rng, np.float64, *shape) for shape in shapes)
+    arguments = dy, x, w, offsets, 1
+    pair = PAIRS["npixel.layers.relu_conv2d._correlate_backward"]
+    assert_equal(pair, arguments)
+    fault(monkeypatch)
+    # the definition calls conv2d, which must not have the fault as well
+    monkeypatch.setattr(conv2d, "correlate_backward",
+                        PAIRS["npixel.layers.conv2d.correlate_backward"].definition)
+    with pytest.raises(AssertionError):
+        assert_equal(pair, arguments)
 
 
 def assert_equal(pair, arguments, tolerance=0):

@@ -16,8 +16,10 @@ seeds = st.integers(0, 2**32 - 1)
 
 def each_case(test):
     """Parametrise a test over all strategies of all layers."""
-    pairs = [(LAYERS[name], strategy) for name, strategies in CASES.items() for strategy in strategies if name in LAYERS]
-    names = [f"{name.split('.', 1)[1]}-{i}" for name, strategies in CASES.items() for i in range(len(strategies)) if name in LAYERS]
+    pairs = [(LAYERS[name], strategy)
+             for name, strategies in CASES.items() for strategy in strategies if name in LAYERS]
+    names = [f"{name.split('.', 1)[1]}-{i}" for name, strategies in CASES.items()
+             for i in range(len(strategies)) if name in LAYERS]
     return pytest.mark.parametrize("layer, strategy", pairs, ids=names)(test)
 
 
@@ -41,7 +43,8 @@ def test_nothing_is_mutated(layer, strategy, data, seed):
 @each_case
 @given(data=st.data(), seed=seeds)
 def test_dtype_is_kept(layer, strategy, data, seed):
-    output = np.float64 if ".losses." in layer.__name__ else None          # a log-likelihood is always float64
+    # a log-likelihood is always float64
+    output = np.float64 if ".losses." in layer.__name__ else None
     properties.dtype_is_kept(layer, data.draw(strategy), np.random.default_rng(seed), output=output)
 
 
@@ -77,7 +80,10 @@ def test_step_is_forward_over_any_strips(layer, strategy, data, seed):
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 def test_every_image_layer_says_what_it_sees_and_every_layer_with_memory_is_stepped():
-    """A layer of which no case has `past`, or that has a step but no case with `steps`, would have promises that nobody holds it to."""
+    """Promises that no case asks for would hold nobody.
+
+    So some case of each layer has `past`, and some case has `steps` if the layer has a step.
+    """
     for name, strategies in CASES.items():
         drawn = [strategy.example() for strategy in strategies]
         assert any(case.past for case in drawn) == all(case.data for case in drawn), name
@@ -85,7 +91,7 @@ def test_every_image_layer_says_what_it_sees_and_every_layer_with_memory_is_step
 
 
 def test_the_losses_draw_by_inverting_their_distribution_function():
-    """At the k-th of n equally spaced uniforms, the levels drawn are each level about n p times, in order."""
+    """At the k-th of n equally spaced uniforms each level is drawn about n p times, in order."""
     rng = np.random.default_rng(0)
     for name, shape in (("npixel.losses.bernoulli", (5,)), ("npixel.losses.categorical", (5, 6))):
         loss, logits = LAYERS[name], rng.standard_normal(shape)
@@ -95,7 +101,8 @@ def test_the_losses_draw_by_inverting_their_distribution_function():
         assert (np.diff(levels, axis=0) >= 0).all()
         p = np.exp(loss.log_conditionals(logits))
         counts = (levels[..., None] == np.arange(p.shape[-1])).mean(axis=0)
-        np.testing.assert_allclose(counts, p, atol=1.5 / n)                # a boundary moves at most one uniform on either side
+        # a boundary moves at most one uniform on either side
+        np.testing.assert_allclose(counts, p, atol=1.5 / n)
 
 
 @pytest.mark.parametrize("name, logits, targets, words", [
@@ -115,9 +122,11 @@ def test_losses_refuse_targets_that_do_not_fit(name, logits, targets, words):
 @given(seed=seeds, stride=st.integers(1, 2), dtype=st.sampled_from([np.float32, np.float64]))
 def test_relu_conv2d_is_relu_followed_by_conv2d(seed, stride, dtype):
     rng = np.random.default_rng(seed)
-    relu, conv2d, both = (LAYERS[f"npixel.layers.{name}"] for name in ("relu", "conv2d", "relu_conv2d"))
+    layers = (LAYERS[f"npixel.layers.{name}"] for name in ("relu", "conv2d", "relu_conv2d"))
+    relu, conv2d, both = layers
     C, D = rng.integers(1, 20, 2)
-    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 5, 4, C), (4, C, D), (D,)))
+    shapes = (2, 5, 4, C), (4, C, D), (D,)
+    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
     taps = [(0, 0), (-1, 1), (0, -1), (1, 0)]
     h, cache_relu = relu.forward(x)
     expected, cache_conv = conv2d.forward(h, w, b, taps=taps, stride=stride)
@@ -139,9 +148,11 @@ def test_relu_conv2d_is_relu_followed_by_conv2d(seed, stride, dtype):
     ({"stride": 0}, "0"),
 ])
 def test_conv2d_refuses_arguments_that_do_not_fit(change, words):
-    arguments = {"x": np.zeros((1, 3, 3, 2)), "w": np.zeros((2, 2, 4)), "b": np.zeros(4), "stride": 1} | change
+    arguments = {"x": np.zeros((1, 3, 3, 2)), "w": np.zeros((2, 2, 4)), "b": np.zeros(4)} | change
+    stride = arguments.pop("stride", 1)
     with pytest.raises(ValueError) as error:
-        LAYERS["npixel.layers.conv2d"].forward(arguments["x"], arguments["w"], arguments["b"], taps=[(0, 0), (-1, 0)], stride=arguments["stride"])
+        LAYERS["npixel.layers.conv2d"].forward(*arguments.values(), taps=[(0, 0), (-1, 0)],
+                                               stride=stride)
     assert words in str(error.value)
 
 

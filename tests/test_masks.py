@@ -20,10 +20,12 @@ def test_groups_are_split_per_gate_and_not_over_all_gates_together():
     for gate in range(4):
         assert np.array_equal(g[128 * gate:128 * (gate + 1)], masks.groups(128, 3))
     over_all = 3 * np.arange(512) // 512
-    assert (g != over_all).mean() >= 0.4                                   # the fault: about half of the gate channels mislabelled
+    # the fault: about half of the gates' channels are mislabelled
+    assert (g != over_all).mean() >= 0.4
 
 
-@pytest.mark.parametrize("features, colours, gates, words", [(2, 3, 1, "2 features"), (8, 3, 4, "2 features"), (7, 1, 2, "7 features")])
+@pytest.mark.parametrize("features, colours, gates, words", [
+    (2, 3, 1, "2 features"), (8, 3, 4, "2 features"), (7, 1, 2, "7 features")])
 def test_too_few_features_are_refused(features, colours, gates, words):
     with pytest.raises(ValueError, match=words):
         masks.groups(features, colours, gates)
@@ -51,7 +53,10 @@ def test_mask_a_sees_earlier_colours_of_the_pixel_and_mask_b_its_own_too(K, colo
 
 
 def test_the_centre_is_not_empty_for_colours():
-    """G sees its own pixel's R under mask A; an all-zero centre is causal and blind, a common fault."""
+    """G sees its own pixel's R under mask A.
+
+    A common fault is a centre that is all zero: it is causal, and blind.
+    """
     taps = masks.mask_a(3, np.arange(3), np.arange(3))
     centre = taps.mask[taps.offsets.index((0, 0))]
     assert centre.tolist() == [[False, True, True], [False, False, True], [False, False, False]]
@@ -66,4 +71,5 @@ def test_the_other_lists_hold_the_offsets_they_name():
     assert masks.down_right_shifted(2, 2).offsets == ((-1, -1), (-1, 0), (0, -1), (0, 0))
     first = masks.causal_row(3, np.zeros(1, int), np.zeros(1, int), first=True)
     later = masks.causal_row(3, np.zeros(1, int), np.zeros(1, int))
-    assert first.mask[:, 0, 0].tolist() == [True, False, False] and later.mask[:, 0, 0].tolist() == [True, True, False]
+    assert first.mask[:, 0, 0].tolist() == [True, False, False]
+    assert later.mask[:, 0, 0].tolist() == [True, True, False]

@@ -19,7 +19,7 @@ import closed_forms
 import properties
 from models import compare, is_right, measured, plant, several
 from npixel import masks
-from npixel.layers import conv2d, spatial_lstm
+from npixel.layers import canvas, spatial_lstm
 from npixel.runtime import kernels
 
 HERE = [(0, 0)]
@@ -97,7 +97,7 @@ def past(forward, neighbours):
     True where nothing leaks, is missing or is added.
     """
     def layer(x, w_is, b, w_ss, /, *, taps):
-        z, w, _ = conv2d.as_matrix(x, w_is, b, taps=taps)
+        z, w, _ = canvas.as_matrix(x, w_is, b, taps=taps)
         return forward(z, w[None], b, w_ss), None
 
     with pytest.MonkeyPatch.context() as patch:
@@ -192,7 +192,7 @@ def test_another_implementation_finds_every_fault_in_the_network(monkeypatch, fa
     expected, _, _ = oracle.run(model, x, doutputs)
 
     def layer(x, w_is, b, w_ss, /, *, taps):
-        z, w, _ = conv2d.as_matrix(x, w_is, b, taps=taps)
+        z, w, _ = canvas.as_matrix(x, w_is, b, taps=taps)
         return FAULTS[fault][0](z, w[None], b, w_ss), None
 
     plant(monkeypatch, spatial_lstm, forward=layer)

@@ -30,6 +30,7 @@ from ..masks import margins
 from ..runtime import blas
 from ..runtime.blas import BLOCK, TILE, add_product
 from ..runtime.kernels import kernel, plain
+from .live_taps import pick, put_back
 
 THIN = 8                                               # gather the taps of fewer channels than this
 HERE = np.zeros((1, 2), np.int64)                      # the list of a 1 x 1 convolution
@@ -56,36 +57,54 @@ def correlate_rectified_backward(dy, x, w, offsets, stride):
 
 
 def _forward(x, w, b, offsets, stride, rectify):
-    N, H, W, C = x.shape
+    N, H, W, _ = x.shape
     y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
     thin, w, plan = _arrange(w, offsets, stride, *y.shape[1:3])
+    z = gather(x, offsets, stride) if thin else plain(x)
     tile, space = _tile(w), _space(plan, w, y.shape[1], 1)
 
-    def work(x, y):
-        z = gather(x, offsets, stride) if thin else x
+    def work(z, y):
         _correlate(z, w, b, plan, rectify, y, tile, blas.workspace(x.dtype, space))
 
-    blas.images_in_lanes(work, plain(x), y, lanes=blas.threads())
+    blas.images_in_lanes(work, z, y, lanes=blas.threads())
     return y
 
 
 def _backward(dy, x, w, offsets, stride, rectify):
-    dx, shape = np.empty(x.shape, x.dtype), w.shape
+    shape = w.shape
     thin, w, plan = _arrange(w, offsets, stride, *dy.shape[1:3])
+    z = gather(x, offsets, stride) if thin else plain(x)
+    dz, sums = np.empty_like(z), [w, np.empty(w.shape[2], w.dtype)]
     tile, space = _tile(w), _space(plan, w, dy.shape[1], 2)
     wt = np.ascontiguousarray(w.transpose(0, 2, 1))    # BLAS is slower when it transposes
 
-    def work(dy, x, dx, dw, db):
-        z = gather(x, offsets, stride) if thin else x
-        dz = np.empty_like(z) if thin else dx
-        _correlate_backward(dy, z, wt, plan, rectify, dz, dw, db, tile,
-                            blas.workspace(x.dtype, space))
-        if thin:
-            dx[...] = scatter(dz, x.shape, offsets, stride)
+    def work(dy, z, dz, dw, db):
+        space_here = blas.workspace(x.dtype, space)
+        _correlate_backward(dy, z, wt, plan, rectify, dz, dw, db, tile, space_here)
 
-    sums = [w, np.empty(w.shape[2], w.dtype)]
-    dw, db = blas.images_in_lanes(work, plain(dy), plain(x), dx, sums=sums)
+    dw, db = blas.images_in_lanes(work, plain(dy), z, dz, sums=sums)
+    dx = scatter(dz, x.shape, offsets, stride) if thin else dz
     return dx, dw.reshape(shape), db
+
+
+def as_matrix(x, w, b, /, *, taps):
+    """conv2d's sum as one product, for layers that do it bit by bit: y = z m + b.
+
+    returns   z (N, H, W, I): the I numbers that live taps read, side by side;
+              m (I, D): their weights, masked;
+              and what from_matrix needs
+
+    ValueError as in conv2d.forward.
+    """
+    wm, offsets, live = pick(x.shape, x.dtype, w, b, taps)
+    return gather(x, offsets, 1), wm.reshape(-1, w.shape[2]), (x.shape, offsets, live)
+
+
+def from_matrix(dz, dm, back):
+    """dz (N, H, W, I), dm (I, D) -> dx, dw: the way back from as_matrix."""
+    shape, offsets, live = back
+    dw = put_back(dm.reshape(len(offsets), shape[3], dm.shape[1]), live)
+    return scatter(dz, shape, offsets, 1), dw
 
 
 def gather(x, offsets, stride):
@@ -93,14 +112,12 @@ def gather(x, offsets, stride):
 
     Pixels outside the image are zero. For the list [(0, 0)] it is x itself.
     """
+    x = plain(x)
     if stride == 1 and np.array_equal(offsets, HERE):
-        return plain(x)
-    (N, H, W, C), (top, left, bottom, right) = x.shape, margins(offsets)
-    framed = np.zeros((N, top + H + bottom, left + W + right, C), x.dtype)
-    framed[:, top:top + H, left:left + W] = x
+        return x
+    N, H, W, C = x.shape
     z = np.empty((N, -(-H // stride), -(-W // stride), len(offsets), C), x.dtype)
-    for u, place in _windows(offsets, x.shape, stride):
-        z[:, :, :, u] = framed[place]
+    blas.images_in_lanes(lambda x, z: _gather(x, offsets, stride, z), x, z, lanes=blas.threads())
     return z.reshape(*z.shape[:3], len(offsets) * C)
 
 
@@ -108,20 +125,10 @@ def scatter(dz, shape, offsets, stride):
     """The way back from `gather`: a pixel of x collects the gradients of all its copies."""
     if stride == 1 and np.array_equal(offsets, HERE):
         return dz
-    (N, H, W, C), (top, left, bottom, right) = shape, margins(offsets)
-    dz = dz.reshape(*dz.shape[:3], len(offsets), C)
-    dframed = np.zeros((N, top + H + bottom, left + W + right, C), dz.dtype)
-    for u, place in _windows(offsets, shape, stride):
-        dframed[place] += dz[:, :, :, u]
-    return dframed[:, top:top + H, left:left + W]
-
-
-def _windows(offsets, shape, stride):
-    """For each tap u: the pixels that it reads in a framed image."""
-    (_, H, W, _), (top, left, _, _) = shape, margins(offsets)
-    for u, (dr, dc) in enumerate(offsets):
-        r, c = top + dr, left + dc
-        yield u, (slice(None), slice(r, r + H, stride), slice(c, c + W, stride))
+    dz, dx = dz.reshape(*dz.shape[:3], len(offsets), shape[3]), np.empty(shape, dz.dtype)
+    blas.images_in_lanes(lambda dz, dx: _scatter(dz, offsets, stride, dx), dz, dx,
+                         lanes=blas.threads())
+    return dx
 
 
 def _arrange(w, offsets, stride, rows, columns):
@@ -323,3 +330,63 @@ def _read_canvas(dX, x, dx, left, pitch, top, height, stride, rectify):
             else:
                 for k in range(x.shape[2]):
                     dx[r, c, k] = dX[cell, k]
+
+
+def _gather_numpy(x, offsets, stride, z):
+    """z[n, r, q, u] = x[n, s r + dr_u, s q + dc_u], zero outside the image."""
+    frame, inside, windows = _frame(offsets, x.shape, stride)
+    framed = np.zeros(frame, x.dtype)
+    framed[inside] = x
+    for u, window in enumerate(windows):
+        z[:, :, :, u] = framed[window]
+
+
+@kernel(defined_by=_gather_numpy)
+def _gather(x, offsets, stride, z):
+    (N, R, Q, U, C), (_, H, W, _) = z.shape, x.shape
+    for n in range(N):
+        for r in range(R):
+            for u in range(U):
+                i = stride * r + offsets[u, 0]
+                for q in range(Q):
+                    j = stride * q + offsets[u, 1]
+                    if 0 <= i < H and 0 <= j < W:
+                        for c in range(C):
+                            z[n, r, q, u, c] = x[n, i, j, c]
+                    else:
+                        for c in range(C):
+                            z[n, r, q, u, c] = 0
+
+
+def _scatter_numpy(dz, offsets, stride, dx):
+    """dx[n, s r + dr_u, s q + dc_u] = the sum of dz[n, r, q, u], in the order of u."""
+    frame, inside, windows = _frame(offsets, dx.shape, stride)
+    dframed = np.zeros(frame, dx.dtype)
+    for u, window in enumerate(windows):
+        # z[:, :, :, u] = framed[window]
+        dframed[window] += dz[:, :, :, u]
+    dx[...] = dframed[inside]
+
+
+@kernel(defined_by=_scatter_numpy)
+def _scatter(dz, offsets, stride, dx):
+    (N, R, Q, U, C), (_, H, W, _) = dz.shape, dx.shape
+    for n in range(N):
+        dx[n] = 0
+        for u in range(U):
+            for r in range(R):
+                i = stride * r + offsets[u, 0]
+                for q in range(Q):
+                    j = stride * q + offsets[u, 1]
+                    if 0 <= i < H and 0 <= j < W:
+                        for c in range(C):
+                            dx[n, i, j, c] += dz[n, r, q, u, c]
+
+
+def _frame(offsets, shape, stride):
+    """Images in a frame of zeros: the shape, where the images are, and what each tap reads."""
+    (N, H, W, C), (top, left, bottom, right) = shape, margins(offsets)
+    all_images, rows, columns = slice(None), slice(top, top + H), slice(left, left + W)
+    windows = [(all_images, slice(top + dr, top + dr + H, stride),
+                slice(left + dc, left + dc + W, stride)) for dr, dc in offsets]
+    return (N, top + H + bottom, left + W + right, C), (all_images, rows, columns), windows

@@ -229,23 +229,3 @@ def reach(seen, /, *, shape, taps, stride=1, dilation=1):
     for u, out, inside in _places(np.multiply(offsets, dilation), needed.shape, stride):
         needed[inside] |= seen[None][out] @ mask[u].T
     return needed[0]
-
-
-def as_matrix(x, w, b, /, *, taps):
-    """The same sum as one product, for layers that do it bit by bit: y = z m + b.
-
-    returns   z (N, H, W, I): the I numbers that live taps read, side by side;
-              m (I, D): their weights, masked;
-              and what from_matrix needs
-
-    ValueError as in forward.
-    """
-    wm, offsets, live = pick(x.shape, x.dtype, w, b, taps)
-    return canvas.gather(x, offsets, 1), wm.reshape(-1, w.shape[2]), (x.shape, offsets, live)
-
-
-def from_matrix(dz, dm, back):
-    """dz (N, H, W, I), dm (I, D) -> dx, dw: the way back from as_matrix."""
-    shape, offsets, live = back
-    dw = put_back(dm.reshape(len(offsets), shape[3], dm.shape[1]), live)
-    return canvas.scatter(dz, shape, offsets, 1), dw

@@ -44,7 +44,7 @@ def backward(dy, cache, /):
 
 
 def reach(seen, /):
-    """Which features (..., 2p) the outputs in `seen` (..., p) bool depend on: those of both halves."""
+    """Which features (..., 2 D) the outputs in `seen` (..., D), bool, depend on: both halves."""
     return np.concatenate([seen, seen], axis=-1)
 
 

@@ -51,7 +51,7 @@ from ..runtime import blas, elementary
 from ..runtime.blas import add_product
 from ..runtime.elementary import sigmoid, tanh
 from ..runtime.kernels import kernel, plain
-from . import conv2d, skew
+from . import canvas, conv2d, skew
 
 
 class Weights(NamedTuple):
@@ -89,7 +89,7 @@ def forward(x, w_is, b, w_ss, /, *, taps):
     ValueError if shapes or dtypes disagree.
     """
     check(w_is, b, w_ss)
-    inputs, w, back = conv2d.as_matrix(x, w_is, b, taps=taps)              # (N, H, W, I), (I, 5D)
+    inputs, w, back = canvas.as_matrix(x, w_is, b, taps=taps)              # (N, H, W, I), (I, 5D)
     blas.check_dtype(x.dtype)
     N, H, W, _ = x.shape
     D = w_ss.shape[1]
@@ -115,7 +115,7 @@ def backward(dh, cache, /):
 
     dw, db, dw_ss = blas.images_in_lanes(work, inputs, gates, c, h, dh, dinputs,
                                          sums=(w, np.empty(w.shape[1], w.dtype), w_ss))
-    dx, dw_is = conv2d.from_matrix(dinputs, dw, back)
+    dx, dw_is = canvas.from_matrix(dinputs, dw, back)
     return dx, dw_is, db, dw_ss
 
 
