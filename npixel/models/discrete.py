@@ -6,7 +6,8 @@
 A network computes them as features, (..., C) or (..., C L). The L logits of a colour lie side by
 side, so they belong to one group of masks.groups. The colours of a pixel are drawn one by one.
 
-Read first: losses/bernoulli.py, losses/categorical.py.  Read next: models/wiring.py.
+Read first: losses/__init__.py, losses/bernoulli.py, losses/categorical.py.
+Read next: models/wiring.py.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """Fully visible belief network: each sub-pixel is predicted linearly from all those before it.
 
-    two levels     p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} W_ij x_j)
-    L levels       p(x_i | x_<i) = softmax(b_i + Σ_{j<i} W_ij onehot(x_j)),   W_ij an L x L matrix
+    two levels     p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} w_ij x_j)
+    L levels       p(x_i | x_<i) = softmax(b_i + Σ_{j<i} w_ij onehot(x_j)),   w_ij an L x L matrix
 
 Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. The simplest
 model that sees its whole past, and a convex one. It shares nothing between places. So it has
-D (D - 1) / 2 + D parameters for D binary sub-pixels (307,720 for 28 x 28), and
-D (D - 1) / 2 L² + D L for L levels: for small images only.
+I (I - 1) / 2 + I parameters for I binary sub-pixels (307,720 for 28 x 28), and
+I (I - 1) / 2 L² + I L for L levels: for small images only.
 
 A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the
 input is zero.
@@ -60,8 +60,8 @@ def network(f, x, config):
 
 def network_backward(b, doutputs, config):
     """The backward pass: doutputs -> dx (N, H, W, C)."""
-    N, D = len(doutputs), prod(config.image_shape)
-    dcodes = b("units", doutputs.reshape(N, D, -1))
+    N, I = len(doutputs), prod(config.image_shape)
+    dcodes = b("units", doutputs.reshape(N, I, -1))
     shape = (N, *config.image_shape)
     return dcodes.reshape(shape) if config.levels == 2 else np.zeros(shape, doutputs.dtype)
 
@@ -75,8 +75,8 @@ def init_from_data(params, x, config, *, rng):
 
     Frequencies are counted in x and smoothed by adding one.
     """
-    codes = _encode(x, config)                                             # (N, D, K)
-    counts = codes.sum(axis=0, dtype=np.float64) + 1                       # (D, K)
+    codes = _encode(x, config)                                             # (N, I, D)
+    counts = codes.sum(axis=0, dtype=np.float64) + 1                       # (I, D)
     total = len(x) + (2 if config.levels == 2 else config.levels)
     b = np.log(counts / total) - (np.log(1 - counts / total) if config.levels == 2 else 0)
     w, old = params["units"]
@@ -122,7 +122,7 @@ def _units(at, config):
 
 
 def _encode(x, config):
-    """Encoded pixels (N, ..., C) as the units' inputs (N, D, K): the bit, or the level one-hot."""
+    """Encoded pixels (N, ..., C) as the units' inputs (N, I, C): the bit, or the level one-hot."""
     if config.levels == 2:
         return x.reshape(len(x), -1, 1)
     levels = np.rint((x.reshape(len(x), -1, 1) + 1) / 2 * (config.levels - 1))

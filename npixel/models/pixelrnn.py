@@ -15,10 +15,10 @@ h = 16, or 1 layer, h = 32. CIFAR-10: 12 layers, h = 128.
 Start states h0 and c0 are learned, one number per feature: 2 h parameters more per LSTM than a
 count without them.
 
-With condition_maps = M the network is conditional on maps (N, H, W, M), known in advance at every
+With condition_maps = V the network is conditional on maps (N, H, W, V), known in advance at every
 place. An unmasked 1 x 1 convolution takes them to the gates of every LSTM and is added to the
 input-to-state map (section 3.6, where the maps come from a smaller image: multiscale_pixelrnn.py).
-It is written as M more input channels of that map, which its centre tap reads unmasked.
+It is written as V more input channels of that map, which its centre tap reads unmasked.
 
 A model of this family is its Config, which names its layer:
     Config.layer          the module in layers
@@ -48,7 +48,7 @@ class Config:
     head: int = 32                                     # maps of each hidden layer of the head
     head_layers: int = 2
     skip: bool = False                                 # a 1 x 1 convolution from each LSTM on
-    condition_maps: int = 0                            # M
+    condition_maps: int = 0                            # V
 
     def __post_init__(self):
         if self.condition_maps and not self.layers:
@@ -83,7 +83,7 @@ def network(f, x, config, condition=None):
 
 
 def network_backward(b, doutputs, config):
-    """The backward pass: doutputs -> dx (N, H, W, C), and dcondition (N, H, W, M) or None."""
+    """The backward pass: doutputs -> dx (N, H, W, C), and dcondition (N, H, W, V) or None."""
     dh = dskipped = readout.network_backward(b, doutputs, config)
     wide, dcondition = 2 * config.hidden, NOTHING
     for n in reversed(range(config.layers)):

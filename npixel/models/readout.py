@@ -13,7 +13,7 @@ Read next: models/pixelcnn.py.
 import numpy as np
 
 from ..layers import relu_conv2d
-from . import discrete, wiring
+from . import discrete
 from .wiring import Layer, mask_b
 
 
@@ -44,40 +44,3 @@ def network_backward(b, doutputs, config):
     for n in reversed(range(config.head_layers)):
         dh = b(f"head{n}", dh)
     return dh
-
-
-# the same for a network that is not wired by a table yet
-
-
-def shapes(config, features):
-    return wiring.shapes_of(layers(config, features))
-
-
-def init(rng, config, features):
-    return wiring.drawn(rng, layers(config, features))
-
-
-def forward(params, h, config, caches):
-    f = wiring.forwards(dict(layers(config, h.shape[-1])), params, caches)
-    return network(f, h, config)
-
-
-def backward(doutputs, config, caches, grads):
-    b = wiring.backwards(dict(layers(config, config.hidden)), caches, grads)
-    return network_backward(b, doutputs, config)
-
-
-def start(params, shape, config):
-    return wiring.started(dict(layers(config, shape[3])), params, shape, config)
-
-
-def step(h, state, /, *, at):
-    return network(wiring.steps(state, at), h, state.config)
-
-
-def reach(seen, config, features):
-    b = wiring.reaches(dict(layers(config, features)), config.image_shape[:2])
-    return network_backward(b, discrete.seen_outputs(seen, config), config)
-
-
-State = wiring.State

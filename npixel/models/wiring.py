@@ -26,7 +26,8 @@ In a step the image is None: the layers that look at it were told by `see`, and 
 `Wiring` makes a model's functions of the table and the texts. A network that needs more, such as
 two streams that are stepped in different places, calls the four functions above itself.
 
-Read first: masks.py, layers/conv2d.py, layers/relu_conv2d.py.
+Read first: masks.py, layers/conv2d.py, layers/relu_conv2d.py, layers/deconv2d.py,
+models/discrete.py.
 Read next: models/readout.py, models/pixelcnn.py.
 """
 
@@ -77,9 +78,9 @@ class Layer(NamedTuple):
         """All sizes that shapes, init and reach may ask for, by their names in the layers."""
         known = {"C": self.C, "V": self.C, "D": self.D}
         if isinstance(self.taps, Window):
-            known["U"] = known["T"] = self.taps.U
+            known["U"] = self.taps.U
         elif self.taps is not None:
-            known["U"] = known["T"] = len(masks.as_taps(self.taps, 0, 0)[0])
+            known["U"] = len(getattr(self.taps, "offsets", self.taps))
         return known | self.sizes
 
 
@@ -184,7 +185,7 @@ class State(NamedTuple):
     held: dict                                         # name -> (step, read, memory) for `steps`
     table: dict                                        # name -> Layer
     config: object
-    condition: np.ndarray | None = None                # (N, H, W, M) maps, if the text reads them
+    condition: np.ndarray | None = None                # (N, H, W, V) maps, if the text reads them
 
 
 def started(table, params, shape, config, *, condition=None, code=None):
