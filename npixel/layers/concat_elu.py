@@ -30,6 +30,12 @@ def backward(dy, cache, /):
     return (dx,)
 
 
+def reach(seen, /):
+    """Which inputs (..., D) the outputs in `seen` (..., 2 D) bool depend on."""
+    D = seen.shape[-1] // 2
+    return seen[..., :D] | seen[..., D:]
+
+
 def _both_numpy(x, y):
     """x (n, D): y (n, 2 D) is filled in."""
     D = x.shape[1]

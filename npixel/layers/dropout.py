@@ -22,11 +22,12 @@ def draw(rng, shape, /, *, rate, dtype):
     return mask
 
 
-def forward(x, /, *, mask):
-    """x and mask of one shape and dtype -> y, and the cache."""
-    return x * mask, mask
+def forward(x, /, *, mask=None):
+    """x and mask of one shape and dtype -> y, and the cache.   mask=None: nothing is dropped"""
+    return (x if mask is None else x * mask), mask
 
 
 def backward(dy, cache, /):
     """dy -> dx, masked alike."""
-    return (dy * cache,)
+    mask = cache
+    return (dy if mask is None else dy * mask,)
