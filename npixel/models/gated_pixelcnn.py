@@ -231,16 +231,19 @@ def start(params, shape, config, *, condition=None):
 def step(state, /, *, at):
     """forward's outputs at the strip `at`, from the pixels seen so far.
 
-    When a row begins, the one above is complete. Then the vertical stack goes through all of that
-    row, and the links remember its z: they are read one row further down.
+    When a row begins, the one above is complete. Then the vertical stack goes through that row.
     """
     row, columns = at
     if columns.start == 0 and row > 0:
-        above = row - 1, slice(0, state.config.image_shape[1])
-        for i, z in enumerate(vertical_stack(wiring.steps(state, above), None, state.config)):
-            conv2d.write(z, state.memories[f"link{i}"], at=above)
+        vertical_row(state, (row - 1, slice(0, state.config.image_shape[1])))
     remembered = itertools.repeat(None)
     return horizontal_stack(wiring.steps(state, at), None, remembered, state.config)
+
+
+def vertical_row(state, at):
+    """The vertical stack at a row. The links remember its z, and read it one row further down."""
+    for i, z in enumerate(vertical_stack(wiring.steps(state, at), None, state.config)):
+        conv2d.write(z, state.memories[f"link{i}"], at=at)
 
 
 def width(config):

@@ -41,11 +41,11 @@ RULE = Rule("adam", {"b1": 0.95, "b2": 0.9995, "eps": 0.0, "root_eps": 1e-8}, av
 def masks(config, n, rng, dtype):
     """The dropout masks of one step, as pixelcnn_pp.forward draws them from this generator."""
     drawn = {}
-    for name, layer in pixelcnn_pp.layers(config).items():
+    for name, layer in pixelcnn_pp.layers(config):
         if name.endswith("_conv2") and config.dropout:
-            shape = n, *config.sizes[layer.level], layer.C
-            drawn[name.removesuffix("_conv2")] = dropout.draw(rng, shape, rate=config.dropout,
-                                                              dtype=dtype)
+            shape = n, *layer.size(config.image_shape[:2]), layer.C
+            mask = dropout.draw(rng, shape, rate=config.dropout, dtype=dtype)
+            drawn[name.removesuffix("_conv2")] = mask
     return drawn
 
 
