@@ -1,11 +1,14 @@
-"""Generation of whole images, pixel by pixel: cached (each layer's new column only) beside naive (a whole forward pass per sub-pixel).
+"""Generation of whole images, pixel by pixel: cached beside naive.
 
-    cached            model.sample(n, uniforms=...)
-    naive             model.forward (nothing kept) and a draw, per sub-pixel: timed on 20 positions spread over the image, extrapolated to all
+    cached            model.sample(n, uniforms=...): each layer's new column only
+    naive             model.forward (nothing kept) and a draw for each sub-pixel: timed at 20
+                      positions spread over the image, extrapolated to all
     one forward pass  for the cost of an image "in forwards"
 
-What is compared: the levels that the naive way draws at those 20 positions, from the same uniforms and given the pixels that the cached way
-drew before each of them, against the levels that the cached way drew there.
+At those 20 positions the levels of both ways are compared. The naive way draws them from the same
+uniforms, given the pixels that the cached way drew before.
+
+Read first: npixel/sampling.py, benchmarks/row.py.  Read next: benchmarks/pixelcnn.py.
 """
 
 import numpy as np
@@ -45,7 +48,8 @@ def naive(n):
     model, uniforms = _model_and_uniforms(n)
     images = model.sample(n, uniforms=uniforms)
     later = [np.arange(H * W).reshape(H, W, 1) >= position for position in positions()]
-    before = [np.where(unknown, 0, images) for unknown in later]           # (n, H, W, 1): what is known at each position
+    # (n, H, W, 1): what is known at each position
+    before = [np.where(unknown, 0, images) for unknown in later]
 
     def run():
         drawn = []

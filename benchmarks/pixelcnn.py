@@ -1,7 +1,10 @@
-"""A training step of PixelCNN: loss, every gradient, and one Adam update, beside the same network in PyTorch.
+"""A training step of PixelCNN, beside the same network in PyTorch.
 
-Loss and the gradients of five layers are compared at the first step, from the same weights and images. In PyTorch the step is what people
+A step is the loss, every gradient, and one Adam update. Loss and the gradients of five layers are
+compared at the first step, from the same weights and images. In PyTorch the step is what people
 write: zero_grad, forward, loss, backward, step.
+
+Read first: npixel/models/pixelcnn.py, benchmarks/row.py.  Read next: benchmarks/torch_pixelcnn.py.
 """
 
 import numpy as np
@@ -21,12 +24,13 @@ TINY_ARGUMENTS = {"hidden": 4, "layers": 2}
 def _model_and_images(hidden, layers):
     import npixel
 
-    model = npixel.build("pixelcnn", image_shape=(H, W, 1), levels=2, seed=0, dtype="float32", hidden=hidden, layers=layers, head=HEAD)
+    model = npixel.build("pixelcnn", image_shape=(H, W, 1), levels=2, seed=0, dtype="float32",
+                         hidden=hidden, layers=layers, head=HEAD)
     return model, np.random.default_rng(1).integers(0, 2, (N, H, W, 1))
 
 
 def _compared(layers):
-    """Layers whose gradients are held against each other: the ends, and one convolution of each kind in the middle."""
+    """Layers whose gradients are compared: the ends, and one convolution of each kind between."""
     n = layers // 2
     return "first", f"reduce{n}", f"conv{n}", f"expand{n}", "logits"
 
@@ -59,7 +63,8 @@ def torch_step(hidden, layers, cut, channels_last):
 
     model, images = _model_and_images(hidden, layers)
     order = torch.channels_last if channels_last else torch.contiguous_format
-    net = torch_pixelcnn.PixelCNN(hidden, layers, HEAD, cut).load(model.params).to(memory_format=order)
+    net = torch_pixelcnn.PixelCNN(hidden, layers, HEAD, cut).load(model.params)
+    net = net.to(memory_format=order)
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous(memory_format=order)
     optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
 
@@ -83,8 +88,12 @@ def torch_step(hidden, layers, cut, channels_last):
 
 
 def flops(hidden, layers):
-    """Useful operations of a step: three passes over the live taps (24 of 7 x 7 under mask A, 5 of 3 x 3 under mask B)."""
-    weights = 24 * 2 * hidden + layers * (2 + 5 + 2) * hidden**2 + 2 * hidden * HEAD + HEAD**2 + HEAD
+    """Useful operations of a step: three passes over the live taps.
+
+    These are 24 of 7 x 7 under mask A, and 5 of 3 x 3 under mask B.
+    """
+    head = 2 * hidden * HEAD + HEAD**2 + HEAD
+    weights = 24 * 2 * hidden + layers * (2 + 5 + 2) * hidden**2 + head
     return 3 * 2.0 * N * H * W * weights
 
 
@@ -95,9 +104,11 @@ def _row(hidden, layers=7, quick=False):
         shapes=f"{N} x {H} x {W} x 1",
         implementations=(
             Implementation("npixel", ours),
-            Implementation("NumPy definition", ours, "definition", environment={"NPIXEL_KERNELS": "off"}),
+            Implementation("NumPy definition", ours, "definition",
+                           environment={"NPIXEL_KERNELS": "off"}),
             *(Implementation(f"PyTorch {form}, {order}", torch_step, "peer", f"PyTorch {form}",
-                             {"cut": form == "expert", "channels_last": order == "channels last"}, requires=("torch",))
+                             {"cut": form == "expert", "channels_last": order == "channels last"},
+                             requires=("torch",))
               for form in ("as written", "expert") for order in ("contiguous", "channels last")),
         ),
         arguments={"hidden": hidden, "layers": layers},

@@ -1,7 +1,10 @@
-"""PixelCNN in PyTorch, as people write it and as an expert would: what a training step of npixel.models.pixelcnn is timed beside.
+"""PixelCNN in PyTorch, as people write it and as an expert would.
 
-The same network with the same weights (npixel/models/pixelcnn.py; van den Oord et al. 2016, table 1), for one colour and two levels. With
-one colour the 1 x 1 convolutions need no mask.
+A training step of npixel.models.pixelcnn is timed beside it. It is the same network with the same
+weights (van den Oord et al. 2016, table 1), for one colour and two levels. With one colour the
+1 x 1 convolutions need no mask.
+
+Read first: npixel/models/pixelcnn.py.  Read next: benchmarks/pixelcnn.py.
 """
 
 import torch
@@ -10,13 +13,17 @@ from torch.nn import functional as F
 
 
 class MaskedConv2d(nn.Module):
-    """A K x K convolution under mask A or B.   cut: keep only the rows of the kernel that the mask leaves, and pad above only"""
+    """A K x K convolution under mask A or B.
+
+    cut   keep only the rows of the kernel that the mask leaves, and pad only above
+    """
 
     def __init__(self, C, D, K, kind, cut):
         super().__init__()
         rows = K // 2 + 1 if cut else K
         self.cut, self.reach = cut, K // 2
-        self.weight, self.bias = nn.Parameter(torch.zeros(D, C, rows, K)), nn.Parameter(torch.zeros(D))
+        self.weight = nn.Parameter(torch.zeros(D, C, rows, K))
+        self.bias = nn.Parameter(torch.zeros(D))
         mask = torch.ones(1, 1, rows, K)
         mask[:, :, K // 2, K // 2 + (kind == "B"):] = 0
         mask[:, :, K // 2 + 1:] = 0
@@ -62,7 +69,8 @@ class PixelCNN(nn.Module):
         with torch.no_grad():
             for name, module in self.named_convolutions():
                 rows, K = module.weight.shape[2:]
-                w = torch.from_numpy(params[name].w).reshape(-1, K, *params[name].w.shape[1:])[:rows]      # (rows, K, C, D)
+                w = torch.from_numpy(params[name].w)
+                w = w.reshape(-1, K, *w.shape[1:])[:rows]                  # (rows, K, C, D)
                 module.weight.copy_(w.permute(3, 2, 0, 1))
                 module.bias.copy_(torch.from_numpy(params[name].b))
         return self

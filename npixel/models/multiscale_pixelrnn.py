@@ -2,20 +2,29 @@
 
     x_small = x[::s, ::s]                              the pixels that are drawn first
     p(x_small)                                         a PixelRNN of its own, H/s x W/s
-    maps = conv3x3(relu(deconv(x_small)))              h maps at full size; s x s blocks, then an unmasked 3 x 3 convolution
-    p(x | x_small)                                     a PixelRNN over the whole image, conditional on the maps in every LSTM
+    maps = conv3x3(relu(blocks(conv1x1(x_small))))     h maps at full size, nothing masked
+    p(x | x_small)                                     a PixelRNN over the whole image, conditional
+                                                       on the maps in every LSTM
 
-van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.6. The paper names "deconvolution" layers and gives no sizes; ours
-are the two above.
+The 1 x 1 convolution makes s s h maps of x_small. `blocks` turns each pixel of these into a block
+of s x s pixels with h maps. Together the two are a transposed convolution.
 
-The likelihood. The pixels of the small image stand in the large one, so they are known when that is drawn. Each is charged once, by the small
-network; the large one is charged for the others only. The logits of both are laid into one map, outputs[::s, ::s] from the small network, and the model
-is normalised like every other. Charging the copied pixels twice gives a bound below the likelihood, not a likelihood: the sum over images is < 1.
+van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.6. The
+paper names "deconvolution" layers and gives no sizes; the sizes are ours.
 
-Order of generation: the small image in raster order, then the other pixels in raster order. Every pixel of the second stage sees the whole small image that
-its maps reach, also what lies below it.
+The likelihood. The pixels of the small image stand in the large one, so they are known when that is
+drawn. Each is charged once, by the small network. The large network is charged for the others only.
+The logits of both are laid into one map, where outputs[::s, ::s] come from the small network, and
+the model is normalised like every other. Charging the copied pixels twice would give a bound below
+the likelihood, not a likelihood: the sum over images would be less than 1.
 
-Read first: pixelrnn.py, row_lstm.py, diagonal_bilstm.py.
+Order of generation. The small image comes first, in raster order, then the other pixels in raster
+order. Every pixel of the second stage sees the whole small image that its maps reach, also what
+lies below it.
+
+Read first: models/pixelrnn.py, models/row_lstm.py, models/diagonal_lstm.py,
+models/diagonal_bilstm.py.
+Read next: sampling.py.
 """
 
 from dataclasses import dataclass
@@ -23,18 +32,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import losses, masks
+from .. import masks
 from ..layers import conv2d, relu_conv2d
-from . import diagonal_bilstm, diagonal_lstm, new_caches, pixelrnn, row_lstm
+from . import diagonal_bilstm, diagonal_lstm, discrete, pixelrnn, row_lstm, wiring
+from .discrete import draws, loss                      # noqa: F401  the model contract
+from .wiring import Layer, Wiring
 
 LSTMS = {"row_lstm": row_lstm, "diagonal_lstm": diagonal_lstm, "diagonal_bilstm": diagonal_bilstm}
+HERE = ((0, 0),)
+AROUND = masks.square(3)
+SHARED = "levels", "hidden", "layers", "first_kernel", "head", "head_layers"
 
 
 @dataclass(frozen=True)
 class Config:
     image_shape: tuple                                 # (H, W, C), H and W divisible by scale
     levels: int = 2
-    hidden: int = 32                                   # h of both networks, and the number of maps
+    hidden: int = 32                                   # h of both networks, and number of maps
     layers: int = 3                                    # LSTM layers of each, at least 1
     first_kernel: int = 7                              # K0
     head: int = 32                                     # maps of each hidden layer of the heads
@@ -47,99 +61,99 @@ class Config:
         if self.lstm not in LSTMS:
             raise ValueError(f"lstm must be one of {', '.join(LSTMS)}, is {self.lstm!r}")
         if self.layers < 1:
-            raise ValueError(
-                "layers must be at least 1 in multiscale_pixelrnn: its LSTMs read the maps of the "
-                "small image; is 0"
-            )
+            raise ValueError("layers must be at least 1 in multiscale_pixelrnn: its LSTMs read "
+                             "the maps of the small image; is 0")
         if self.scale < 2 or H % self.scale or W % self.scale:
-            raise ValueError(f"height and width must be divisible by scale, which is at least 2: {H} x {W}, scale {self.scale}")
+            raise ValueError("height and width must be divisible by scale, which is at least 2: "
+                             f"{H} x {W}, scale {self.scale}")
 
     def parts(self):
         """The configurations of the small network and of the large one."""
         H, W, C = self.image_shape
-        shared = {name: getattr(self, name) for name in ("levels", "hidden", "layers", "first_kernel", "head", "head_layers")}
+        small_shape = H // self.scale, W // self.scale, C
+        shared = {name: getattr(self, name) for name in SHARED}
         make = LSTMS[self.lstm].Config
-        return make(image_shape=(H // self.scale, W // self.scale, C), **shared), make(image_shape=self.image_shape, condition_maps=self.hidden, **shared)
+        return (make(image_shape=small_shape, **shared),
+                make(image_shape=self.image_shape, condition_maps=self.hidden, **shared))
 
 
-def loss(config):
-    return losses.by_levels(config.levels)
-
-
-def shapes(config):
+def layers(config):
+    """The table: that of the maps, and those of both networks."""
+    C, h, s = config.image_shape[2], config.hidden, config.scale
     small, large = config.parts()
-    h = config.hidden
-    yield "deconv", conv2d.shapes(1, config.image_shape[2], config.scale**2 * h)
-    yield "maps", conv2d.shapes(9, h, h)
-    for prefix, part in (("small_", small), ("large_", large)):
-        for name, weights in pixelrnn.shapes(part):
-            yield prefix + name, weights
+    yield "deconv", Layer(conv2d, C, s * s * h, HERE, scale=s)
+    yield "maps", Layer(relu_conv2d, h, h, AROUND, gain=np.sqrt(2))
+    for name, layer in pixelrnn.layers(small):
+        yield f"small_{name}", layer._replace(scale=s)
+    for name, layer in pixelrnn.layers(large):
+        yield f"large_{name}", layer
 
 
-def init(rng, config):
-    small, large = config.parts()
-    C, h = config.image_shape[2], config.hidden
-    params = {"deconv": conv2d.init(rng, C, config.scale ** 2 * h, taps=HERE, dtype=np.float64),
-              "maps": conv2d.init(rng, h, h, taps=AROUND, dtype=np.float64, gain=np.sqrt(2))}
-    for prefix, part in (("small_", small), ("large_", large)):
-        params |= {prefix + name: weights for name, weights in pixelrnn.init(rng, part).items()}
-    return params
+def network(f, x, config):
+    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), the small network's in place."""
+    s, (small, large) = config.scale, config.parts()
+    x_small = np.ascontiguousarray(x[:, ::s, ::s])                         # (N, H/s, W/s, C)
+    outputs_small = pixelrnn.network(of_part(f, "small_"), x_small, small)
+    maps = upsample(f, x_small, config)                                    # (N, H, W, h)
+    outputs = pixelrnn.network(of_part(f, "large_"), x, large, condition=maps)
+    outputs[:, ::s, ::s] = outputs_small               # charged once, by the network that drew them
+    return outputs
 
 
-HERE = ((0, 0),)
-AROUND = masks.square(3)
-
-
-def part_of(params, prefix):
-    """The weights of one of the two networks, under its own names."""
-    return {name.removeprefix(prefix): weights for name, weights in params.items() if name.startswith(prefix)}
-
-
-def forward(params, x, config, *, condition=None, rng=None, keep=True):
-    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L), those of the small network in their places; and the caches."""
-    s, caches = config.scale, new_caches(keep)
-    small, large = config.parts()
-    x_small = np.ascontiguousarray(x[:, ::s, ::s])
-    outputs_small, caches["small"] = pixelrnn.forward(part_of(params, "small_"), x_small, small, keep=keep)
-    maps = upsample(params, x_small, config, caches)
-    outputs, caches["large"] = pixelrnn.forward(part_of(params, "large_"), x, large, condition=maps, keep=keep)
-    outputs[:, ::s, ::s] = outputs_small                                   # charged once, by the network that drew them
-    caches["config"] = config
-    return outputs, caches
-
-
-def backward(doutputs, caches):
-    config, grads = caches["config"], {}
-    s = config.scale
+def network_backward(b, doutputs, config):
+    """doutputs -> dx (N, H, W, C)"""
+    s, (small, large) = config.scale, config.parts()
     # outputs[:, ::s, ::s] = outputs_small
-    dlarge = doutputs.copy()
-    dlarge[:, ::s, ::s] = 0
-    dx, dmaps, grads_large = pixelrnn.backward(dlarge, caches["large"])
-    dx_small = upsample_backward(dmaps, config, caches, grads)
-    dx_drawn, _, grads_small = pixelrnn.backward(np.ascontiguousarray(doutputs[:, ::s, ::s]), caches["small"])
-    dx[:, ::s, ::s] += dx_small + dx_drawn                                 # a pixel of the small image is read by all three
-    for prefix, part in (("small_", grads_small), ("large_", grads_large)):
-        grads |= {prefix + name: weights for name, weights in part.items()}
-    return dx, None, grads
+    dlogits = discrete.as_features(doutputs, config)                       # (N, H, W, C L)
+    dsmall, dlarge = np.ascontiguousarray(dlogits[..., ::s, ::s, :]), dlogits.copy()
+    dlarge[..., ::s, ::s, :] = 0
+    dlarge = discrete.as_outputs(dlarge, config)
+    dx, dmaps = pixelrnn.network_backward(of_part(b, "large_"), dlarge, large)
+    dx_small = upsample_backward(b, dmaps, config)
+    dsmall = discrete.as_outputs(dsmall, config)
+    dx_drawn, _ = pixelrnn.network_backward(of_part(b, "small_"), dsmall, small)
+    dx[..., ::s, ::s, :] += dx_small + dx_drawn        # all three read a pixel of the small image
+    return dx
 
 
-def upsample(params, x_small, config, caches):
+def upsample(f, x_small, config):
     """x_small (N, H/s, W/s, C) -> maps (N, H, W, h)"""
-    s, (N, R, Q, _), h = config.scale, x_small.shape, config.hidden
-    y, caches["deconv"] = conv2d.forward(x_small, *params["deconv"], taps=HERE)                # (N, R, Q, s s h)
-    y = y.reshape(N, R, Q, s, s, h).transpose(0, 1, 3, 2, 4, 5).reshape(N, R * s, Q * s, h)    # every pixel becomes a block
-    maps, caches["maps"] = relu_conv2d.forward(y, *params["maps"], taps=AROUND)
-    return maps
+    return f("maps", blocks(f("deconv", x_small), config.scale))
 
 
-def upsample_backward(dmaps, config, caches, grads):
-    s, (N, H, W, h) = config.scale, dmaps.shape
-    dy, *dw = relu_conv2d.backward(dmaps, caches["maps"])
-    grads["maps"] = conv2d.Weights(*dw)
-    dy = dy.reshape(N, H // s, s, W // s, s, h).transpose(0, 1, 3, 2, 4, 5).reshape(N, H // s, W // s, s * s * h)
-    dx_small, *dw = conv2d.backward(dy, caches["deconv"])
-    grads["deconv"] = conv2d.Weights(*dw)
-    return dx_small
+def upsample_backward(b, dmaps, config):
+    return b("deconv", blocks_backward(b("maps", dmaps), config.scale))
+
+
+def blocks(y, s):
+    """(..., H/s, W/s, s s h) -> (..., H, W, h): every pixel becomes a block of s x s.
+
+    >>> blocks(np.arange(8).reshape(1, 2, 4), 2)[..., 0].tolist()
+    [[0, 1, 4, 5], [2, 3, 6, 7]]
+    """
+    *N, rows, columns, maps = y.shape
+    y = y.reshape(*N, rows, columns, s, s, maps // (s * s)).swapaxes(-4, -3)
+    return y.reshape(*N, rows * s, columns * s, maps // (s * s))
+
+
+def blocks_backward(dy, s):
+    """(..., H, W, h) -> (..., H/s, W/s, s s h)"""
+    *N, H, W, h = dy.shape
+    dy = dy.reshape(*N, H // s, s, W // s, s, h).swapaxes(-4, -3)
+    return dy.reshape(*N, H // s, W // s, s * s * h)
+
+
+def of_part(f, prefix):
+    """f or b for one of the two networks, which knows its layers by their own names."""
+    return lambda name, *inputs: f(prefix + name, *inputs)
+
+
+wired = Wiring(layers, network, network_backward)
+shapes, init, forward, backward, reach = (
+    wired.shapes, wired.init, wired.forward, wired.backward, wired.reach)
+
+
+# generation
 
 
 def stages(config):
@@ -151,23 +165,36 @@ def stages(config):
 
 class State(NamedTuple):
     """One network's memory: of the small one in the first stage, of the large one in the second."""
-    part: pixelrnn.State
-    scale: int                                         # columns and rows of the image for one of the network's
+    part: wiring.State
+    scale: int                                         # image rows for one row of the network
 
 
 def start(params, shape, config, *, stage=0, x=None):
-    """stage 1 needs x (N, H, W, C) with the small image in its place: its maps are computed here, once."""
+    """Memory for one stage of going through images of this shape (N, H, W, C).
+
+    x   (N, H, W, C) with the small image in its place, from which stage 1 computes the maps, once
+    """
     small, large = config.parts()
-    N, H, W, C = shape
-    s = config.scale
+    (N, H, W, C), s = shape, config.scale
     if stage == 0:
-        return State(pixelrnn.start(part_of(params, "small_"), (N, H // s, W // s, C), small), s)
-    maps = upsample(params, np.ascontiguousarray(x[:, ::s, ::s]), config, new_caches(False))
+        shape = N, H // s, W // s, C
+        return State(pixelrnn.start(part_of(params, "small_"), shape, small), s)
+    f = wiring.forwards(dict(layers(config)), params, wiring.new_caches(False))
+    maps = upsample(f, np.ascontiguousarray(x[:, ::s, ::s]), config)
     return State(pixelrnn.start(part_of(params, "large_"), shape, large, condition=maps), 1)
 
 
+def part_of(params, prefix):
+    """The weights of one of the two networks, under its own names."""
+    return {name.removeprefix(prefix): weights for name, weights in params.items()
+            if name.startswith(prefix)}
+
+
 def see(x_t, state, /, *, at):
-    """These pixels are known now. In the first stage `at` is one pixel of the small image, in the coordinates of the large one."""
+    """These pixels are known now.   Updates `state` in place.
+
+    at   in the coordinates of the large image; in the first stage one pixel of the small one
+    """
     pixelrnn.see(x_t, state.part, at=inside(at, state.scale))
 
 
@@ -182,25 +209,7 @@ def inside(at, scale):
     return row // scale, slice(columns.start // scale, -(-columns.stop // scale))
 
 
-def draws(C):
-    return [slice(c, c + 1) for c in range(C)]
-
-
-def reach(seen, config):
-    """What both networks read, and what the maps bring of the small image."""
-    s, (small, large) = config.scale, config.parts()
-    drawn = np.zeros_like(seen)
-    drawn[::s, ::s] = pixelrnn.reach(seen[::s, ::s], small)
-    rest = seen.copy()
-    rest[::s, ::s] = False
-    past, maps = pixelrnn.reach_all(rest, large)
-    H, W, C = config.image_shape
-    everything = masks.Taps(AROUND, np.ones((len(AROUND), config.hidden, config.hidden), bool))
-    blocks = conv2d.reach(maps, shape=(H, W), taps=everything).any(axis=2).reshape(H // s, s, W // s, s).any(axis=(1, 3))
-    drawn[::s, ::s] |= blocks[..., None]
-    return drawn | past
-
-
 def width(config):
+    """Numbers alive at once per pixel of a forward pass without caches."""
     small, large = config.parts()
     return pixelrnn.width(large) + pixelrnn.width(small) + 4 * config.hidden

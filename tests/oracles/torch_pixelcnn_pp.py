@@ -1,10 +1,14 @@
-"""PixelCNN++ once more, in PyTorch, after the authors' nn.py and model.py: explicit padding, F.conv2d, F.conv_transpose2d cut to size, autograd. float64.
+"""PixelCNN++ once more, in PyTorch, float64, after the authors' nn.py and model.py.
 
-Written from the paper's code and the layout of our weights alone. Heights and widths must be divisible by 4, as there.
+It has explicit padding, F.conv2d, F.conv_transpose2d cut to size, and autograd. It is written from
+the paper's code and the layout of our weights alone. Heights and widths must be divisible by 4, as
+there.
 
-    outputs(params, x, config, s=None, masks=None)     x (N, H, W, C) -> (N, H, W, numbers); s (N, V) codes; masks: name of a resnet -> its dropout mask
+    outputs(params, x, config, s=None, masks=None)     x (N, H, W, C) -> (N, H, W, numbers)
     log_prob(outputs, levels, L) -> (N, H, W)          the mixture, exact
     run, run_loss                                      as in torch_models.py
+
+s (N, V) are codes; masks: name of a resnet -> its dropout mask.
 """
 
 import numpy as np
@@ -15,7 +19,8 @@ F = torch.nn.functional
 
 
 def leaves(model):
-    return {name: tuple(torch.tensor(array, requires_grad=True) for array in weights) for name, weights in model.params.items()}
+    return {name: tuple(torch.tensor(array, requires_grad=True) for array in weights)
+            for name, weights in model.params.items()}
 
 
 def gradient(leaf):
@@ -28,7 +33,8 @@ def run(model, x, doutputs, s=None, masks=None):
     s = None if s is None else torch.tensor(s, requires_grad=True)
     y = outputs(params, x, model.config, s, masks)
     y.backward(torch.tensor(doutputs))
-    return y.detach().numpy(), gradient(x), None if s is None else gradient(s), {name: tuple(map(gradient, weights)) for name, weights in params.items()}
+    grads = {name: tuple(map(gradient, weights)) for name, weights in params.items()}
+    return y.detach().numpy(), gradient(x), None if s is None else gradient(s), grads
 
 
 def run_loss(model, images, s=None, masks=None):
@@ -66,12 +72,13 @@ def down_right_shifted(x, weights, KH=2, KW=2, stride=1):
 
 def transposed(x, weights, KH, KW):
     v, g, b = weights
-    return F.conv_transpose2d(x, kernel(v, g, KH, KW).flip(2, 3).transpose(0, 1), b, stride=2, output_padding=1)
+    turned = kernel(v, g, KH, KW).flip(2, 3).transpose(0, 1)
+    return F.conv_transpose2d(x, turned, b, stride=2, output_padding=1)
 
 
 def down_shifted_deconv(x, weights):
     y = transposed(x, weights, 2, 3)
-    return y[:, :, :-1, 1:-1]                          # [: xs - kh + 1, (kw - 1) / 2 : xs - (kw - 1) / 2]
+    return y[:, :, :-1, 1:-1]                          # [: xs-kh+1, (kw-1)/2 : xs-(kw-1)/2]
 
 
 def down_right_shifted_deconv(x, weights):
@@ -113,7 +120,8 @@ def outputs(params, x, config, s=None, masks=None):
     down_shift = lambda y: F.pad(y, (0, 0, 1, 0))[:, :, :-1]
     right_shift = lambda y: F.pad(y, (1, 0, 0, 0))[:, :, :, :-1]
     us = [down_shift(down_shifted(x, params["first_u"]))]
-    uls = [down_shift(down_shifted(x, params["first_above"], 1, 3)) + right_shift(down_right_shifted(x, params["first_left"], 2, 1))]
+    left = right_shift(down_right_shifted(x, params["first_left"], 2, 1))
+    uls = [down_shift(down_shifted(x, params["first_above"], 1, 3)) + left]
     for level in range(3):
         for n in range(R):
             us.append(gated_resnet(f"up{level}_{n}_u", "u", us[-1]))
@@ -127,13 +135,14 @@ def outputs(params, x, config, s=None, masks=None):
             u = gated_resnet(f"down{level}_{n}_u", "u", u, us.pop())
             ul = gated_resnet(f"down{level}_{n}_ul", "ul", ul, torch.cat([u, uls.pop()], dim=1))
         if level:
-            u, ul = DECONV["u"](u, params[f"grow{level}_u"]), DECONV["ul"](ul, params[f"grow{level}_ul"])
+            u = DECONV["u"](u, params[f"grow{level}_u"])
+            ul = DECONV["ul"](ul, params[f"grow{level}_ul"])
     assert not us and not uls
     return nin(F.elu(ul), params["out"]).permute(0, 2, 3, 1)
 
 
 def log_prob(y, levels, L):
-    """The authors' discretized_mix_logistic_loss for one colour or three, with the exact form of log(σ(p) - σ(m))."""
+    """The authors' discretized_mix_logistic_loss for one colour or three, in the exact form."""
     *_, C = levels.shape
     x, half = 2 * levels.double() / (L - 1) - 1, 1 / (L - 1)
     M = y.shape[-1] // (10 if C == 3 else 3)
@@ -141,13 +150,15 @@ def log_prob(y, levels, L):
     means, log_scales = rest[..., :M], torch.clamp(rest[..., M:2 * M], min=-7)
     if C == 3:
         c, x_ = torch.tanh(rest[..., 2 * M:]), x[..., None]
-        means = torch.stack([means[..., 0, :], means[..., 1, :] + c[..., 0, :] * x_[..., 0, :],
-                             means[..., 2, :] + c[..., 1, :] * x_[..., 0, :] + c[..., 2, :] * x_[..., 1, :]], dim=-2)
+        m0, m1, m2 = means.unbind(-2)
+        m1, m2 = m1 + c[..., 0, :] * x_[..., 0, :], m2 + c[..., 1, :] * x_[..., 0, :]
+        means = torch.stack([m0, m1, m2 + c[..., 2, :] * x_[..., 1, :]], dim=-2)
     inverse = torch.exp(-log_scales)
     plus, minus = inverse * (x[..., None] - means + half), inverse * (x[..., None] - means - half)
     v = levels[..., None]
     middle = -F.softplus(-plus) - F.softplus(minus) + torch.log(-torch.expm1(-2 * half * inverse))
-    log_p = torch.where(v == 0, -F.softplus(-plus), torch.where(v == L - 1, -F.softplus(minus), middle))
+    last = torch.where(v == L - 1, -F.softplus(minus), middle)
+    log_p = torch.where(v == 0, -F.softplus(-plus), last)
     return torch.logsumexp(log_pi + log_p.sum(dim=-2), dim=-1)
 
 
@@ -155,7 +166,8 @@ class Adam:
     """The authors' adam_updates: bias correction in the means, 1e-8 inside the root."""
 
     def __init__(self, params, b1=0.95, b2=0.9995):
-        self.leaves, self.b1, self.b2, self.t = [leaf for weights in params.values() for leaf in weights], b1, b2, 0
+        self.leaves = [leaf for weights in params.values() for leaf in weights]
+        self.b1, self.b2, self.t = b1, b2, 0
         self.v, self.mg = ([torch.zeros_like(leaf) for leaf in self.leaves] for _ in range(2))
 
     def step(self, lr):
@@ -164,5 +176,6 @@ class Adam:
             for leaf, v, mg in zip(self.leaves, self.v, self.mg):
                 v.mul_(self.b1).add_(leaf.grad, alpha=1 - self.b1)
                 mg.mul_(self.b2).add_(leaf.grad**2, alpha=1 - self.b2)
-                leaf -= lr * (v / (1 - self.b1**self.t)) / torch.sqrt(mg / (1 - self.b2**self.t) + 1e-8)
+                change = (v / (1 - self.b1**self.t)) / torch.sqrt(mg / (1 - self.b2**self.t) + 1e-8)
+                leaf -= lr * change
                 leaf.grad = None

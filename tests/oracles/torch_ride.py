@@ -1,6 +1,10 @@
-"""RIDE once more, in PyTorch: the whole density from the equations of the paper, pixel by pixel over lists; gradients by autograd. float64.
+"""RIDE once more, in PyTorch, float64: the density from the equations of the paper.
 
-    log_density(params, canvas, config) -> (N, H, W)            params: leaves, name -> tuple, in the order of the fields of each Weights
+It goes pixel by pixel over lists; gradients are autograd's.
+
+    log_density(params, canvas, config) -> (N, H, W)
+
+params has leaves, name -> tuple, in the order of the fields of each Weights.
 """
 
 import numpy as np
@@ -24,7 +28,10 @@ def log_density(params, canvas, config):
     for i in range(config.layers):
         h = layer(h, *params[f"lstm{i}"])
     jacobian = torch.linalg.slogdet(w_y)[1]
-    terms = [mixture(h[r, c], (canvas[:, r + m, c + m] - base[r, c]) @ w_y, *params["mcgsm"]) + jacobian for r in range(H) for c in range(W)]
+    terms = []
+    for r, c in base:
+        y = (canvas[:, r + m, c + m] - base[r, c]) @ w_y
+        terms.append(mixture(h[r, c], y, *params["mcgsm"]) + jacobian)
     return torch.stack(terms, dim=1).reshape(N, H, W)
 
 
@@ -33,8 +40,10 @@ def layer(x, w_is, b, w_ss):
     h, c = {}, {}
     none = torch.zeros(len(x[0, 0]), D, dtype=b.dtype)
     for row, column in sorted(x):
-        near = [states.get(place, none) for states in (h, c) for place in ((row, column - 1), (row - 1, column))]
-        a = x[row, column] @ w_is[0] + torch.cat(near[:len(w_ss)], dim=1) @ w_ss.reshape(-1, 5 * D) + b
+        places = (row, column - 1), (row - 1, column)
+        near = [states.get(place, none) for states in (h, c) for place in places]
+        recurrent = torch.cat(near[:len(w_ss)], dim=1) @ w_ss.reshape(-1, 5 * D)
+        a = x[row, column] @ w_is[0] + recurrent + b
         g, (i, o, f_r, f_c) = torch.tanh(a[:, :D]), torch.sigmoid(a[:, D:]).chunk(4, dim=1)
         c[row, column] = f_r * near[3] + f_c * near[2] + i * g
         h[row, column] = torch.tanh(o * c[row, column])
@@ -42,19 +51,20 @@ def layer(x, w_is, b, w_ss):
 
 
 def mixture(h, y, eta, alpha, w, b, A, L, mu):
-    """log p(y | h), (N,): SciPy-like sums over components and scales, in PyTorch's own normal density."""
-    (K, S), D = eta.shape, y.shape[1]
+    """log p(y | h), (N,): sums over components and scales, with PyTorch's own normal density."""
+    (M, G), D = eta.shape, y.shape[1]
     gates, joint = [], []
     row, column = np.tril_indices(D)
-    for k in range(K):
+    for m in range(M):
         factor = torch.zeros(D, D, dtype=L.dtype)
         factor[0, 0] = 1
         for entry, (i, j) in enumerate(zip(row[1:], column[1:])):
-            factor[i, j] = L[k, entry]
-        energy = ((h @ b)**2 @ w[k]**2)
-        mean = h @ A[k].T + (mu[k] if len(mu) else 0)
-        for s in range(S):
-            gates.append(eta[k, s] - 0.5 * alpha[k, s].exp() * energy)
-            normal = torch.distributions.MultivariateNormal(mean, precision_matrix=alpha[k, s].exp() * factor @ factor.T)
+            factor[i, j] = L[m, entry]
+        energy = ((h @ b)**2 @ w[m]**2)
+        mean = h @ A[m].T + (mu[m] if len(mu) else 0)
+        for g in range(G):
+            gates.append(eta[m, g] - 0.5 * alpha[m, g].exp() * energy)
+            precision = alpha[m, g].exp() * factor @ factor.T
+            normal = torch.distributions.MultivariateNormal(mean, precision_matrix=precision)
             joint.append(gates[-1] + normal.log_prob(y))
     return torch.stack(joint).logsumexp(0) - torch.stack(gates).logsumexp(0)
