@@ -8,7 +8,7 @@
 At those 20 positions the levels of both ways are compared. The naive way draws them from the same
 uniforms, given the pixels that the cached way drew before.
 
-Read first: npixel/sampling.py, benchmarks/row.py.  Read next: benchmarks/pixelcnn.py.
+Read first: row.py.  Read next: npixel/sampling.py.
 """
 
 import numpy as np

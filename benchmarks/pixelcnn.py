@@ -4,7 +4,7 @@ A step is the loss, every gradient, and one Adam update. Loss and the gradients 
 compared at the first step, from the same weights and images. In PyTorch the step is what people
 write: zero_grad, forward, loss, backward, step.
 
-Read first: npixel/models/pixelcnn.py, benchmarks/row.py.  Read next: benchmarks/torch_pixelcnn.py.
+Read first: row.py.  Read next: torch_pixelcnn.py.
 """
 
 import numpy as np
@@ -80,7 +80,7 @@ def torch_step(hidden, layers, cut, channels_last):
         for name in _compared(layers):
             full = np.zeros(model.params[name].w.shape, np.float32)
             dw = modules[name].weight.grad.permute(2, 3, 1, 0).reshape(-1, *full.shape[1:])
-            full[:len(dw)] = dw.numpy()                # the rows that an expert cuts off have no gradient
+            full[:len(dw)] = dw.numpy()                # rows that are cut off have none
             arrays[name] = full
         return arrays
 
@@ -113,7 +113,7 @@ def _row(hidden, layers=7, quick=False):
         ),
         arguments={"hidden": hidden, "layers": layers},
         flops=flops(hidden, layers),
-        tolerance=1e-3,                                # a relu within rounding of zero falls on either side
+        tolerance=1e-3,                # a relu within rounding of zero falls on either side
         targets=(Target("PyTorch as written", 1.0),),
         quick=quick,
     )

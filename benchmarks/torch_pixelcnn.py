@@ -4,7 +4,7 @@ A training step of npixel.models.pixelcnn is timed beside it. It is the same net
 weights (van den Oord et al. 2016, table 1), for one colour and two levels. With one colour the
 1 x 1 convolutions need no mask.
 
-Read first: npixel/models/pixelcnn.py.  Read next: benchmarks/pixelcnn.py.
+Read first: npixel/models/pixelcnn.py.  Read next: pixelcnn.py.
 """
 
 import torch
