@@ -72,6 +72,11 @@ class Shifted(NamedTuple):
         missing = (columns.stop - columns.start) - y.shape[1]              # left of the image
         return np.pad(y, ((0, 0), (missing, 0), (0, 0))) if missing else y
 
+    def step(self, x_t, state, /, *, at):
+        """These pixels x_t (N, k, C) of the input are known now, and y at the same strip."""
+        self.write(x_t, state, at=at)
+        return self.read(state, at=at)
+
     def reach(self, seen, /, *, shape, taps):
         """Which inputs (H, W, C) the outputs in `seen` (H, W, D) can depend on."""
         seen = shift.reach(seen, shape=shape, rows=self.rows, columns=self.columns)

@@ -17,14 +17,15 @@ FIELDS = ("classes", "condition_features", "condition_maps")
 
 def check(config):
     """ValueError if a configuration asks for two conditions."""
-    given = [f"{field}={size}" for field, size in _sizes(config).items() if size]
+    sizes = {field: getattr(config, field, 0) for field in FIELDS}
+    given = [f"{field}={size}" for field, size in sizes.items() if size]
     if len(given) > 1:
         raise ValueError(f"a model has one condition, not {' and '.join(given)}")
 
 
 def codes(config):
     """V, the numbers in the code of a condition; 0: the model has none."""
-    return max(_sizes(config).values())
+    return config.classes or config.condition_features or getattr(config, "condition_maps", 0)
 
 
 def live(config):
@@ -43,7 +44,3 @@ def code_backward(ds, config):
     if config.classes or not codes(config):
         return None
     return ds[:, 0, 0] if config.condition_features else ds
-
-
-def _sizes(config):
-    return {field: getattr(config, field, 0) for field in FIELDS}

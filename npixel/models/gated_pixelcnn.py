@@ -99,10 +99,12 @@ def layers(config):
     """
     C, p, n = config.image_shape[2], config.hidden, config.layers
     within, half = mask_b(1, C), np.sqrt(1 / 2)
-    rows = [causal_row(config.first_kernel, C, first=True)] + [causal_row(config.kernel, C)] * n
-    for i, row in enumerate(rows):
-        K, inputs = (config.kernel, p) if i else (config.first_kernel, C)
-        yield f"vertical{i}", Layer(conv2d, inputs, 2 * p, vertical(K), gain=GATE if i else 1)
+    K0, K = config.first_kernel, config.kernel
+    first = C, vertical(K0), causal_row(K0, C, first=True)
+    later = p, vertical(K), causal_row(K, C)
+    for i in range(1 + n):
+        inputs, above, row = later if i else first
+        yield f"vertical{i}", Layer(conv2d, inputs, 2 * p, above, gain=GATE if i else 1)
         yield f"link{i}", Layer(conv2d, 2 * p, 2 * p, ONE_ROW_UP, gain=half)
         yield f"horizontal{i}", Layer(conv2d, inputs, 2 * p, row, gain=half)
         yield f"out{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(n) if i else GATE)
