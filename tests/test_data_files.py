@@ -623,7 +623,7 @@ def test_a_relative_path_is_looked_for_below_the_data_directory_too(tmp_path, mo
     monkeypatch.setenv("NPIXEL_DATA", str(tmp_path))
     assert len(load("mine.npz").train) == 16
     monkeypatch.setenv("NPIXEL_DATA", str(tmp_path / "none"))
-    with pytest.raises(ValueError, match="NPIXEL_DATA is .*none', which is not a directory"):
+    with pytest.raises(ValueError, match="NPIXEL_DATA must be a directory, is .*none'"):
         load("mine.npz")
     with pytest.raises(ValueError, match="data_dir is"):
         load("mine.npz", data_dir=tmp_path / "none")
@@ -777,7 +777,7 @@ def test_the_command_prints_one_json_object(tmp_path, capsys):
     (("info", "digits", "--levels", "99"), "levels must be 2 to 17, the levels of digits, is 99"),
     (("info", "noisy_rule:8x8,eps=7"), "is 7.0"),
     (("pack", "nowhere", "-o", "x.npz"), "binarized_mnist_train.amat not found"),
-    (("list", "--data-dir", "nowhere"), "not a directory"),
+    (("list", "--data-dir", "nowhere"), "data_dir must be a directory"),
 ])
 def test_bad_input_on_the_command_line_is_one_line_and_status_2(words, message, capsys):
     assert npixel(*words) == 2
