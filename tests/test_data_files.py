@@ -625,7 +625,7 @@ def test_a_relative_path_is_looked_for_below_the_data_directory_too(tmp_path, mo
     monkeypatch.setenv("NPIXEL_DATA", str(tmp_path / "none"))
     with pytest.raises(ValueError, match="NPIXEL_DATA must be a directory, is .*none'"):
         load("mine.npz")
-    with pytest.raises(ValueError, match="data_dir is"):
+    with pytest.raises(ValueError, match="data_dir must be a directory, is"):
         load("mine.npz", data_dir=tmp_path / "none")
     # neither needs the directory
     assert len(load(tmp_path / "mine.npz").train) == 16 and load("digits").levels == 17
