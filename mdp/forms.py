@@ -359,9 +359,9 @@ def _merged(where, outcomes, index):
     if not isinstance(outcomes, (list, tuple)):
         raise ValueError(f"{where} must be a list of (probability, next, reward), "
                          f"is {type(outcomes).__name__}")
-    merged = {}
+    merged, labels = {}, (f"{where}: probability", f"{where}: reward")
     for outcome in outcomes:
-        t, p, exact_p, r, exact_r = _outcome(where, outcome, index)
+        t, p, exact_p, r, exact_r = _outcome(where, labels, outcome, index)
         key = (t, r if exact_r is None else exact_r)
         if key in merged:
             p, exact_p = _sum(merged[key][1:3], (p, exact_p))
@@ -370,8 +370,11 @@ def _merged(where, outcomes, index):
     return list(merged.values())
 
 
-def _outcome(where, outcome, index):
-    """(probability, next, reward) as given -> (next, probability, exactly, reward, exactly)."""
+def _outcome(where, labels, outcome, index):
+    """(probability, next, reward) as given -> (next, probability, exactly, reward, exactly).
+
+    labels   the names of its two numbers in messages
+    """
     if not isinstance(outcome, (list, tuple)) or len(outcome) != 3:
         raise ValueError(f"{where} must have outcomes (probability, next, reward), has {outcome!r}")
     p, name, r = outcome
@@ -380,8 +383,7 @@ def _outcome(where, outcome, index):
     except (KeyError, TypeError):
         raise ValueError(f"{where} leads to {name!r}, which is not a state "
                          f"(write {name!r}: {{}} if it is terminal)") from None
-    p, exact_p = parse(f"{where}: probability", p)
-    r, exact_r = parse(f"{where}: reward", r)
+    (p, exact_p), (r, exact_r) = parse(labels[0], p), parse(labels[1], r)
     if p < 0:                                    # before merging could hide it
         raise ValueError(f"P is {p:.6g} for {where} -> {name!r}: "
                          "probabilities must not be negative")

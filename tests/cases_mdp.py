@@ -205,6 +205,71 @@ def exact_policy_value(process, policy, gamma):
     policy   {s: a}, terminal states absent
     """
     names = list(process)
+    at = {s: i for i, s in enumerate(names)}
+    A = [[Fraction(int(i == j)) for j in range(len(names))] for i in range(len(names))]
+    b = [Fraction(0)] * len(names)
+    for s, a in policy.items():
+        for p, t, r in process[s][a]:
+            A[at[s]][at[t]] -= gamma * Fraction(p)
+            b[at[s]] += Fraction(p) * Fraction(r)
+    x = solve_exactly(A, b)
+    return None if x is None else dict(zip(names, x))
+
+
+def exact_optimum(process, gamma):
+    """The optimal value for gamma < 1, {s: v} in Fractions.
+
+    Howard's iteration; then the Bellman equation is checked exactly.
+    """
+    gamma = Fraction(gamma)
+    policy = {s: next(iter(choices)) for s, choices in process.items() if choices}
+    while True:
+        v = exact_policy_value(process, policy, gamma)
+        q = exact_q(process, v, gamma)
+        better = {s: max(process[s], key=lambda a: q[s, a]) for s in policy}
+        improved = {s: better[s] if q[s, better[s]] > v[s] else policy[s] for s in policy}
+        if improved == policy:
+            assert all(v[s] == max(q[s, a] for a in process[s]) for s in policy)
+            return v
+        policy = improved
+
+
+def contains(solution, exact, names):
+    """True if lower <= exact <= upper for every state, compared in Fractions."""
+    return all(Fraction(float(lower)) <= exact[s] <= Fraction(float(upper))
+               for s, lower, upper in zip(names, solution.lower, solution.upper))
+
+
+def policy_of(m, policy):
+    """(S,) actions -> {state name: action name}."""
+    return {m.state_names[s]: m.action_names[a] for s, a in enumerate(policy) if a >= 0}
+
+
+def garnet(S, A, b, seed, gamma):
+    """A random process as floats: b successors for each pair."""
+    rng = np.random.default_rng(seed)
+    P = np.zeros((S, A, S))
+    for s in range(S):
+        for a in range(A):
+            P[s, a, rng.choice(S, b, replace=False)] = rng.dirichlet(np.ones(b))
+    return mdp.MDP(P, rng.normal(size=(S, A)), gamma)
+
+
+def data_folder():
+    """The folder of shared reference data; skips the test where it is absent."""
+    shared = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("NPIXEL_DATA", shared))
+    if not (folder / "mdp" / "anchors.json").exists():
+        pytest.skip(f"no reference data at {folder}: set NPIXEL_DATA")
+    return folder
+
+
+def exact_gain(process, policy):
+    """(gain, bias) of a deterministic policy {s: a} in Fractions, {s: g} and {s: h}.
+
+    Both are 0 in terminal states. The bias has mean 0 in each recurrent class.
+    """
+    names = list(process)
     P, r = _chain(process, policy)
     n = len(names)
     reach = _reached(P)

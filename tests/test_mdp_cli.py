@@ -216,7 +216,7 @@ BAD = {
     "gamma": (["solve", "student", "--gamma", "1.2"], "gamma is 1.2, outside [0, 1]"),
     "gamma text": (["solve", "student", "--gamma", "much"], "gamma must be a number"),
     "method": (["solve", "student", "--method", "value_iteration"], "policy_iteration"),
-    "unknown method": (["solve", "student", "--method", "guess"], "method 'guess' does not solve"),
+    "unknown method": (["solve", "student", "--method", "guess"], "method must be auto or one of"),
     "criterion": (["solve", "student", "--criterion", "constrained"], "invalid choice"),
     "horizon": (["solve", "student", "--horizon", "-3"], "horizon must be an integer >= 0"),
     "no horizon": (["solve", "student", "--criterion", "finite_horizon"], "needs --horizon"),
