@@ -359,35 +359,28 @@ def _merged(where, outcomes, index):
     if not isinstance(outcomes, (list, tuple)):
         raise ValueError(f"{where} must be a list of (probability, next, reward), "
                          f"is {type(outcomes).__name__}")
-    merged, labels = {}, (f"{where}: probability", f"{where}: reward")
+    merged = {}
     for outcome in outcomes:
-        t, p, exact_p, r, exact_r = _outcome(where, labels, outcome, index)
+        if not isinstance(outcome, (list, tuple)) or len(outcome) != 3:
+            raise ValueError(f"{where} must have outcomes (probability, next, reward), "
+                             f"has {outcome!r}")
+        p, name, r = outcome
+        try:
+            t = index[name]
+        except (KeyError, TypeError):
+            raise ValueError(f"{where} leads to {name!r}, which is not a state "
+                             f"(write {name!r}: {{}} if it is terminal)") from None
+        p, exact_p = parse(f"{where}: probability", p)
+        r, exact_r = parse(f"{where}: reward", r)
+        if p < 0:                                # before merging could hide it
+            raise ValueError(f"P is {p:.6g} for {where} -> {name!r}: "
+                             "probabilities must not be negative")
         key = (t, r if exact_r is None else exact_r)
         if key in merged:
             p, exact_p = _sum(merged[key][1:3], (p, exact_p))
         if p != 0:                               # the float of an exact number that is not zero
             merged[key] = (t, p, exact_p, r, exact_r)
-    return list(merged.values())
-
-
-def _outcome(where, labels, outcome, index):
-    """(probability, next, reward) as given -> (next, probability, exactly, reward, exactly).
-
-    labels   the names of its two numbers in messages
-    """
-    if not isinstance(outcome, (list, tuple)) or len(outcome) != 3:
-        raise ValueError(f"{where} must have outcomes (probability, next, reward), has {outcome!r}")
-    p, name, r = outcome
-    try:
-        t = index[name]
-    except (KeyError, TypeError):
-        raise ValueError(f"{where} leads to {name!r}, which is not a state "
-                         f"(write {name!r}: {{}} if it is terminal)") from None
-    (p, exact_p), (r, exact_r) = parse(labels[0], p), parse(labels[1], r)
-    if p < 0:                                    # before merging could hide it
-        raise ValueError(f"P is {p:.6g} for {where} -> {name!r}: "
-                         "probabilities must not be negative")
-    return t, p, exact_p, r, exact_r
+    return merged.values()
 
 
 def _sum(one, other):
