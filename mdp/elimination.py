@@ -111,9 +111,10 @@ def order_of(Q):
 def _eliminate_numpy(band, exits, pivot, proof):
     """Eliminate states 0, 1, ...: above the diagonal Q as it was then, below Q(i, k) / pivot(k).
 
-    band (n, 2 half + 1), exits (n,)   overwritten
-    pivot (n,)   what leaves each state when it is eliminated
-    proof (2,)   the relative rounding of all, in units of u; the smallest product formed, at most 1
+    band    (n, 2 half + 1), overwritten
+    exits   (n,), overwritten
+    pivot   (n,) what leaves each state when it is eliminated
+    proof   (2,) the relative rounding of all, in units of u; the smallest product formed, at most 1
     """
     n, half = len(band), band.shape[1] // 2
     units, least = 0.0, 1.0

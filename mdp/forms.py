@@ -353,7 +353,8 @@ def _action_names(transitions, actions):
 def _merged(where, outcomes, index):
     """The outcomes of one pair; those of equal next state and reward are added up.
 
-    where    the pair's name in messages        index   name of a state -> its number
+    where    the pair's name in messages
+    index    name of a state -> its number
     returns  a list of (next, probability, the same exactly or None, reward, exactly or None)
     """
     if not isinstance(outcomes, (list, tuple)):

@@ -67,7 +67,7 @@ def simulate(m, policy, rng, *, episodes=1, horizon=None, start=None):
     horizon = _horizon(m, weights, mu, horizon)
     choose = _chooser(m, weights, rng)
 
-    # (N,) the state of each episode
+    # (E,) the state of each of E episodes
     state = _draw(np.cumsum(mu), np.zeros(episodes, np.int64), np.full(episodes, m.num_states), rng)
     states, outcomes, running = [state], [], ~m.terminal[state]
     while running.any() and (horizon is None or len(outcomes) < horizon):
@@ -108,8 +108,8 @@ def _chooser(m, weights, rng):
 
 
 def _trajectories(m, states, outcomes):
-    """states (N, T+1), outcomes (T, N), -1 where an episode is over -> a Trajectory for each."""
-    outcomes = outcomes.reshape(states.shape[1] - 1, len(states)).T            # (N, T)
+    """states (E, T+1), outcomes (T, E), -1 where an episode is over -> a Trajectory for each."""
+    outcomes = outcomes.reshape(states.shape[1] - 1, len(states)).T            # (E, T)
     steps = (outcomes >= 0).sum(axis=1)
     pair, out = m.outcome_pair, []
     for path, taken, n in zip(states, outcomes, steps):
@@ -122,10 +122,10 @@ def _trajectories(m, states, outcomes):
 def log_prob(m, policy, trajectory, *, start=None):
     """log p(tau), natural logarithm; -inf if it cannot happen.
 
-    trajectory  a Trajectory, or a list of N of them. A step of one whose `rewards` is None counts
+    trajectory  a Trajectory, or a list of E of them. A step of one whose `rewards` is None counts
                 every reward that may come with its next state
     start       as in `simulate`: the law of the first state; default m.initial
-    returns     a float, or (N,) for a list
+    returns     a float, or (E,) for a list
 
     ValueError if there is neither `start` nor `m.initial`.
     """

@@ -88,9 +88,9 @@ def distances(draw, rng, dtype=None):
 
 def levels(draw, rng, dtype=None):
     """Arguments of the kernel mdp.graph._levels: arrows to larger numbers only, no cycle."""
-    C = draw(st.integers(1, 9))
-    before = sp.csr_matrix(np.triu(rng.random((C, C)) < draw(st.sampled_from([0.1, 0.5])), 1))
-    return np.bincount(before.indices, minlength=C), before.indptr, before.indices
+    n = draw(st.integers(1, 9))
+    before = sp.csr_matrix(np.triu(rng.random((n, n)) < draw(st.sampled_from([0.1, 0.5])), 1))
+    return np.bincount(before.indices, minlength=n), before.indptr, before.indices
 
 
 @st.composite

@@ -72,12 +72,12 @@ def _simulate(arguments):
 
 def _require(m, arguments):
     """ValueError, if the episodes (one step at least) do not fit in memory."""
-    N, T = arguments.episodes, 1
-    what = f"--episodes {N}"
+    E, T = arguments.episodes, 1
+    what = f"--episodes {E}"
     if arguments.horizon is not None and not m.terminal.any():             # nothing ends before
         T = max(arguments.horizon, 1)
         what += f" of --horizon {T}"
-    memory.require(EPISODE * N + T * (STEP + MOVE * N), what, "fewer or shorter ones take less")
+    memory.require(EPISODE * E + T * (STEP + MOVE * E), what, "fewer or shorter ones take less")
 
 
 def _means(m, policy, horizon):
