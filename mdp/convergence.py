@@ -16,7 +16,10 @@ class ConvergenceWarning(UserWarning):
 
 
 def warn(message):
-    """A ConvergenceWarning at the line that called this package, however deep the call went."""
+    """A ConvergenceWarning at the line that called this package, however deep the call went.
+
+    A filter by module or file then means the user's own, and each line is shown once.
+    """
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _within(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
@@ -24,5 +27,5 @@ def warn(message):
 
 
 def _within(file):
-    """A file of this package; or functools, through which cached properties are called."""
+    """True for a file of this package, and for functools, which calls cached properties."""
     return os.path.abspath(file).startswith(OURS) or file == functools.__file__

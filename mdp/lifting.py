@@ -251,12 +251,12 @@ def _denominator(y, scale, error, most):
 
 def _lift_padic(rows, b):
     """The solution.   ValueError if A is singular"""
-    M, order, p = _factors_mod(rows)
+    F, order, p = _factors_mod(rows)
     subtract = _exact_residual(rows, p)
     r, digits, wanted = _objects(b), [], 4
     while True:
         while len(digits) < wanted:
-            x = _solve_mod(M, order, (r % p).astype(np.int64), p)
+            x = _solve_mod(F, order, (r % p).astype(np.int64), p)
             r = subtract(r, x) // p
             digits.append(x)
         answer = _common_fractions_mod(_joined_mod(digits, p), p ** len(digits))
@@ -269,12 +269,12 @@ def _factors_mod(rows):
     """(LU factors (n, n), order of the rows (n,), prime) for the first prime that serves."""
     n = len(rows)
     for p in PRIMES:
-        M, order = np.zeros((n, n), np.int64), np.arange(n)
+        F, order = np.zeros((n, n), np.int64), np.arange(n)
         for i, row in enumerate(rows):
             for j, a in row.items():
-                M[i, j] = a % p
-        if _lu_mod(M, order, p):
-            return M, order, p
+                F[i, j] = a % p
+        if _lu_mod(F, order, p):
+            return F, order, p
     raise ValueError(f"the matrix of {n} equations is singular")
 
 
@@ -358,81 +358,81 @@ def _inverse(x, p):
     return result
 
 
-def _lu_mod_numpy(M, order, p):
+def _lu_mod_numpy(F, order, p):
     """LU factors modulo p, in place, rows as in `order`; False if singular.
 
-    M (n, n) int64 in [0, p)   order (n,)
+    F (n, n) int64 in [0, p)   order (n,)
     """
-    n = M.shape[0]
+    n = F.shape[0]
     for i in range(n):
-        candidates = np.flatnonzero(M[i:, i])
+        candidates = np.flatnonzero(F[i:, i])
         if not candidates.size:
             return False
         k = i + candidates[0]
         if k != i:
-            M[[i, k]], order[[i, k]] = M[[k, i]], order[[k, i]]
-        inverse = pow(int(M[i, i]), -1, p)
-        for k in np.flatnonzero(M[i + 1:, i]) + i + 1:
-            factor = int(M[k, i]) * inverse % p
-            M[k, i] = factor
-            M[k, i + 1:] = (M[k, i + 1:] - factor * M[i, i + 1:] % p) % p
+            F[[i, k]], order[[i, k]] = F[[k, i]], order[[k, i]]
+        inverse = pow(int(F[i, i]), -1, p)
+        for k in np.flatnonzero(F[i + 1:, i]) + i + 1:
+            factor = int(F[k, i]) * inverse % p
+            F[k, i] = factor
+            F[k, i + 1:] = (F[k, i + 1:] - factor * F[i, i + 1:] % p) % p
     return True
 
 
 @kernel(defined_by=_lu_mod_numpy)
-def _lu_mod(M, order, p):
-    n = M.shape[0]
+def _lu_mod(F, order, p):
+    n = F.shape[0]
     for i in range(n):
         k = i
-        while k < n and M[k, i] == 0:
+        while k < n and F[k, i] == 0:
             k += 1
         if k == n:
             return False
         if k != i:
             order[i], order[k] = order[k], order[i]
             for j in range(n):
-                M[i, j], M[k, j] = M[k, j], M[i, j]
-        inverse = _inverse(M[i, i], p)
+                F[i, j], F[k, j] = F[k, j], F[i, j]
+        inverse = _inverse(F[i, i], p)
         for k in range(i + 1, n):
-            if M[k, i] != 0:
-                factor = M[k, i] * inverse % p
-                M[k, i] = factor
+            if F[k, i] != 0:
+                factor = F[k, i] * inverse % p
+                F[k, i] = factor
                 for j in range(i + 1, n):
-                    if M[i, j] != 0:
-                        M[k, j] = (M[k, j] - factor * M[i, j] % p) % p
+                    if F[i, j] != 0:
+                        F[k, j] = (F[k, j] - factor * F[i, j] % p) % p
     return True
 
 
-def _solve_mod_numpy(M, order, b, p):
+def _solve_mod_numpy(F, order, b, p):
     """x with A x = b mod p, from the factors of _lu_mod: (n,) int64 in [0, p).
 
     b (n,) int64 in [0, p)
     """
-    n = M.shape[0]
+    n = F.shape[0]
     x = b[order].copy()
     for i in range(n):
-        x[i] = (int(x[i]) - sum(int(a) * int(y) for a, y in zip(M[i, :i], x[:i]))) % p
+        x[i] = (int(x[i]) - sum(int(a) * int(y) for a, y in zip(F[i, :i], x[:i]))) % p
     for i in range(n - 1, -1, -1):
-        right = int(x[i]) - sum(int(a) * int(y) for a, y in zip(M[i, i + 1:], x[i + 1:]))
-        x[i] = right * pow(int(M[i, i]), -1, p) % p
+        right = int(x[i]) - sum(int(a) * int(y) for a, y in zip(F[i, i + 1:], x[i + 1:]))
+        x[i] = right * pow(int(F[i, i]), -1, p) % p
     return x
 
 
 @kernel(defined_by=_solve_mod_numpy)
-def _solve_mod(M, order, b, p):
-    n = M.shape[0]
+def _solve_mod(F, order, b, p):
+    n = F.shape[0]
     x = b[order].copy()
     for i in range(n):
         total = x[i]
         for j in range(i):
-            if M[i, j] != 0:
-                total = (total - M[i, j] * x[j]) % p
+            if F[i, j] != 0:
+                total = (total - F[i, j] * x[j]) % p
         x[i] = total
     for i in range(n - 1, -1, -1):
         total = x[i]
         for j in range(i + 1, n):
-            if M[i, j] != 0:
-                total = (total - M[i, j] * x[j]) % p
-        inverse = _inverse(M[i, i], p)
+            if F[i, j] != 0:
+                total = (total - F[i, j] * x[j]) % p
+        inverse = _inverse(F[i, i], p)
         x[i] = total * inverse % p
     return x

@@ -4,7 +4,7 @@
 costs or rewards, which goal, which horizon and which values at its end. All of it is said here, so
 that no two statements that differ look the same.
 
-Read first: certificate.py, verify.py.
+Read first: rational.py, certificate.py, verify.py.  Read next: commands/verify.py.
 """
 
 import hashlib
@@ -21,13 +21,16 @@ SHOWN = 6                                    # names; of more there is a digest
 def statement(m, certificate):
     """The statement of a certificate that `verify` accepts -> dict for JSON; numbers are texts.
 
-    criterion, minimize   as in solve_exact
-    gamma                 the discount, a list [smallest, largest] where pairs have their own;
-                          None for criteria without
-    horizon, terminal_values        finite horizon: what each state is worth at its end; else None
-    goal, miss            total reward: names of the states, what missing them is worth; else None
-    v                     the value of each state; at the beginning of the horizon.
-                          Criterion average: gain and bias instead
+    criterion         as in solve_exact
+    minimize          as in solve_exact
+    gamma             the discount, a list [smallest, largest] where pairs have their own; None for
+                      criteria without
+    horizon           finite horizon: the number of steps; else None
+    terminal_values   finite horizon: what each state is worth at its end; else None
+    goal              total reward: the names of the states; else None
+    miss              total reward: what missing them is worth; else None
+    v                 the value of each state; at the beginning of the horizon.
+                      Criterion average: gain and bias instead
 
     >>> from mdp import MDP, solve_exact
     >>> m = MDP([[[0, 1]], [[0, 1]]], [[3], [0]], 1, terminal=[1])
@@ -60,7 +63,7 @@ def claimed(m, c):
 
 
 def values(vector, S):
-    """{"num", "den"} -> list of Fractions."""
+    """{"num", "den"} of S states -> list of Fractions."""
     num, den = numbers(vector, S)
     return [Fraction(n, den) for n in num]
 
@@ -95,15 +98,18 @@ def digest(x):
 
 
 def _range(x):
+    """The smallest and the largest number, as text."""
     low, high = min(x), max(x)
     return tables.short(low) if low == high else f"{tables.short(low)} to {tables.short(high)}"
 
 
 def _named(names, x):
+    """{name: number as text}."""
     return dict(zip(names, map(tables.fraction, x)))
 
 
 def _discount(m):
+    """gamma as text; [smallest, largest] where pairs have their own."""
     found = [Fraction(*g) for g in dict.fromkeys(rational(m).g)]
     if not found:
         return tables.fraction(Fraction(repr(m.gamma)))

@@ -342,9 +342,9 @@ def kernel_arguments(name, draw, rng):
         return v, pair_ptr, row, column, p, r, gamma
     if name == "gauss_seidel.closed_q":
         if X == 0:                               # a pair that leads nowhere
-            return 0, 0, v, np.zeros(2, np.int64), column[:0], p[:0], np.ones(1), gamma
+            return 0, 0, 0, v, column, p, 1.0, gamma
         k = int(rng.integers(0, X))
-        return k, owner[k], v, row, column, p, r, gamma
+        return row[k], row[k + 1], owner[k], v, column, p, r[k], gamma
     if name == "prioritized_sweeping._best":
         return int(rng.integers(0, S)), v, pair_ptr, row, column, p, r, gamma
     if name == "gauss_seidel._breadth_first":

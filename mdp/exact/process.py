@@ -5,8 +5,8 @@
 A policy is a list of pairs, one for each state, -1 where none is taken. Rewards are negated to
 minimise, so that everything here maximises.
 
-Read first: graph.py, rational.py, lifting.py, certificate.py.  Read next: exact/discounted.py,
-exact/average.py, exact/total.py.
+Read first: graph.py, rational.py, lifting.py, certificate.py.
+Read next: exact/discounted.py, exact/average.py, exact/total.py.
 """
 
 from fractions import Fraction

@@ -57,28 +57,29 @@ def gauss_seidel(m, e, *, tol, max_iterations=iterate.MOST):
             return stop.solution()
 
 
-def closed_q_numpy(k, s, v, row, column, p, r, gamma):
-    """q of pair k of state s, the loop from s to itself closed.
+def closed_q_numpy(first, last, s, v, column, p, r, gamma):
+    """q of a pair of state s, the loop from s to itself closed.
 
-        (r + gamma sum over s' != s of P(s' | k) v(s')) / (1 - gamma P(s | k))
+        (r + gamma sum over s' != s of P(s' | s, a) v(s')) / (1 - gamma P(s | s, a))
 
-    v (S,)   P as CSR: row (X+1,), column, p   r (X,)
+    column, p   P as CSR: the row of the pair has the entries first, ..., last - 1
+    v (S,)      r: the reward of the pair
     """
-    to, probability = column[row[k]:row[k + 1]], p[row[k]:row[k + 1]]
+    to, probability = column[first:last], p[first:last]
     elsewhere = to != s
     ahead = probability[elsewhere] @ v[to[elsewhere]]
-    return (r[k] + gamma * ahead) / (1 - gamma * probability[~elsewhere].sum())
+    return (r + gamma * ahead) / (1 - gamma * probability[~elsewhere].sum())
 
 
 @kernel(defined_by=closed_q_numpy)
-def closed_q(k, s, v, row, column, p, r, gamma):
+def closed_q(first, last, s, v, column, p, r, gamma):
     total, loop = 0.0, 0.0
-    for j in range(row[k], row[k + 1]):
+    for j in range(first, last):
         if column[j] == s:
             loop += p[j]
         else:
             total += p[j] * v[column[j]]
-    return (r[k] + gamma * total) / (1 - gamma * loop)
+    return (r + gamma * total) / (1 - gamma * loop)
 
 
 def sweep_numpy(v, pair_ptr, row, column, p, r, gamma):
@@ -88,7 +89,7 @@ def sweep_numpy(v, pair_ptr, row, column, p, r, gamma):
     """
     largest = 0.0
     for s in range(v.size):
-        q = [closed_q_numpy(k, s, v, row, column, p, r, gamma)
+        q = [closed_q_numpy(row[k], row[k + 1], s, v, column, p, r[k], gamma)
              for k in range(pair_ptr[s], pair_ptr[s + 1])]
         if q:
             largest = max(largest, abs(max(q) - v[s]))
@@ -103,7 +104,8 @@ def sweep(v, pair_ptr, row, column, p, r, gamma):
         if pair_ptr[s] < pair_ptr[s + 1]:
             best = -np.inf
             for k in range(pair_ptr[s], pair_ptr[s + 1]):
-                best = max(best, closed_q(k, s, v, row, column, p, r, gamma))
+                q = closed_q(row[k], row[k + 1], s, v, column, p, r[k], gamma)
+                best = max(best, q)
             largest = max(largest, abs(best - v[s]))
             v[s] = best
     return largest

@@ -11,8 +11,8 @@ in floating point. These bounds hold for any v however it was found (bounds.py).
     Sweeps    for methods that sweep in place: bounds cost one more sweep, and the largest change of
               a sweep only tells when they are worth it
 
-Read first: bellman.py, planning/bounds.py, planning/settle.py.  Read next:
-planning/value_iteration.py, planning/gauss_seidel.py.
+Read first: bellman.py, planning/bounds.py, planning/settle.py.
+Read next: planning/value_iteration.py, planning/gauss_seidel.py.
 """
 
 import numpy as np

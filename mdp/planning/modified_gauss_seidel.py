@@ -107,7 +107,7 @@ def _sweep_numpy(v, visit, pair_ptr, row, column, p, r, gamma, pairs):
     """
     largest = 0.0
     for s in visit:
-        q = [closed_q_numpy(k, s, v, row, column, p, r, gamma)
+        q = [closed_q_numpy(row[k], row[k + 1], s, v, column, p, r[k], gamma)
              for k in range(pair_ptr[s], pair_ptr[s + 1])]
         pairs[s] = pair_ptr[s] + np.argmax(q) if q else -1
         if q:
@@ -123,7 +123,7 @@ def _sweep(v, visit, pair_ptr, row, column, p, r, gamma, pairs):
         s = visit[i]
         most, at = -np.inf, -1
         for k in range(pair_ptr[s], pair_ptr[s + 1]):
-            q = closed_q(k, s, v, row, column, p, r, gamma)
+            q = closed_q(row[k], row[k + 1], s, v, column, p, r[k], gamma)
             if q > most or at < 0:
                 most, at = q, k
         pairs[s] = at

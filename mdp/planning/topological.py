@@ -75,7 +75,8 @@ def _components(v, ends, pair_ptr, row, column, p, r, gamma, precision, most):
                 if pair_ptr[s] < pair_ptr[s + 1]:
                     best = -np.inf
                     for k in range(pair_ptr[s], pair_ptr[s + 1]):
-                        best = max(best, closed_q(k, s, v, row, column, p, r, gamma))
+                        q = closed_q(row[k], row[k + 1], s, v, column, p, r[k], gamma)
+                        best = max(best, q)
                     change = max(change, abs(best - v[s]))
                     v[s] = best
             if change <= precision:
