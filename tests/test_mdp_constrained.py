@@ -157,6 +157,21 @@ def test_the_total_is_the_limit_of_the_discounted(problem, minimize):
         follow(process, m, constraints, c)
 
 
+def flow(process, m, policy, at):
+    """(matrix of the equations of the visits, {(s, a): (probability, reward)}).   at {s: row}"""
+    A = [[Fraction(int(i == j)) for j in range(len(at))] for i in range(len(at))]
+    pays = {}
+    for (s, _), choice in policy.items():
+        for a, pi in choice.items():
+            if a is not None:
+                outcomes = process[s][m.action_names[a]]
+                for p, t, r in outcomes:
+                    if t in at:
+                        A[at[t]][at[s]] -= pi * Fraction(p)
+                pays[s, a] = pi, sum(Fraction(p) * r for p, _, r in outcomes)
+    return A, pays
+
+
 def follow(process, m, constraints, c):
     """What the policy of c is worth, counted here: visits by elimination in Fractions."""
     names = list(c.policy)
@@ -166,15 +181,7 @@ def follow(process, m, constraints, c):
     whole = all(sum(c.policy[x].values()) == 1 for x in names)
     if not whole or any(process[t] and t not in at for t in ahead):
         return  # a component without rewards is one node, left from any of its states
-    A = [[Fraction(int(i == j)) for j in range(len(names))] for i in range(len(names))]
-    pays = {}
-    for (s, _), choice in c.policy.items():
-        for a, pi in choice.items():
-            if a is not None:
-                for p, t, r in process[s][m.action_names[a]]:
-                    if t in at:
-                        A[at[t]][at[s]] -= pi * Fraction(p)
-                pays[s, a] = pi, sum(Fraction(p) * r for p, _, r in process[s][m.action_names[a]])
+    A, pays = flow(process, m, c.policy, at)
     visits = solve_exactly(A, [Fraction(int(s == 0)) for s, _ in names])
     value = sum(visits[at[s]] * pi * r for (s, _), (pi, r) in pays.items())
     assert value == c.value if c.attained else abs(value - c.value) <= abs(c.value) + 10

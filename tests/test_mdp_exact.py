@@ -370,48 +370,60 @@ def test_the_checker_uses_integers_only_and_imports_no_solver(name):
         return
     assert not any(isinstance(node, ast.Constant) and isinstance(node.value, float)
                    or isinstance(node, ast.Div) for node in nodes)
+    assert lines_of_code(text, nodes) <= LINES.get(name, 60)
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    assert all(f.end_lineno - f.lineno < 25 for f in functions)
+
+
+def lines_of_code(text, nodes):
+    """The number of lines, without empty ones and documentation."""
     documentation = {line for node in nodes
                      if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
                      and ast.get_docstring(node)
                      for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)}
-    code = [line for i, line in enumerate(text.splitlines(), start=1)
-            if line.strip() and i not in documentation]
-    assert len(code) <= LINES.get(name, 60)
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
-    assert all(f.end_lineno - f.lineno < 25 for f in functions)
+    return sum(bool(line.strip()) for i, line in enumerate(text.splitlines(), start=1)
+               if i not in documentation)
+
+
+def take_a_worse_action(m, s, policy, rng):
+    """Change the policy in one place; False if every action is optimal."""
+    ties = s.optimal_actions
+    if m.num_states and isinstance(policy[0], list):
+        t = rng.integers(len(policy))
+        policy, ties = policy[t], ties[t]
+    wrong = [(x, a) for x in range(m.num_states)
+             for a in np.flatnonzero(m.available[x]).tolist() if a not in ties[x]]
+    if not wrong:
+        return False
+    x, a = wrong[rng.integers(len(wrong))]
+    policy[x] = a
+    return True
+
+
+def some_vector(c, rng):
+    """One of the {num, den} of a certificate."""
+    vectors = [c] if "num" in c else [c[name] for name in ("gain", "bias") if name in c]
+    vectors += c.get("steps", [])
+    return vectors[rng.integers(len(vectors))]
 
 
 def ways_to_spoil(m, s, rng):
     """Certificates in which one statement is false now: (what, certificate)."""
     c = s.certificate
-    vectors = [("num", c)] if "num" in c else [("num", c[name])
-                                               for name in ("gain", "bias")
-                                               if name in c] + [("num", step)
-                                                                for step in c.get("steps", ())]
     while True:
         new = copy.deepcopy(c)
         kind = rng.integers(6)
         if kind == 0:  # a policy entry, to an action that is not optimal
-            policy, ties = new["policy"], s.optimal_actions
-            if m.num_states and isinstance(policy[0], list):
-                t = rng.integers(len(policy))
-                policy, ties = policy[t], ties[t]
-            wrong = [(x, a) for x in range(m.num_states)
-                     for a in np.flatnonzero(m.available[x]).tolist() if a not in ties[x]]
-            if not wrong:
+            if not take_a_worse_action(m, s, new["policy"], rng):
                 continue
-            x, a = wrong[rng.integers(len(wrong))]
-            policy[x] = a
         elif kind == 1:                                                  # a numerator
-            table = [t for t in (new.get("gain"), new.get("bias"), *new.get("steps", ()),
-                                 new if "num" in new else None) if t][rng.integers(len(vectors))]
+            table = some_vector(new, rng)
             x = rng.integers(m.num_states)
             if "infinite" in new and new["infinite"][x]:
                 continue
             table["num"][x] = hex(int(table["num"][x], 16) + int(rng.choice([-1, 1])))
         elif kind == 2:                                                  # a denominator
-            table = [t for t in (new.get("gain"), new.get("bias"), *new.get("steps", ()),
-                                 new if "num" in new else None) if t][rng.integers(len(vectors))]
+            table = some_vector(new, rng)
             if not any(int(x, 16) for x in table["num"]):
                 continue
             table["den"] = hex(int(table["den"], 16) + 1)
@@ -501,6 +513,29 @@ def test_witnesses_of_infinity_are_checked_as_well():
         assert not any(mdp.verify(m, one) for one in spoiled), options
 
 
+def alter(c, m, chance):
+    """Another number, witness or question in one place."""
+    S = m.num_states
+
+    def action(x):
+        return chance.choice([a for a in range(m.num_actions) if m.available[x, a]] or [-1])
+
+    x, name = chance.randrange(S), chance.choice(["infinite", "num", "rank", "tight", "layer",
+                                                  "return", "policy", "slack", "question"])
+    if name == "question":
+        c["goal"] = chance.choice([None, [x], sorted({x, chance.randrange(S)})])
+        c["miss"], c["minimize"] = chance.choice(["inf", "-inf"]), chance.random() < .5
+    elif name == "return":
+        c[name] = {"policy": [action(y) for y in range(S)],
+                   "rank": [chance.randint(0, 4) for _ in range(S)]}
+    elif name == "slack":
+        c[name] = [1 - k if chance.random() < .2 else k for k in c[name]]
+    else:
+        c[name] = list(c.get(name, [0] * S))
+        c[name][x] = {"infinite": chance.randint(-1, 1), "num": hex(chance.randint(-6, 6)),
+                      "policy": action(x)}.get(name, chance.randint(0, 4))
+
+
 @given(transitions(most_states=4, most_actions=2), st.booleans(),
        st.one_of(st.none(), st.integers(0, 3)), st.booleans(), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -513,27 +548,10 @@ def test_whatever_the_checker_accepts_is_true(process, minimize, goal, other, ch
         s = mdp.solve_exact(m, minimize=minimize, **options)
     except ValueError:
         return
-    def action(x):
-        return chance.choice([a for a in range(m.num_actions) if m.available[x, a]] or [-1])
-
     for _ in range(15):
         c = copy.deepcopy(s.certificate)
         for _ in range(chance.randint(1, 5)):
-            x, name = chance.randrange(S), chance.choice(["infinite", "num", "rank", "tight",
-                                                          "layer", "return", "policy", "slack",
-                                                          "question"])
-            if name == "question":
-                c["goal"] = chance.choice([None, [x], sorted({x, chance.randrange(S)})])
-                c["miss"], c["minimize"] = chance.choice(["inf", "-inf"]), chance.random() < .5
-            elif name == "return":
-                c[name] = {"policy": [action(y) for y in range(S)],
-                           "rank": [chance.randint(0, 4) for _ in range(S)]}
-            elif name == "slack":
-                c[name] = [1 - k if chance.random() < .2 else k for k in c[name]]
-            else:
-                c[name] = list(c.get(name, [0] * S))
-                c[name][x] = {"infinite": chance.randint(-1, 1), "num": hex(chance.randint(-6, 6)),
-                              "policy": action(x)}.get(name, chance.randint(0, 4))
+            alter(c, m, chance)
         if mdp.verify(m, c):
             asked = {} if c["goal"] is None else {"goal": c["goal"], "miss": float(c["miss"])}
             true = mdp.solve_exact(m, minimize=c["minimize"], **asked).v

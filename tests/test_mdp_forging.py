@@ -162,6 +162,11 @@ def vectors(S, numbers, dens=(1,)):
             for den in dens for num in itertools.product(numbers, repeat=S)]
 
 
+def return_fields(process):
+    return [{"policy": list(p), "rank": list(x)} for p in policy_fields(process)
+            for x in ORDERS[len(process)][:3]]
+
+
 def totals(process, numbers, goal=None, miss=None):
     """Every certificate of the total reward with small numbers -> (certificate, value claimed)."""
     S, K = len(process), sum(map(len, process.values()))
@@ -170,10 +175,8 @@ def totals(process, numbers, goal=None, miss=None):
         lost = [i < 0 for i in infinite]                                 # layers speak of these
         layers = sorted({tuple(n * i for n, i in zip(x, lost)) for x in ORDERS[S] if min(x) >= 0})
         tights = ORDERS[S][:3] if miss != "-inf" else [(0,) * S]
-        returns = [None]
-        if goal and miss == "-inf" and 1 in infinite:
-            returns = [{"policy": list(p), "rank": list(x)} for p in policy_fields(process)
-                       for x in ORDERS[S][:3]]
+        needed = goal and miss == "-inf" and 1 in infinite
+        returns = return_fields(process) if needed else [None]
         for vector, x in vectors(S, numbers):
             claim = [i * INF if i else y for i, y in zip(infinite, x)]
             for policy, slack, rank, tight, layer, back in itertools.product(
@@ -394,13 +397,17 @@ def test_every_field_has_one_type(name):
             if mdp.verify(m, spoiled):
                 same = statement(m, spoiled) == statement(m, c) and spoiled["slack"] == c["slack"]
                 assert same and type(odd) is type(value), (path, odd)
-        if type(value) is dict:
-            assert not mdp.verify(m, put(c, path, {**value, "more": 0}))
-            assert not any(mdp.verify(m, put(c, path, {k: y for k, y in value.items() if k != key}))
-                           for key in value if key not in ("tight", "layer"))
-        if type(value) is list:
-            assert not mdp.verify(m, put(c, path, value + value[-1:] or [0]))
-            assert not mdp.verify(m, put(c, path, tuple(value)))
+        for wrong in of_another_size(value):
+            assert not mdp.verify(m, put(c, path, wrong)), path
+
+
+def of_another_size(value):
+    """A field with something more, or without something that is needed; a list as a tuple."""
+    if type(value) is dict:
+        needed = [key for key in value if key not in ("tight", "layer")]
+        without = [{k: y for k, y in value.items() if k != key} for key in needed]
+        return [{**value, "more": 0}, *without]
+    return [value + value[-1:] or [0], tuple(value)] if type(value) is list else []
 
 
 def test_what_looks_like_a_goal_is_no_empty_goal():

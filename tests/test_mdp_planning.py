@@ -342,13 +342,12 @@ def test_backward_induction_is_the_best_of_all_policies_that_depend_on_time(proc
 
     terminal_values = [float(x) for x in end.values()]
     s = mdp.solve(m, criterion="finite_horizon", horizon=T, terminal_values=terminal_values)
-    assert s.v.shape == (T + 1, len(process)) and s.policy.shape == (T,
-                                                                     len(process)) and s.converged
+    assert s.v.shape == (T + 1, len(process)) and s.policy.shape == (T, len(process))
+    assert s.converged
     for t in range(T + 1):
         for state, low, high in zip(process, s.lower[t], s.upper[t]):
             assert Fraction(float(low)) <= best(t)[state] <= Fraction(float(high))
-    policies = [dict(zip([x for x in process if process[x]], choice))
-                for choice in itertools.product(*(process[x] for x in process if process[x]))]
+    policies = every_policy(process)
     assume(len(policies) ** T <= 64)
     # and no sequence of policies does better
     for sequence in itertools.product(policies, repeat=T):
@@ -451,6 +450,12 @@ def test_haddad_and_monmege_is_bracketed_or_given_up():
     with pytest.warns(mdp.ConvergenceWarning):
         s = mdp.solve(walk(60))
     assert s.lower[60] <= 3 * 2**59 - 2 <= s.upper[60] and not s.converged
+
+
+def every_policy(process):
+    """Each deterministic policy, {s: a}."""
+    alive = [s for s in process if process[s]]
+    return [dict(zip(alive, choice)) for choice in itertools.product(*map(process.get, alive))]
 
 
 # what does not go together

@@ -133,29 +133,36 @@ def total(process, policy=None):
     has one that can reach both infinities.
     """
     if policy is not None:
-        chain = Chain(process, policy)
-        worth = {}
-        for states in chain.classes:
-            mean = chain.mean(states)
-            kind = INF if mean > 0 else -INF if mean < 0 else None
-            kind = 0 if all(chain.silent[s] for s in states) else kind
-            worth |= {s: kind for s in states}
-        far = {s: {worth[t] for t in worth if chain.reach[s][t]} for s in range(chain.S)}
-        values = [None if None in far[s] or {INF, -INF} <= far[s] else
-                  INF if INF in far[s] else -INF if -INF in far[s] else 0 for s in range(chain.S)]
-        # closed: what they reach is finite too
-        finite = [s for s in range(chain.S) if values[s] == 0]
-        small = {s: Fraction(0) for s in finite if s in worth}
-        rest = [s for s in finite if s not in worth]
-        A = [[(s == t) - chain.P[s][t] for t in rest] for s in rest]
-        b = [chain.r[s] + sum(chain.P[s][t] * small[t] for t in small) for s in rest]
-        for s, y in zip(rest, eliminate(A, b)):
-            values[s] = y
-        return values
+        return _total_of(Chain(process, policy))
     found = [total(process, pi) for pi in policies(process)]
     best = [max((v[s] for v in found if v[s] is not None), default=None)
             for s in range(len(process))]
     return best, [any(v[s] is None for v in found) for s in range(len(process))]
+
+
+def _total_of(chain):
+    """The total of the policy behind a Chain, (S,); None where undefined."""
+    worth = {}                               # of the states in classes: inf, -inf, 0 or None
+    for states in chain.classes:
+        mean = chain.mean(states)
+        kind = INF if mean > 0 else -INF if mean < 0 else None
+        kind = 0 if all(chain.silent[s] for s in states) else kind
+        worth |= {s: kind for s in states}
+    far = [{worth[t] for t in worth if chain.reach[s][t]} for s in range(chain.S)]
+    values = [_mixed(kinds) for kinds in far]
+    # closed: what they reach is finite too
+    rest = [s for s in range(chain.S) if values[s] == 0 and s not in worth]
+    A = [[(s == t) - chain.P[s][t] for t in rest] for s in rest]
+    for s, y in zip(rest, eliminate(A, [chain.r[s] for s in rest])):
+        values[s] = y
+    return values
+
+
+def _mixed(kinds):
+    """What it is worth to come to classes of these kinds by chance."""
+    if None in kinds or {INF, -INF} <= kinds:
+        return None
+    return INF if INF in kinds else -INF if -INF in kinds else 0
 
 
 def total_until(process, goal, miss=-INF):
@@ -165,6 +172,24 @@ def total_until(process, goal, miss=-INF):
     almost surely and can be delayed in an end component of positive mean, the supremum is +inf:
     stationary policies that leave it ever more rarely earn ever more.
     """
+    best = _until_it_is_reached(process, goal, miss)
+    if miss > 0:
+        return best
+    inside = [s for s in range(len(process)) if best[s] != miss]
+    kept = [[action for action in actions if all(t in inside for p, t, _ in action if p)]
+            if s in inside and s not in goal else [] for s, actions in enumerate(process)]
+    for pi in policies(kept):
+        chain = Chain(kept, pi)
+        rich = {s for states in chain.classes if states[0] in inside and states[0] not in goal
+                and chain.mean(states) > 0 for s in states}
+        for s in inside:
+            if any(chain.reach[s][t] for t in rich):
+                best[s] = INF
+    return best
+
+
+def _until_it_is_reached(process, goal, miss):
+    """The largest reward of the deterministic policies, (S,)."""
     S = len(process)
     stopped = [[] if s in goal else actions for s, actions in enumerate(process)]
     found = []
@@ -176,20 +201,7 @@ def total_until(process, goal, miss=-INF):
         known = {s: Fraction(0) for s in range(S) if s in goal or not sure[s]}
         values = chain.until(known)
         found.append([values[s] if sure[s] else miss for s in range(S)])
-    best = _largest(found)
-    if miss > 0:
-        return best
-    inside = [s for s in range(S) if best[s] != miss]
-    kept = [[action for action in actions if all(t in inside for p, t, _ in action if p)]
-            if s in inside and s not in goal else [] for s, actions in enumerate(process)]
-    for pi in policies(kept):
-        chain = Chain(kept, pi)
-        rich = {s for states in chain.classes if states[0] in inside and states[0] not in goal
-                and chain.mean(states) > 0 for s in states}
-        for s in inside:
-            if any(chain.reach[s][t] for t in rich):
-                best[s] = INF
-    return best
+    return _largest(found)
 
 
 def _largest(vectors):
