@@ -27,7 +27,7 @@ because numbers leave the range of floats, comes with a ConvergenceWarning.
 Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov
 Chains", 1997, chapter 1.
 
-Read first: model.py, expected.py, graph.py, linear.py, convergence.py.  Read next: bellman.py.
+Read first: nothing; below it lie graph.py, linear.py and elimination.py.  Read next: model.py.
 """
 
 from functools import cached_property
@@ -39,10 +39,8 @@ import scipy.sparse as sp
 from . import graph
 from .checks import canonical, discount, distribution, rows_of, rows_sum_to_one, state_set
 from .convergence import warn
-from .expected import induced
 from .given_numbers import parse_array
 from .linear import Resolvent, stationary
-from .model import MDP, check_model
 
 RELATIVE_ERROR = 1e-6                  # a larger error, or none that is proved, is a warning
 
@@ -81,6 +79,7 @@ class MarkovChain:
 
         policy   (S,) actions or (S, A) probabilities
 
+        >>> from mdp import MDP
         >>> m = MDP([[[0, 1], [1, 0]], [[1, 0], [1, 0]]], [0, 0], 0.5)
         >>> MarkovChain.of(m, [0, 0]).P.toarray().tolist()
         [[0.0, 1.0], [1.0, 0.0]]
@@ -274,6 +273,7 @@ class MarkovRewardProcess(MarkovChain):
 
         ValueError if the policy takes pairs of different discounts: a reward process has one.
 
+        >>> from mdp import MDP
         >>> m = MDP([[[1], [1]]], [[2, 4]], 0.5)
         >>> MarkovRewardProcess.of(m, [[0.5, 0.5]]).v.tolist()
         [6.0]
@@ -320,6 +320,8 @@ class MarkovRewardProcess(MarkovChain):
 
         For solve_exact, files, and whatever else reads decision processes.
         """
+        from .model import MDP                   # explained after chains
+
         if self.exact_P is not None and self.exact_R is not None:
             P, R = self.exact_P[:, None], self.exact_R
             R = R if R.ndim == 1 else R[:, None]
@@ -342,6 +344,9 @@ def _left(m, policy):
 
     Terminal states lead to themselves.
     """
+    from .expected import induced                # both are explained after chains
+    from .model import check_model
+
     check_model(m)
     weights = m.pair_weights(policy)
     if weights.ndim != 1:
