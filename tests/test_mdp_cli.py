@@ -237,7 +237,7 @@ BAD = {
             "max_iterations must be an integer >= 1, is -2"),
     "miss without goal": (["solve", "student", "--miss", "inf"], "miss belongs to goal="),
     "goal of averages": (["solve", "student", "--exact", "--criterion", "average", "--goal", "C1"],
-                         'goal and miss belong to criterion "total"'),
+                         'goal belongs to criterion "total"'),
     "no certificate": (["verify", "student", "nowhere.json"], "No such file"),
     "certificate folder": (["solve", "student", "--exact", "--certificate", "/nonexistent/c.json"],
                            "/nonexistent"),
