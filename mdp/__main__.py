@@ -2,7 +2,7 @@
 
 What it does is in cli.py, which this imports when it runs.
 
-Read first: cli.py.  Read next: commands/solve.py.
+Read first: cli.py.  Read next: commands/solve.py, commands/__init__.py.
 """
 
 import sys

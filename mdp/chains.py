@@ -27,7 +27,7 @@ because numbers leave the range of floats, comes with a ConvergenceWarning.
 Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov
 Chains", 1997, chapter 1.
 
-Read first: nothing; below it lie graph.py, linear.py and elimination.py.  Read next: model.py.
+Read first: graph.py, linear.py, elimination.py.  Read next: model.py, policies.py.
 """
 
 from functools import cached_property

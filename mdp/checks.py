@@ -10,7 +10,7 @@
 What fails is a ValueError in one line with the numbers. A row sums to one exactly where every
 probability is exact, else within ROW_SUM_TOLERANCE for each outcome.
 
-Read first: given_numbers.py.  Read next: forms.py, model.py.
+Read first: given_numbers.py.  Read next: forms.py, model.py, rational.py.
 """
 
 from fractions import Fraction

@@ -1,6 +1,6 @@
 """The warning that a result is less precise than asked for, shown at the line that asked.
 
-Read first: nothing.  Read next: evaluation.py, planning/solution.py.
+Read first: nothing.  Read next: evaluation.py, planning/solution.py, graph.py.
 """
 
 import functools

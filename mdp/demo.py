@@ -4,7 +4,7 @@ Each example is solved, evaluated and simulated, held against the printed number
 
 Read first: planning/solve.py, simulation.py, problems/student.py, problems/tiger.py, tables.py,
 plots.py.
-Read next: commands/demo.py.
+Read next: commands/demo.py, given_numbers.py.
 """
 
 import time

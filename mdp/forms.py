@@ -12,7 +12,7 @@ j = 0..J-1 is what may follow a pair: (next, reward), with a probability. The ou
 What a form alone can have wrong is checked here: shapes, indices, names, order. What all forms can
 have wrong is checked by model.py.
 
-Read first: given_numbers.py, checks.py.  Read next: model.py.
+Read first: given_numbers.py, checks.py.  Read next: model.py, expected.py.
 """
 
 from typing import NamedTuple

@@ -2,7 +2,7 @@
 
 With a key twice, two readers may read two things: Python takes the last, others the first.
 
-Read first: nothing.  Read next: formats/json_file.py, policy_file.py.
+Read first: nothing.  Read next: formats/json_file.py, policy_file.py, convergence.py.
 """
 
 import json

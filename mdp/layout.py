@@ -2,7 +2,7 @@
 
 The command line and the pictures share it.
 
-Read first: model.py, planning/solution.py.  Read next: tables.py, plots.py.
+Read first: model.py, planning/solution.py.  Read next: tables.py, plots.py, json_text.py.
 """
 
 import re

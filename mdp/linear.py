@@ -25,7 +25,7 @@ however it was found. Elimination has a bound of its own as well, relative to (I
 does not depend on the condition of the system.
 
 Read first: given_numbers.py, graph.py, elimination.py.
-Read next: evaluation.py, planning/policy_iteration.py.
+Read next: evaluation.py, planning/policy_iteration.py, lifting.py.
 """
 
 from functools import cached_property

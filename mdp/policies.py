@@ -9,7 +9,7 @@
 Integers are always actions, floats and Fractions always probabilities. What a policy says of a
 terminal state is not read.
 
-Read first: checks.py, forms.py.  Read next: model.py.
+Read first: checks.py.  Read next: model.py, forms.py.
 """
 
 import numpy as np

@@ -16,7 +16,7 @@ function approximation", 2000, theorem 1. The entries of P and pi are free numbe
 not sum to one, so that a gradient can be held against differences. I - gamma P_pi must not be
 singular; at gamma = 1 a row that sums to less than one is a chance to end.
 
-Read first: evaluation.py.  Read next: planning/value_iteration.py.
+Read first: evaluation.py.  Read next: planning/value_iteration.py, planning/__init__.py.
 """
 
 import numpy as np

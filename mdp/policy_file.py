@@ -5,7 +5,7 @@
     [{"hungry": "wait"}, {"hungry": "eat"}]             one policy for each step
     {"criterion": "total", "policy": {...}, ...}        what mdp solve --json prints, whole
 
-Read first: policies.py, json_text.py.  Read next: commands/evaluate.py.
+Read first: policies.py, json_text.py.  Read next: commands/evaluate.py, formats/__init__.py.
 """
 
 import json

@@ -16,7 +16,7 @@ horizon", Operations Research 21, 1973; Cassandra, Littman and Zhang, "Increment
 domains", Artificial Intelligence 101, 1998 (the tiger).
 
 Read first: model.py, planning/simplex.py, planning/question.py.
-Read next: problems/tiger.py, formats/cassandra.py.
+Read next: problems/tiger.py, formats/cassandra.py, simulation.py.
 """
 
 from dataclasses import dataclass

@@ -12,7 +12,8 @@ Numbers given exactly (integers, Fractions, strings) are taken as they are. Floa
 
 Then every row must sum to exactly 1.
 
-Read first: given_numbers.py, model.py.  Read next: exact/solve.py, certificate.py, verify.py.
+Read first: given_numbers.py, model.py.
+Read next: exact/solve.py, certificate.py, verify.py, layout.py.
 """
 
 import hashlib

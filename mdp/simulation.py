@@ -20,7 +20,7 @@ both. One uniform number chooses the first state, and one chooses action and out
 >>> states == mdp.simulate(m, policy, np.random.default_rng(0))[0].states.tolist()
 True
 
-Read first: model.py, expected.py, graph.py.  Read next: problems/student.py.
+Read first: model.py, expected.py, graph.py.  Read next: problems/student.py, problems/__init__.py.
 """
 
 from typing import NamedTuple

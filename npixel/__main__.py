@@ -1,6 +1,6 @@
 """python -m npixel: the same as the command npixel.
 
-Read first: cli.py.  Read next: runtime/command.py.
+Read first: cli.py.  Read next: runtime/command.py, commands/__init__.py.
 """
 
 import sys

@@ -9,7 +9,7 @@ Results go to standard output, as text or with --json as one JSON object; progre
 standard error. Exit status: 0; 1 if doctor finds a fault; 2 for bad input, with one line that says
 what; 130 after Ctrl-C; 141 if nobody reads standard output any more.
 
-Read first: commands/__init__.py.  Read next: __main__.py, runtime/command.py.
+Read first: nothing.  Read next: __main__.py, runtime/command.py.
 """
 
 import sys

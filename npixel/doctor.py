@@ -4,7 +4,7 @@
 `checks` holds a small version of every model to three definitions: the gradient to a difference,
 the sum over all images to one, cached generation to naive.
 
-Read first: measure.py.  Read next: runtime/kernels.py, runtime/blas.py.
+Read first: measure.py.  Read next: runtime/kernels.py, runtime/blas.py, runtime/__init__.py.
 """
 
 import importlib.metadata

@@ -5,7 +5,7 @@
     class_samples       do samples show the class that was asked for?
 
 Read first: model.py, density.py, data/dataset.py, data/known_entropy/source.py.
-Read next: commands/evaluate.py, demo/__init__.py.
+Read next: commands/evaluate.py, demo/__init__.py, measure.py.
 """
 
 import math

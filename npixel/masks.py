@@ -27,7 +27,8 @@ Taps are a list of offsets, with a mask over channels. These functions make them
     down_shifted(KH, KW)    a window that ends in this row, centred (PixelCNN++)
     down_right_shifted(KH, KW)      a window that ends at this pixel (PixelCNN++)
 
-Read first: nothing.  Read next: layers/live_taps.py, layers/conv2d.py, models/pixelcnn.py.
+Read first: nothing.
+Read next: layers/live_taps.py, layers/conv2d.py, models/pixelcnn.py, losses/__init__.py.
 """
 
 from typing import NamedTuple

@@ -19,7 +19,7 @@ the following, each in its own way:
 `params` is a dict, name -> Weights. Its arrays are writable and are the whole state: nothing is
 derived from them and kept.
 
-Read first: arguments.py, parameters.py, checkpoint.py.  Read next: model.py, density.py.
+Read first: parameters.py, checkpoint.py.  Read next: model.py, density.py, arguments.py.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ Both give the same numbers up to rounding, hence from the same uniforms the same
 
 Levels that are not known yet must be valid but do not matter: tests put noise there.
 
-Read first: models/pixelcnn.py.  Read next: network.py.
+Read first: models/pixelcnn.py.  Read next: network.py, parameters.py.
 """
 
 import math

@@ -16,7 +16,7 @@ whitening).
 `fit` computes the maps from data once; nothing here is trained. An eigenvalue below 1e-10 of the
 largest is raised to that, so that a direction in which the data are constant is not blown up.
 
-Read first: nothing.  Read next: models/ride.py.
+Read first: nothing.  Read next: models/ride.py, losses/mcgsm.py.
 """
 
 from typing import NamedTuple

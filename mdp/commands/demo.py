@@ -1,6 +1,6 @@
 """mdp demo: solve the examples, compare them with the published answers, draw them.
 
-Read first: demo.py.  Read next: cli.py.
+Read first: nothing.  Read next: cli.py.
 """
 
 from pathlib import Path

@@ -13,7 +13,7 @@
 Reading order: process (policies in fractions), solution, discounted, finite_horizon, average, total
 and its witnesses in total_witness, solve.
 
-Read first: rational.py, lifting.py, certificate.py, verify.py.  Read next: exact/process.py.
+Read first: rational.py, lifting.py.  Read next: exact/process.py, certificate.py.
 """
 
 from .solution import ExactSolution

@@ -6,7 +6,7 @@ A policy is a list of pairs, one for each state, -1 where none is taken. Rewards
 minimise, so that everything here maximises.
 
 Read first: graph.py, rational.py, lifting.py, certificate.py.
-Read next: exact/discounted.py, exact/average.py, exact/total.py.
+Read next: exact/discounted.py, exact/average.py, exact/total.py, exact/solution.py.
 """
 
 from fractions import Fraction

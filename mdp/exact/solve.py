@@ -1,7 +1,8 @@
 """`solve_exact`: one door to every criterion in fractions, and no answer leaves it unchecked.
 
 Read first: planning/question.py, verify.py, exact/discounted.py, exact/finite_horizon.py,
-exact/average.py, exact/total.py.  Read next: statement.py.
+exact/average.py, exact/total.py.
+Read next: statement.py, tables.py.
 """
 
 from ..planning.question import question

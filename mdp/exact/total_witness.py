@@ -2,8 +2,7 @@
 
 All are found on the arrows and by exact policy iteration, and all are checked there.
 
-Read first: verify_total.py, planning/collapse.py, exact/process.py, exact/average.py.
-Read next: exact/total.py.
+Read first: planning/collapse.py, exact/process.py, exact/average.py.  Read next: exact/total.py.
 """
 
 from fractions import Fraction

@@ -6,7 +6,7 @@ A terminated outcome ends the process, whatever rows the table has for the state
 every arrow into a state terminates, the state itself is terminal here. If only some do, those lead
 to a terminal copy of it, named ("end", s). Outcomes stay apart unless next and reward agree.
 
-Read first: model.py, transforms.py.  Read next: formats/files.py.
+Read first: model.py, transforms.py.  Read next: formats/files.py, plots.py.
 """
 
 from ..model import MDP

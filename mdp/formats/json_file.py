@@ -18,7 +18,8 @@ gamma may also be one number for each pair: {"hungry": {"eat": "9/10", "wait": 0
 taken exactly. JSON integers are exact too, JSON decimals are floats. Names are strings. Writing and
 reading again gives the same process. A file is written whole or not at all.
 
-Read first: model.py, json_text.py, formats/words.py.  Read next: formats/files.py.
+Read first: model.py, json_text.py, formats/words.py.
+Read next: formats/files.py, formats/npz_file.py.
 """
 
 import json

@@ -11,7 +11,7 @@ not sum to one is read as follows:
 Any other row is refused. Nothing else is ever normalised.
 
 Read first: given_numbers.py, checks.py, rational.py.
-Read next: formats/prism.py, formats/drn.py, formats/cassandra.py.
+Read next: formats/prism.py, formats/drn.py, formats/cassandra.py, formats/arrays.py.
 """
 
 import functools

@@ -15,7 +15,8 @@ In reading order:
     any guess         certify
 
 Read first: bellman.py, evaluation.py, graph.py, linear.py.
-Read next: planning/enumerate_policies.py, planning/value_iteration.py, planning/solve.py.
+Read next: planning/enumerate_policies.py, planning/value_iteration.py, planning/solve.py,
+planning/solution.py.
 """
 
 from .certify import Proof, certify

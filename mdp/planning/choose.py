@@ -10,7 +10,8 @@ the states are reached from a few of them. The choice is never wrong, only slow:
 the same bounds. Each case is a row of `python -m benchmarks mdp`.
 
 Read first: bellman.py, planning/policy_iteration.py, planning/modified_policy_iteration.py,
-planning/modified_gauss_seidel.py.  Read next: planning/solve.py.
+planning/modified_gauss_seidel.py.
+Read next: planning/solve.py, planning/simplex.py.
 """
 
 import numpy as np

@@ -34,7 +34,7 @@ Altman, "Constrained Markov Decision Processes", 1999; Etessami, Kwiatkowska, Va
 "Multi-objective model checking of Markov decision processes", LMCS 4, 2008.
 
 Read first: rational.py, planning/staying.py, planning/constrained_program.py.
-Read next: pomdp.py.
+Read next: pomdp.py, planning/prioritized_sweeping.py.
 """
 
 from dataclasses import dataclass, field

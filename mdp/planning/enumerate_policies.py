@@ -11,7 +11,7 @@ there, of positive mean plus infinity. Where both can happen, or the mean is zer
 limit, the policy has no value: a ValueError, unless another policy is worth plus infinity.
 
 Read first: evaluation.py, graph.py, linear.py, planning/solution.py, planning/undefined.py.
-Read next: planning/value_iteration.py, planning/policy_iteration.py.
+Read next: planning/value_iteration.py, planning/policy_iteration.py, planning/bounds.py.
 """
 
 import itertools

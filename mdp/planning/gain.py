@@ -17,7 +17,7 @@ bounds the gain of a policy. And every gain lies between the smallest and the la
 Puterman 1994, sections 8.5.1 and 9.5.1.
 
 Read first: bellman.py, graph.py, linear.py.
-Read next: planning/policy_iteration_multichain.py, planning/total.py.
+Read next: planning/policy_iteration_multichain.py, planning/total.py, planning/collapse.py.
 """
 
 from typing import NamedTuple

@@ -8,7 +8,8 @@ solution has one positive pair in each state: the optimal policy.
 
 Puterman 1994, section 6.9.3.  The primal: linear_programming.py.
 
-Read first: planning/linear_programming.py.  Read next: planning/constrained.py.
+Read first: planning/linear_programming.py.
+Read next: planning/constrained.py, planning/anderson.py.
 """
 
 import numpy as np

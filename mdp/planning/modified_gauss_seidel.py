@@ -22,7 +22,7 @@ Puterman and Shin 1978; MacQueen 1966; Wingate and Seppi 2005. Differs from gaus
 sweeps of the policy, and from modified_policy_iteration.py in that they work in place, in an order.
 
 Read first: planning/gauss_seidel.py, planning/modified_policy_iteration.py.
-Read next: planning/choose.py.
+Read next: planning/choose.py, planning/linear_programming.py.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ returned.
 Gargiani, Liao-McPherson, Zanelli and Lygeros, "Inexact GMRES policy iteration for large-scale
 Markov decision processes", 2022.
 
-Read first: planning/policy_iteration.py.  Read next: planning/choose.py.
+Read first: planning/policy_iteration.py.  Read next: planning/choose.py, planning/gain.py.
 """
 
 from functools import partial

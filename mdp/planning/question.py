@@ -5,7 +5,7 @@
     "total"            the expected sum of rewards, gamma = 1; with a goal until it is entered
     "average"          the long-run mean reward per step
 
-Read first: model.py, evaluation.py.  Read next: planning/solve.py.
+Read first: model.py, evaluation.py.  Read next: planning/solve.py, planning/undefined.py.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """What every planner returns, and the one place where it is made.
 
-Read first: bellman.py, convergence.py.  Read next: planning/settle.py.
+Read first: bellman.py, convergence.py.  Read next: planning/settle.py, planning/question.py.
 """
 
 from dataclasses import dataclass, field, replace

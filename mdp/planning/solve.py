@@ -9,9 +9,9 @@ planning/prioritized_sweeping.py, planning/topological.py, planning/anderson.py,
 planning/policy_iteration.py, planning/policy_iteration_dense.py,
 planning/policy_iteration_sparse.py, planning/policy_iteration_krylov.py,
 planning/modified_policy_iteration.py, planning/modified_gauss_seidel.py,
-planning/linear_programming.py, planning/linear_programming_dual.py,
-planning/backward_induction.py, planning/policy_iteration_total.py,
-planning/policy_iteration_multichain.py.  Read next: planning/certify.py, exact/solve.py.
+planning/linear_programming.py, planning/linear_programming_dual.py, planning/backward_induction.py,
+planning/policy_iteration_total.py, planning/policy_iteration_multichain.py.
+Read next: planning/certify.py, exact/solve.py, exact/__init__.py.
 """
 
 import inspect

@@ -24,7 +24,7 @@ Bellman 1957; MacQueen, "A modified dynamic programming method for Markovian dec
 1966; Puterman 1994, section 6.3.
 
 Read first: bellman.py, planning/bounds.py, planning/iterate.py.
-Read next: planning/gauss_seidel.py, planning/policy_iteration.py.
+Read next: planning/gauss_seidel.py, planning/policy_iteration.py, planning/backward_induction.py.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """A published answer, as data: what was printed where, so that anything can be held against it.
 
-Read first: nothing.  Read next: problems/student.py.
+Read first: nothing.  Read next: problems/student.py, problems/chains.py.
 """
 
 from dataclasses import dataclass

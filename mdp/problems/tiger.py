@@ -7,7 +7,7 @@ heard. A POMDP, since the tiger is not seen.
 Kaelbling, Littman and Cassandra, "Planning and acting in partially observable stochastic domains",
 Artificial Intelligence 101, 1998, section 5.1.
 
-Read first: model.py, pomdp.py.  Read next: formats/cassandra.py.
+Read first: model.py, pomdp.py.  Read next: formats/cassandra.py, policy_file.py.
 """
 
 from fractions import Fraction

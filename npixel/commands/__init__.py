@@ -6,9 +6,7 @@
 
 Each has `add_arguments(verbs)`, which adds its options to a parser and says what is called.
 
-Read first: commands/models.py, commands/train.py, commands/evaluate.py, commands/sample.py,
-commands/complete.py, data/command.py, demo/__init__.py, doctor.py.
-Read next: cli.py.
+Read first: data/command.py.  Read next: cli.py.
 """
 
 from npixel import demo, doctor

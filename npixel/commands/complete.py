@@ -1,7 +1,6 @@
 """npixel complete: half-seen images, and what a model makes of the rest.
 
-Read first: sampling.py, commands/sample.py, data/command.py, data/arrays.py.
-Read next: plots.py.
+Read first: sampling.py, data/command.py, data/arrays.py.  Read next: plots.py.
 """
 
 from pathlib import Path

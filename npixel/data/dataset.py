@@ -3,7 +3,7 @@
 Every loader of this package returns one. Images are uint8 arrays (N, H, W, C) of levels in [0, L):
 what a model's log_prob takes.
 
-Read first: nothing.  Read next: data/digits.py, data/levels.py.
+Read first: nothing.  Read next: data/digits.py, data/levels.py, data/size.py.
 """
 
 from dataclasses import dataclass

@@ -19,8 +19,7 @@ is the same on every machine, however busy it is. (In float32 the order in which
 adds moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time
 varies.
 
-Read first: measure.py, plots.py, evaluation.py, training/__init__.py, training/recipes.py,
-demo/table.py, demo/pictures.py.
+Read first: measure.py, plots.py, evaluation.py, training/__init__.py, training/recipes.py.
 Read next: doctor.py, cli.py.
 """
 

@@ -9,7 +9,7 @@ two halves of a gate, stand side by side in v.
 
 The condition is known before the first pixel. So nothing is masked: every colour may see all of it.
 
-Read first: layers/conv2d.py, layers/gated_activation.py.  Read next: models/gated_pixelcnn.py.
+Read first: layers/conv2d.py.  Read next: models/gated_pixelcnn.py.
 """
 
 from typing import NamedTuple

@@ -19,7 +19,7 @@ pairs number (H - 1) max(0, W - 1 - m). With several colours only the last colou
 invisible: features of a later colour hold the earlier ones.
 
 Read first: layers/diagonal_lstm.py.
-Read next: models/pixelrnn.py, models/diagonal_bilstm.py.
+Read next: models/pixelrnn.py, models/diagonal_bilstm.py, layers/conditional_bias.py.
 """
 
 from typing import NamedTuple

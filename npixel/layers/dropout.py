@@ -9,7 +9,7 @@ The mask is an argument. `draw` makes one; only a model's forward has a random g
 Setting whole maps to zero at once (Dropout2d) is another layer. It trains too, but PixelCNN++ does
 not have it.
 
-Read first: nothing.  Read next: models/pixelcnn_pp.py.
+Read first: nothing.  Read next: models/pixelcnn_pp.py, layers/weight_norm.py.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ convolution without a mask (conv2d.py). On (N, C) it is what value functions and
 These are plain NumPy products. BLAS may share a large one out among its own threads, and their
 number then shows in the last bits (runtime/blas.py).
 
-Read first: nothing.  Read next: layers/relu.py, layers/conv2d.py.
+Read first: nothing.  Read next: layers/relu.py, layers/conv2d.py, models/__init__.py.
 """
 
 from typing import NamedTuple

@@ -4,7 +4,8 @@ It is relu.py followed by conv2d.py. PixelCNN's blocks and the readout have a re
 convolution, so they consist of this layer. canvas.py computes it without ever storing max(x, 0):
 that saves two passes over memory, and one map in the cache.
 
-Read first: layers/relu.py, layers/conv2d.py.  Read next: models/readout.py, models/pixelcnn.py.
+Read first: layers/relu.py, layers/conv2d.py.
+Read next: models/readout.py, models/pixelcnn.py, layers/linear.py.
 """
 
 import numpy as np

@@ -9,7 +9,8 @@ one place earlier, where it is complete, and not shifted. Out of the image the l
     >>> y.ravel().tolist()
     [0.0, 9.0]
 
-Read first: layers/shift.py, layers/conv2d.py.  Read next: models/pixelcnn_pp.py.
+Read first: layers/shift.py, layers/conv2d.py.
+Read next: models/pixelcnn_pp.py, layers/weight_normed.py.
 """
 
 from typing import NamedTuple

@@ -6,7 +6,7 @@ one matrix: those of unit i over all inputs before it, then zeros. One product s
 The product is made in tiles so small that BLAS does not share them out among its threads
 (runtime/blas.py). So the last bits do not depend on how many threads BLAS has.
 
-Read first: layers/fully_visible.py.  Read next: models/fvbn.py, runtime/blas.py.
+Read first: layers/fully_visible.py.  Read next: models/fvbn.py, runtime/blas.py, runtime/memory.py.
 """
 
 import numpy as np

@@ -52,7 +52,7 @@ means, M log s and M coefficients a for each pair that is dealt to it. The pairs
 and 3 M for one.
 
 Read first: losses/bernoulli.py, losses/categorical.py, losses/levels.py.
-Read next: models/pixelcnn_pp.py.
+Read next: models/pixelcnn_pp.py, layers/shifted.py.
 """
 
 import math

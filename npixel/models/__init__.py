@@ -29,7 +29,7 @@ ride is a density of real numbers, for density.py. Its networks take a canvas, a
 border. In place of `loss` it has log_density, log_density_backward and draw, which take the params,
 since the mixture at its end has weights.
 
-Read first: layers/conv2d.py.  Read next: models/wiring.py, models/pixelcnn.py.
+Read first: layers/conv2d.py.  Read next: models/wiring.py, models/pixelcnn.py, models/discrete.py.
 """
 
 from .wiring import new_caches                         # noqa: F401  of models without a table yet

@@ -15,7 +15,7 @@ min(d - 1, n) + m. It never sees the wedge to the right of that, however deep it
 gated_pixelcnn.py has none.
 
 Read first: masks.py, layers/relu_conv2d.py, models/wiring.py, models/readout.py.
-Read next: sampling.py.
+Read next: sampling.py, layers/fully_visible.py.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ is masked: the order of the line is all there is.
 
 In the table, a place of the line stands where a column of an image would: the line has one row.
 
-Read first: layers/lstm.py, models/wiring.py.  Read next: models/spatial_lstm.py.
+Read first: layers/lstm.py, models/wiring.py.  Read next: models/spatial_lstm.py, layers/skew.py.
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ With one component, one scale and no layer RIDE is the linear-Gaussian predictor
 found that already, so nothing is left to train.
 
 Read first: layers/spatial_lstm.py, losses/mcgsm.py, whitening.py, models/wiring.py.
-Read next: density.py, training/patches.py.
+Read next: density.py, training/patches.py, optimizers/lbfgs.py.
 """
 
 from dataclasses import dataclass

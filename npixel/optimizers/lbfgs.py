@@ -14,7 +14,7 @@
 Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989. The program
 is SciPy's. This file takes it through the Weights of one layer, and ends it in time.
 
-Read first: optimizers/walk.py.  Read next: density.py.
+Read first: nothing.  Read next: density.py.
 """
 
 import numpy as np

@@ -11,4 +11,6 @@
     same_name.py    another package of the name mdp
 
 `mdp` imports this subpackage and nothing else of `npixel`; nothing here imports either of them.
+
+Read first: nothing.  Read next: runtime/kernels.py.
 """

@@ -6,7 +6,7 @@
 
 The plan is saved in every checkpoint. When the run goes on, its plan has to be the same.
 
-Read first: arguments.py, optimizers/schedules.py, training/step.py, training/batches.py.
+Read first: arguments.py, optimizers/schedules.py, training/step.py.
 Read next: training/record.py, training/run.py.
 """
 

@@ -9,8 +9,7 @@ Evaluation uses the average, if there is one: a second model is built on it, whi
 the weights. Until the run ends, `model.params` are the weights that are trained. When it returns,
 they are what is kept (record.py).
 
-Read first: training/step.py, training/batches.py, training/plan.py, training/record.py,
-training/signals.py, training/progress.py.
+Read first: training/step.py, training/batches.py, training/plan.py, training/record.py.
 Read next: training/minutes.py, training/fit.py.
 """
 

@@ -1,7 +1,9 @@
-"""The models once more, in PyTorch: from the same weights the outputs, and by autograd the gradients. float64.
+"""The models once more, in PyTorch: from the same weights the outputs, and by autograd the
+gradients. float64.
 
-Written from the papers and the layout of the weights alone: dense masked kernels and F.conv2d, a dense triangular matrix for fvbn; PyTorch's own
-LSTM for the raster, a loop over rows, and the skewed map of the paper, stored whole and cut into columns, for the diagonals.
+Written from the papers and the layout of the weights alone: dense masked kernels and F.conv2d, a
+dense triangular matrix for fvbn; PyTorch's own LSTM for the raster, a loop over rows, and the
+skewed map of the paper, stored whole and cut into columns, for the diagonals.
 
     run(model, x, doutputs) -> outputs, dx, {name: (gradients)}          x (N, H, W, C) encoded; all NumPy
     run_loss(model, images) -> mean negative log-likelihood in nats per image, {name: (gradients)}
@@ -20,7 +22,8 @@ def run(model, x, doutputs):
     params, x = leaves(model), torch.tensor(x, requires_grad=True)
     outputs = MODELS[model.name](params, x, model.config)
     outputs.backward(torch.tensor(doutputs))
-    return outputs.detach().numpy(), gradient(x), {name: tuple(map(gradient, weights)) for name, weights in params.items()}
+    return outputs.detach().numpy(), gradient(x), {name: tuple(map(gradient, weights))
+                                                   for name, weights in params.items()}
 
 
 def run_loss(model, images):
@@ -39,7 +42,8 @@ def run_loss(model, images):
 
 
 def leaves(model):
-    return {name: tuple(torch.tensor(array, requires_grad=True) for array in weights) for name, weights in model.params.items()}
+    return {name: tuple(torch.tensor(array, requires_grad=True) for array in weights)
+            for name, weights in model.params.items()}
 
 
 def gradient(leaf):
@@ -66,7 +70,9 @@ def pixelcnn(params, x, config):
 
 def readout(params, y, config):
     C, L = config.image_shape[2], config.levels
-    before, head, logits = colour(2 * config.hidden, C), colour(config.head, C), colour(C * (1 if L == 2 else L), C)
+    before, head, logits = colour(2 * config.hidden, C), colour(config.head,
+                                                                C), colour(C * (1 if L == 2 else L),
+                                                                           C)
     for n in range(config.head_layers):
         y, before = masked_conv(F.relu(y), *params[f"head{n}"], 1, before, head, own=True), head
     y = masked_conv(F.relu(y), *params["logits"], 1, before, logits, own=True)
@@ -78,7 +84,8 @@ def pixelrnn(layer):
     def network(params, x, config):
         C, h = config.image_shape[2], config.hidden
         narrow, wide = colour(h, C), colour(2 * h, C)
-        stream = masked_conv(x, *params["first"], config.first_kernel, list(range(C)), wide, own=False)
+        stream = masked_conv(x, *params["first"], config.first_kernel, list(range(C)), wide,
+                             own=False)
         to_head = 0
         for n in range(config.layers):
             y = layer(stream, params[f"lstm{n}"], config)
@@ -90,10 +97,14 @@ def pixelrnn(layer):
 
 
 def input_to_state(x, w, b, config, K):
-    """The middle row of a K x K mask B; every gate has the groups of h maps. (N, H, W, 2h) -> (N, H, W, 4h)"""
+    """The middle row of a K x K mask B; every gate has the groups of h maps.
+
+    (N, H, W, 2h) -> (N, H, W, 4h)
+    """
     C, h = config.image_shape[2], config.hidden
     kernel = w * torch.tensor(kernel_mask(K, colour(2 * h, C), 4 * colour(h, C), own=True)[K // 2])
-    return F.conv2d(x.permute(0, 3, 1, 2), kernel.permute(2, 1, 0)[:, :, None], b, padding=(0, K // 2)).permute(0, 2, 3, 1)
+    return F.conv2d(x.permute(0, 3, 1, 2), kernel.permute(2, 1, 0)[:, :, None], b,
+                    padding=(0, K // 2)).permute(0, 2, 3, 1)
 
 
 def cell(z, c):
@@ -118,13 +129,14 @@ def diagonals(x, weights, config):
     w_is, b, w_ss, h0, c0 = weights
     z = input_to_state(x, w_is, b, config, 1)
     N, H, W, _ = z.shape
-    padding = b.expand(N, H, W + H - 1, -1)                                # the map's own input there is zero
-    skewed = torch.stack([torch.cat([padding[:, r, :r], z[:, r], padding[:, r, r + W:]], dim=1) for r in range(H)], dim=1)
+    padding = b.expand(N, H, W + H - 1, -1)  # the map's own input there is zero
+    skewed = torch.stack([torch.cat([padding[:, r, :r], z[:, r], padding[:, r, r + W:]], dim=1)
+                          for r in range(H)], dim=1)
     h, c, columns = h0.expand(N, H, -1), c0.expand(N, H, -1), []
     for t in range(W + H - 1):
         above = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], dim=1)
         h_new, c_new = cell(skewed[:, :, t] + above @ w_ss[0] + h @ w_ss[1], c)
-        if config.padding == "start":                                      # rows that have not begun keep the learned start
+        if config.padding == "start":  # rows that have not begun keep the learned start
             begun = (torch.arange(H) <= t)[:, None]
             h_new, c_new = torch.where(begun, h_new, h), torch.where(begun, c_new, c)
         h, c = h_new, c_new
@@ -139,7 +151,8 @@ def both_diagonals(x, weights, config):
 
 
 def spatial_lstm(params, x, config):
-    """Pixel by pixel over whole lists of neighbours: y = [inputs; h left; h above], extended [...; c left; c above], then a = y W + b."""
+    """Pixel by pixel over whole lists of neighbours: y = [inputs; h left; h above], extended [...;
+    c left; c above], then a = y W + b."""
     C, h = config.image_shape[2], config.hidden
     narrow, wide = colour(h, C), colour(2 * h, C)
     y, before, K = x, list(range(C)), config.first_kernel
@@ -150,17 +163,20 @@ def spatial_lstm(params, x, config):
         h_of, c_of, none = {}, {}, torch.zeros(N, h, dtype=z.dtype)
         for r in range(H):
             for c in range(W):
-                near = [states.get(place, none) for states in (h_of, c_of) for place in ((r, c - 1), (r - 1, c))]
+                near = [states.get(place, none) for states in (h_of, c_of)
+                        for place in ((r, c - 1), (r - 1, c))]
                 a = z[:, r, c] + torch.cat(near[:len(w_ss)], dim=1) @ w_ss.reshape(-1, 5 * h)
                 g, (i, o, f_r, f_c) = torch.tanh(a[:, :h]), torch.sigmoid(a[:, h:]).chunk(4, dim=1)
                 c_of[r, c] = f_r * near[3] + f_c * near[2] + i * g
                 h_of[r, c] = torch.tanh(o * c_of[r, c])
-        y, before, K = torch.stack([h_of[place] for place in sorted(h_of)], dim=1).reshape(N, H, W, h), narrow, 1
+        y, before, K = torch.stack([h_of[place] for place in sorted(h_of)], dim=1).reshape(N, H, W,
+                                                                                           h), narrow, 1
     return readout(params, masked_conv(y, *params["expand"], 1, narrow, wide, own=True), config)
 
 
 def raster_lstm(params, x, config):
-    """torch.lstm is what nn.LSTM calls: weights (4D, C), gates in the order i, f, g, o, a second bias that is left at zero."""
+    """torch.lstm is what nn.LSTM calls: weights (4D, C), gates in the order i, f, g, o, a second
+    bias that is left at zero."""
     C, L, N = config.image_shape[2], config.levels, len(x)
     h = F.pad(x.reshape(N, -1)[:, :-1], (1, 0))[..., None]
     if C > 1:
@@ -171,7 +187,8 @@ def raster_lstm(params, x, config):
         w = torch.cat([i, f, g, o], dim=1).T
         w_ih, w_hh, b_ih = w[:, :len(w_x)], w[:, len(w_x):-1], w[:, -1]
         start = tuple(s.expand(1, N, -1).contiguous() for s in (h0, c0))
-        h, _, _ = torch.lstm(h, start, [w_ih, w_hh, b_ih, torch.zeros_like(b_ih)], True, 1, 0.0, False, False, True)
+        h, _, _ = torch.lstm(h, start, [w_ih, w_hh, b_ih, torch.zeros_like(b_ih)], True, 1, 0.0,
+                             False, False, True)
     w, b = params["logits"]
     return (h @ w[0] + b).reshape(x.shape if L == 2 else (*x.shape, L))
 
@@ -182,13 +199,15 @@ def fvbn(params, x, config):
     if L == 2:
         codes = x.reshape(len(x), D, 1)
     else:
-        codes = F.one_hot(torch.round((x.detach().reshape(len(x), D) + 1) * (L - 1) / 2).long(), L).double()
-    rows, columns = torch.tril_indices(D, D, -1)                           # pairs in the order (1, 0), (2, 0), (2, 1), ...
+        codes = F.one_hot(torch.round((x.detach().reshape(len(x), D) + 1) * (L - 1) / 2).long(),
+                          L).double()
+    rows, columns = torch.tril_indices(D, D, -1)  # pairs in the order (1, 0), (2, 0), (2, 1), ...
     dense = torch.zeros(D, D, *w.shape[1:], dtype=w.dtype).index_put((rows, columns), w)
     y = torch.einsum("njk,ijkl->nil", codes, dense) + b
     shape = (len(x), *config.image_shape)
     return y.reshape(shape if L == 2 else (*shape, L))
 
 
-MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm, "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
+MODELS = {"fvbn": fvbn, "raster_lstm": raster_lstm, "spatial_lstm": spatial_lstm,
+          "pixelcnn": pixelcnn, "row_lstm": pixelrnn(rows), "diagonal_lstm": pixelrnn(diagonals),
           "diagonal_bilstm": pixelrnn(both_diagonals), "gated_pixelcnn": gated_pixelcnn}

@@ -17,7 +17,8 @@ noise of density eps.
 Any other rule is a function rule(x, r, c) -> (N,) bits of x (H, W, N) uint8, which holds the past
 and zeros elsewhere.
 
-Read first: data/known_entropy/source.py.  Read next: data/known_entropy/blind_corner.py.
+Read first: data/known_entropy/source.py.
+Read next: data/known_entropy/blind_corner.py, optimizers/__init__.py.
 """
 
 from dataclasses import dataclass
