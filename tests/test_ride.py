@@ -151,7 +151,7 @@ def test_it_sees_its_past_exactly(changes, shape):
 def test_a_neighbourhood_with_the_pixel_itself_would_be_seen(monkeypatch):
     model = small((4, 5, 1))
     def one_further(canvas, config):
-        windows = ride._windows(canvas, config)
+        windows = ride.windows_of(canvas, config)
         flat = windows.reshape(*windows.shape[:3], -1)
         return flat[..., 1:ride.neighbourhood_size(config) + 1]
 
@@ -554,7 +554,7 @@ def test_bad_input_to_a_density_is_one_line_and_status_2(tmp_path, call):
             ((*train, "--refine", 0, "--out", tmp_path / "x.npz"),
              "evaluations of refine must be an integer of at least 1"),
             (("train", "fvbn", "--data", TEXT, "--refine", 1), "unrecognized arguments"),
-            (("train", "ride", "--data", "dead_leaves:8x8,rmax=x", "--steps", 1), "rmax is 'x'"),
+            (("train", "ride", "--data", "dead_leaves:8x8,rmax=x", "--steps", 1), "rmax must be a number, is 'x'"),
             (("evaluate", path, "--data", "dead_leaves:24x28,colour=1,train=1,valid=1,test=1"),
              "the model in"),
             (("evaluate", tmp_path / "f.npz", "--data", "noisy_rule:4x5", "--ensemble"),

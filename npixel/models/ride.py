@@ -159,7 +159,7 @@ def init_from_data(params, images, config, *, rng):
     else:                                              # a permutation would take much memory
         chosen = rng.integers(0, places, SAMPLES)
     n, row, column = np.unravel_index(np.sort(chosen), inside)
-    windows = _windows(images, config)[n, row, column].reshape(len(n), -1).astype(np.float64)
+    windows = windows_of(images, config)[n, row, column].reshape(len(n), -1).astype(np.float64)
     before = neighbourhood_size(config)                # then come the pixel and what is right of it
     fitted = whitening.fit(windows[:, :before], windows[:, before:before + C])
     params = params | {"whitening": fitted}
@@ -293,7 +293,7 @@ def width(config):
     return network + 2 * config.mixtures * (config.scales + 2)
 
 
-def _windows(canvas, config):
+def windows_of(canvas, config):
     """(N, H, W, m + 1, K, C): every window of the canvas down to its pixel's own row. A view."""
     size = config.margin + 1, config.first_kernel
     windows = np.lib.stride_tricks.sliding_window_view(canvas, size, axis=(1, 2))
@@ -305,6 +305,6 @@ def neighbourhoods(canvas, config):
 
     It holds the m rows above, K wide, and the m pixels on the left, each with its colours.
     """
-    windows = _windows(canvas, config)
+    windows = windows_of(canvas, config)
     flat = windows.reshape(*windows.shape[:3], -1)
     return flat[..., :neighbourhood_size(config)]
