@@ -325,7 +325,7 @@ def kernel_call(name, arguments, which):
     importlib.import_module(name.rsplit(".", 1)[0])
     pair = next(pair for pair in PAIRS if pair.name == name)
     e = grid(*arguments).expected
-    S, K = e.P.shape[1], e.r.size
+    S, X = e.P.shape[1], e.r.size
     # so that no two actions tie but equal ones
     v = iterate.start(e) + np.random.default_rng(0).standard_normal(S)
     ptr, row, column, p, r = e.pair_ptr, *e.rows, e.r
@@ -336,7 +336,7 @@ def kernel_call(name, arguments, which):
     chain = bellman.follow(e, pairs).rows
     make = {"bellman._backup": lambda: (0, S, v, ptr, row, column, p, r, e.gamma, np.empty(S),
                                         np.empty(S, np.int64)),
-            "bellman._pair_q": lambda: (0, K, v, row, column, p, r, e.gamma, np.empty(K)),
+            "bellman._pair_q": lambda: (0, X, v, row, column, p, r, e.gamma, np.empty(X)),
             "bellman._take": lambda: (pairs, row, column, p, chain[0], chain[1].copy(),
                                       chain[2].copy()),
             "graph._distances": lambda: (before.indptr, before.indices, np.arange(S) == 0),

@@ -169,7 +169,7 @@ def return_fields(process):
 
 def totals(process, numbers, goal=None, miss=None):
     """Every certificate of the total reward with small numbers -> (certificate, value claimed)."""
-    S, K = len(process), sum(map(len, process.values()))
+    S, X = len(process), sum(map(len, process.values()))
     plain = [s for s in range(S) if goal is None or s not in goal]
     for infinite in itertools.product((0, 1, -1), repeat=S):
         lost = [i < 0 for i in infinite]                                 # layers speak of these
@@ -180,7 +180,7 @@ def totals(process, numbers, goal=None, miss=None):
         for vector, x in vectors(S, numbers):
             claim = [i * INF if i else y for i, y in zip(infinite, x)]
             for policy, slack, rank, tight, layer, back in itertools.product(
-                    policy_fields(process), itertools.product((0, 1), repeat=K), ORDERS[S],
+                    policy_fields(process), itertools.product((0, 1), repeat=X), ORDERS[S],
                     tights, layers, returns):
                 c = {"policy": policy, "slack": slack, **vector, "infinite": infinite,
                      "goal": goal, "miss": miss, "rank": rank, "tight": tight, "layer": layer}
@@ -272,11 +272,11 @@ def test_no_wrong_discounted_value_is_accepted():
     found = 0
     for counts, n in (((0, 0), 1), ((1, 1), 20), ((2, 0), 20), ((2, 1), 10), ((2, 2), 3)):
         for process in sample(processes(2, counts), n, seed=3):
-            K, right = sum(counts), discounted(process, HALF)
+            X, right = sum(counts), discounted(process, HALF)
             tries = (({"policy": policy, "slack": slack, **vector}, x)
                      for vector, x in vectors(2, range(-4, 5), (1, 2, 3))
                      for policy in policy_fields(process)
-                     for slack in itertools.product((0, 1), repeat=K))
+                     for slack in itertools.product((0, 1), repeat=X))
             claims = accepted(process, "discounted", tries, HALF)
             assert all(x == right for x in claims), (process, right, claims)
             found += len(claims)
@@ -333,12 +333,12 @@ def test_no_wrong_gain_is_accepted():
     found = 0
     for S, counts, n in ((1, (1,), 99), (1, (2,), 4), (2, (1, 0), 2), (2, (1, 1), 1)):
         for process in sample(processes(S, counts), n, seed=5):
-            right, K = gain(process), sum(counts)
+            right, X = gain(process), sum(counts)
             some = vectors(S, (-1, 0, 1), (1, 2))
             tries = (({"policy": policy, "slack": slack, "gain": g, "bias": h, "centre": w}, x)
                      for g, x in some for h, _ in some for w, _ in some
                      for policy in policy_fields(process)
-                     for slack in itertools.product((0, 1, 2), repeat=K))
+                     for slack in itertools.product((0, 1, 2), repeat=X))
             claims = accepted(process, "average", tries)
             assert all(x == right for x in claims), (process, right, claims)
             found += len(claims)
