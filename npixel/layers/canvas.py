@@ -193,7 +193,8 @@ def _correlate(x, w, b, plan, rectify, y, tile, space):
     cells = stride * stride * height * pitch
     X = space[:cells * C].reshape(cells, C)
     Y = space[cells * C:cells * C + R * pitch * D].reshape(R * pitch, D)
-    X[...] = 0
+    if not direct:
+        X[...] = 0
     for n in range(N):
         if direct:
             X = x[n].reshape(R * Q, C)
@@ -245,8 +246,10 @@ def _correlate_backward(dy, x, wt, plan, rectify, dx, dw, db, tile, space):
     X = space[:cells * C].reshape(cells, C)
     dX = space[cells * C:2 * cells * C].reshape(cells, C)
     dY = space[2 * cells * C:2 * cells * C + R * pitch * D].reshape(R * pitch, D)
-    X[...] = 0
-    dY[...] = 0                                        # the pixels between the rows stay zero
+    if not direct:
+        X[...] = 0
+    if not whole:
+        dY[...] = 0                                    # the pixels between the rows stay zero
     for n in range(N):
         if direct:
             X, dX = x[n].reshape(R * Q, C), dx[n].reshape(R * Q, C)
@@ -344,18 +347,22 @@ def _gather_numpy(x, offsets, stride, z):
 @kernel(defined_by=_gather_numpy)
 def _gather(x, offsets, stride, z):
     (N, R, Q, U, C), (_, H, W, _) = z.shape, x.shape
+    top = left = bottom = right = 0                    # masks.margins
+    for dr, dc in offsets:
+        top, left, bottom, right = max(top, -dr), max(left, -dc), max(bottom, dr), max(right, dc)
+    pitch = left + W + right
+    frame = np.zeros((top + H + bottom, pitch, C), x.dtype)
+    numbers = frame.reshape(-1)
+    # the numbers that the taps read, counted from those of the pixel itself
+    reads = (((offsets[:, 0] * pitch + offsets[:, 1]) * C).reshape(U, 1) + np.arange(C)).reshape(-1)
     for n in range(N):
+        frame[top:top + H, left:left + W] = x[n]
         for r in range(R):
-            for u in range(U):
-                i = stride * r + offsets[u, 0]
-                for q in range(Q):
-                    j = stride * q + offsets[u, 1]
-                    if 0 <= i < H and 0 <= j < W:
-                        for c in range(C):
-                            z[n, r, q, u, c] = x[n, i, j, c]
-                    else:
-                        for c in range(C):
-                            z[n, r, q, u, c] = 0
+            for q in range(Q):
+                here = ((top + stride * r) * pitch + left + stride * q) * C
+                taps = z[n, r, q].reshape(-1)
+                for i in range(U * C):
+                    taps[i] = numbers[here + reads[i]]
 
 
 def _scatter_numpy(dz, offsets, stride, dx):
@@ -372,15 +379,17 @@ def _scatter_numpy(dz, offsets, stride, dx):
 def _scatter(dz, offsets, stride, dx):
     (N, R, Q, U, C), (_, H, W, _) = dz.shape, dx.shape
     for n in range(N):
-        dx[n] = 0
-        for u in range(U):
-            for r in range(R):
-                i = stride * r + offsets[u, 0]
-                for q in range(Q):
-                    j = stride * q + offsets[u, 1]
-                    if 0 <= i < H and 0 <= j < W:
-                        for c in range(C):
-                            dx[n, i, j, c] += dz[n, r, q, u, c]
+        for i in range(H):
+            dx[n, i] = 0
+            for u in range(U):
+                r, phase = divmod(i - offsets[u, 0], stride)
+                if phase == 0 and 0 <= r < R:
+                    dc = offsets[u, 1]
+                    first, last = max(0, -(dc // stride)), min(Q, (W - 1 - dc) // stride + 1)
+                    row, copies = dx[n, i, stride * first + dc:], dz[n, r, first:last, u]
+                    for c in range(C):
+                        for q in range(len(copies)):
+                            row[stride * q, c] += copies[q, c]
 
 
 def _frame(offsets, shape, stride):
