@@ -22,12 +22,14 @@ As loops over the arrays of a process, T is
 >>> Tv == bellman.T(MDP(P, R, gamma), v).tolist() == [6.0, 7.0]
 True
 
-The five operators take and return whole tables. What planners call works on `e = m.expected`:
-`backup` is T and greedy at once, `backup(follow(e, pairs), v)` is T_pi, and functions named
-`pair_...` give one number for each available (state, action). Products with P are the cost of
-everything. A full matrix is multiplied by BLAS, a sparse one by compiled loops over lanes of states
-(npixel/runtime/blas.py). Each sum is added up in the order of its row, so that no bit depends on
-the number of threads.
+These five functions take an MDP and return one number for each state, or each (state, action). What
+planners call works on `e = m.expected`. There `backup` is T and greedy at once, and
+`backup(follow(e, pairs), v)` is T_pi. Functions named `pair_...` work on the available pairs
+(state, action).
+
+Products with P take nearly all of the time. A full matrix is multiplied by BLAS. A sparse one is
+multiplied by compiled loops over parts of the states, on threads (npixel/runtime/blas.py). Each sum
+is added up in the order of its row, so that no bit depends on the number of threads.
 
 Read first: model.py, expected.py, linear.py.
 Read next: evaluation.py, planning/value_iteration.py.
@@ -78,7 +80,10 @@ def residual(m, v):
 # on pairs
 
 def backup(e, v):
-    """(T v, the first best pair of each state), (S,) each; v[s] and -1 in terminal states."""
+    """(T v, the first best pair of each state), (S,) each.
+
+    A terminal state keeps v[s], which planners start at zero; its pair is -1.
+    """
     _check(e, v)
     if e.full is not None:
         q = pair_q(e, v)
@@ -261,7 +266,10 @@ def pair_argmax(e, q):
 
 
 def pair_first(e, q, level):
-    """The first pair of each state with q >= level (S,), which its best one has; -1 if terminal."""
+    """The first pair of each state with q >= level, (S,); -1 if terminal.
+
+    level   (S,) at most the largest q of the state
+    """
     if e.choices:
         return e.pair_ptr[:-1] + (q.reshape(-1, e.choices) >= level[:, None]).argmax(axis=1)
     good = np.flatnonzero(q >= level[e.owner])

@@ -18,11 +18,14 @@ True
 `MarkovChain.of(m, policy)` is the chain that a policy leaves of a decision process.
 
 How precise. Stationary laws, hitting times, hitting probabilities and absorption are solved without
-a subtraction (elimination.py): each entry is right to a few units times the number of states,
-however small the chances to leave a state are. The chance to stay is not read: it is what is left
-of one. Where a chain is too large for that (its breadth-first band of width w, n w**2 > 1e8) LU
-factors are used. Whatever is not proved right to 1e-6 of the largest entry, by factors, in `v`, or
-because numbers leave the range of floats, comes with a ConvergenceWarning.
+a subtraction (elimination.py). The relative error of each entry is a few roundings times the number
+of states, however small the chances to leave a state are. The chance to stay is not read: it is
+one minus the chances to leave.
+
+LU factors are used where a chain is too large for that: n states, numbered breadth first, lie in a
+band of width w, and n w**2 > 1e8. By factors, in `v`, or where numbers leave the range of floats,
+an error may be larger. If it is not proved to be at most 1e-6 of the largest entry, there is a
+ConvergenceWarning.
 
 Silver, lecture 2; Kemeny and Snell, "Finite Markov Chains", 1960, chapters 3 to 5; Norris, "Markov
 Chains", 1997, chapter 1.
@@ -127,8 +130,11 @@ class MarkovChain:
     def period(self, state):
         """Greatest common divisor of the lengths of all ways from `state` back to itself.
 
-        0 if there is no way back.  Breadth first: each arrow s -> t closes a loop of length
-        depth(s) + 1 - depth(t), and these lengths have the same divisor.
+        0 if there is no way back.
+
+        depth(s) is the number of steps to s, breadth first. An arrow s -> t inside the class of
+        `state` gives the number depth(s) + 1 - depth(t). All these numbers have the same greatest
+        common divisor as the lengths.
 
         >>> MarkovChain([[0, 1], [1, 0]]).period(0)
         2
@@ -202,7 +208,7 @@ class MarkovChain:
         return out
 
     def _leaving(self, states):
-        """The Resolvent of states that are left in the end; None without states."""
+        """The Resolvent of states that the chain surely leaves in the end; None without states."""
         if not states.size:
             return None
         inside = np.isin(np.arange(self.num_states), states)
@@ -210,7 +216,11 @@ class MarkovChain:
         return Resolvent(self.P[states][:, states], 1.0, exits=exits)
 
     def _solve(self, inner, b, name):
-        """x = b + gamma P x; a warning if its error is not proved to be small."""
+        """The solution x of x = b + gamma P x; a warning if its error is not proved to be small.
+
+        inner   the Resolvent of gamma P
+        name    of the result, for the warning
+        """
         x = inner.solve(b)
         error = inner.error(b, x)
         largest = max(np.abs(x).max(), np.abs(b).max())
@@ -311,7 +321,7 @@ class MarkovRewardProcess(MarkovChain):
         inner = Resolvent(self.P, self.gamma ** 2)
         target = self.transition_reward + self.gamma * v[self.P.indices] - v[row]
         psi = np.bincount(row, self.P.data * target ** 2, minlength=self.num_states)
-        for states in inner.closed:
+        for states in inner.closed:              # at gamma = 1: no rewards, see v; psi is rounding
             psi[states] = 0
         return inner.solve(psi)
 

@@ -1,4 +1,4 @@
-"""A process as planners see it: outcomes replaced by their expectation; and what a policy leaves.
+"""A process as planners see it: expectations over outcomes, and the chain that a policy leaves.
 
     P(s' | k) = sum over the outcomes j of pair k with next state s' of p_j
     r(k)      = sum over the outcomes j of pair k of p_j reward_j
@@ -23,9 +23,9 @@ import scipy.sparse as sp
 from .checks import rows_of
 from .given_numbers import as_float
 
-NORMAL = np.finfo(float).tiny          # the smallest: from here on rounding is relative
-FULL = 1 / 3                           # of the entries not zero: then a full matrix takes less
-                                       # memory than a sparse one, and BLAS is faster
+NORMAL = np.finfo(float).tiny          # the smallest float whose rounding error is relative to it
+FULL = 1 / 3                           # share of entries that are not zero. From here on a full
+                                       # matrix is used: it takes less memory, and BLAS is faster
 
 
 class Expected:
@@ -37,9 +37,9 @@ class Expected:
     gamma     the discount
     pair_ptr  (S+1,) the pairs of state s are pair_ptr[s], ..., pair_ptr[s+1] - 1
     size      (X,) sum of p * |reward|: the scale of the rounding error in r. At least NORMAL where
-              an outcome has a reward, though it be too small for a float. None: |r|, which it is
-              where all outcomes of a pair have one reward
-    count     (X,) number of outcomes.  None: the entries of P
+              an outcome has a reward, even if the sum is too small for a float.
+              None: |r|, which is the same where all outcomes of a pair have one reward
+    count     (X,) number of outcomes.  None: the number of entries in the row of P
     owner     (X,) state of each pair.  None: as pair_ptr says
     action    (X,) action of each pair.  None: every action exists, so that the action is the place
               of the pair among those of its state
@@ -71,7 +71,7 @@ class Expected:
         return e if m.pair_gamma is None or m.gamma == 0 else _with_own_discounts(e, m.pair_gamma)
 
     def replace(self, **changes):
-        """The same with other fields. What is None follows them."""
+        """The same with some fields changed. Fields that were given as None follow the change."""
         fields = dict(P=self.P, r=self.r, gamma=self.gamma, pair_ptr=self.pair_ptr,
                       size=self._size, count=self._count, owner=self._owner, action=self._action,
                       zero=self._zero)

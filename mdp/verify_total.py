@@ -261,7 +261,7 @@ def dead_end(f, s):
 def gains(f, s, k):
     """One of the states of rank 0, which the policy never leaves again."""
     return (f.rank[s] == 0
-            and keeps(f, f.rank, s, k)                     # never left: all successors gain, too
+            and keeps(f, f.rank, s, k)                     # its successors have rank 0, too
             and (f.loss[k] < 0                             # r + P x > x: it gains for ever
                  or f.miss > 0))                           # or the goal is missed, worth inf
 

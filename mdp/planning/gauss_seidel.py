@@ -3,8 +3,8 @@
     v(s) <- max over a of (r(s, a) + gamma sum over s' != s of P(s' | s, a) v(s'))
                           / (1 - gamma P(s | s, a))                      for s in order, in place
 
-The division closes the loop from s to itself. The textbook loop, on a process that has every action
-in every state:
+The division closes the loop from s to itself: it solves v(s) = r + gamma P v for v(s). The textbook
+loop, on a process that has every action in every state:
 
     >>> import mdp
     >>> m = mdp.problems.gridworld()
@@ -17,9 +17,10 @@ in every state:
     >>> bool(np.allclose(v, mdp.solve(m, method="gauss_seidel").v, rtol=0, atol=1e-7))
     True
 
-The order is what makes it fast: states are renumbered by their distance, backwards along the
-arrows, from the states that gain most in the first sweep (the goal, the source of reward). So news
-travels through the whole process in one sweep, and memory is read in sequence.
+The order of the states makes it fast. They are renumbered, beginning with those that gain most in
+the first sweep (the goal, the source of reward). The others follow by their distance from these,
+backwards along the arrows. So one sweep carries the gain through the whole process, and memory is
+read in sequence.
 
 Puterman 1994, section 6.3.3; Wingate and Seppi, "Prioritization methods for accelerating MDP
 solvers", JMLR 6, 2005 (orderings). Differs from value_iteration.py in that sweeps work in place.
@@ -37,7 +38,7 @@ from .. import bellman
 from ..expected import Expected
 from . import iterate
 
-LEVEL = 1e-9                                 # relative: gains this near the largest are largest
+LEVEL = 1e-9                                 # relative: a gain this near the largest counts as it
 
 
 def gauss_seidel(m, e, *, tol, max_iterations=iterate.MOST):
@@ -63,7 +64,8 @@ def closed_q_numpy(first, last, s, v, column, p, r, gamma):
         (r + gamma sum over s' != s of P(s' | s, a) v(s')) / (1 - gamma P(s | s, a))
 
     column, p   P as CSR: the row of the pair has the entries first, ..., last - 1
-    v (S,)      r: the reward of the pair
+    v           (S,)
+    r           the reward of the pair, a number
     """
     to, probability = column[first:last], p[first:last]
     elsewhere = to != s
@@ -83,9 +85,12 @@ def closed_q(first, last, s, v, column, p, r, gamma):
 
 
 def sweep_numpy(v, pair_ptr, row, column, p, r, gamma):
-    """One sweep in place, returns the largest change.
+    """One sweep over all states, in place -> the largest change.
 
-    v (S,)   P as CSR: row (X+1,), column, p   r (X,)   pair_ptr (S+1,)
+    v               (S,) overwritten
+    pair_ptr        (S+1,)
+    row, column, p  P as CSR, row (X+1,)
+    r               (X,)
     """
     largest = 0.0
     for s in range(v.size):
@@ -118,7 +123,7 @@ def outward(e, v):
     """
     gain = np.where(np.diff(e.pair_ptr) > 0, bellman.backup(e, v)[0] - v, -np.inf)
     most = gain.max()
-    gain[np.isinf(gain)] = most              # terminal states are where things end well
+    gain[np.isinf(gain)] = most              # a terminal state, such as a goal, is a source
     sources = np.arange(v.size)
     if np.isfinite(most):
         sources = np.flatnonzero(gain >= most - LEVEL * abs(most))

@@ -16,19 +16,19 @@ The textbook loop, on a process that has every action in every state:
     >>> bool(np.allclose(v, s.v, rtol=0, atol=1e-7))
     True
 
-A sweep of a fixed policy reads one row per state instead of A. With no such sweep this is value
-iteration, with infinitely many policy iteration.
+A sweep of a fixed policy reads one row for each state instead of A. With no such sweep this is
+value iteration, with infinitely many it is policy iteration.
 
-How many sweeps. What counts is the span of the change, max - min: the bounds are
-gamma / (1 - gamma) times as far apart. It shrinks as fast as the chain of the policy mixes, however
-near gamma is to 1, since a constant that is still missing everywhere is added in one go (MacQueen's
-middle).
+How many sweeps. The span of the change of v in a sweep is its largest entry minus its smallest.
+The bounds are gamma / (1 - gamma) times as far apart as this. A constant that v still lacks
+everywhere is added at once (the middle of MacQueen's bounds). So only the span must vanish, which
+is as fast as the chain of the policy mixes, however near gamma is to 1.
 
-Stop sweeping a policy when the span of the change has fallen to a fraction of its first value. The
-fraction is the share of states whose action the improvement changed: a policy that hardly changed
-is worth evaluating well. If no action changed, sweep until the bounds should be tol apart. Where
-the span does not shrink, nothing is added, and what is left is the plain method. The first policy
-is greedy for the reward alone, which takes no product.
+A policy is swept until the span has fallen to a fraction of its first value. The fraction is the
+share of states whose action the improvement changed: a policy that hardly changed is worth
+evaluating well. If no action changed, it is swept until the bounds should be tol apart. Where the
+span does not fall that far, no constant is added, and what is left is the plain method. The first
+policy is greedy for the reward alone, which takes no product with P.
 
 Puterman and Shin, "Modified policy iteration algorithms for discounted Markov decision problems",
 Management Science 24, 1978; Puterman 1994, sections 6.5, 6.6.
@@ -43,15 +43,17 @@ from .. import bellman
 from . import iterate
 
 SWEEPS = 100                                 # of one policy, at most
-ENOUGH = 0.3                                 # of the span at the first sweep, at most
-ONCE = 0.25                                  # of what tol allows: one evaluation is to reach it
+ENOUGH = 0.3                                 # the largest fraction of the first span to sweep to
+ONCE = 0.25                                  # the smallest one aims at this part of what tol allows
 
 
 def modified_policy_iteration(m, e, *, tol, max_iterations=iterate.MOST):
     """Solve the discounted criterion -> Solution of e.
 
-    m   MDP
-    e   its Expected, gamma < 1, rewards negated to minimise
+    m               MDP
+    e               its Expected, gamma < 1, rewards negated to minimise
+    tol             as in `solve`
+    max_iterations  improvements at most
     """
     lasts = iterate.lasts(e)
     policy = bellman.pair_argmax(e, e.r)
@@ -84,6 +86,6 @@ def _evaluate(v, chain, enough, lasts):
         if size <= enough * first:
             if not lasts:
                 return v
-            # the rest of the series, were every later change alike
+            # what all later changes would add, if they were gamma, gamma**2, ... times their middle
             return v + chain.gamma / (1 - chain.gamma) * (low + high) / 2
-    return v                                 # it does not mix, or is periodic: none is alike
+    return v                                 # it mixes slowly or not at all: no constant to add
