@@ -15,7 +15,7 @@
     average              gain, bias, centre: three vectors {num, den} instead of one;
                          bias = centre - P centre under the policy
     total                values are suprema over stationary policies, randomised ones included;
-                         with goal over those that reach it
+                         with a goal, one that may miss it is worth `miss`
         goal             list of states, or null
         miss             "inf" or "-inf"; null without a goal
         infinite         0, 1 or -1 for each state: its value is finite, inf or -inf.
