@@ -129,9 +129,9 @@ def workspace(dtype, size):
     Each thread has its own. It is handed out again at the next call: memory fresh from the system
     costs more to touch than the products that fill it.
     """
-    held = _held.__dict__.setdefault(np.dtype(dtype).name, np.empty(0, dtype))
+    held = _held.__dict__.setdefault(np.dtype(dtype).char, np.empty(0, dtype))
     if held.size < size:
-        held = _held.__dict__[np.dtype(dtype).name] = np.empty(size, dtype)
+        held = _held.__dict__[np.dtype(dtype).char] = np.empty(size, dtype)
     return held
 
 
@@ -183,7 +183,10 @@ def rows_in_lanes(work, *arrays):
     if len({len(part) for part in rows}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"arrays must have the same number of rows, have shapes {shapes}")
-    images_in_lanes(work, *rows, lanes=LANES if rows[0].size > SMALL else 1)
+    if rows[0].size <= SMALL:
+        work(*rows)
+    else:
+        images_in_lanes(work, *rows)
 
 
 def parallel(work, lanes):
@@ -195,6 +198,9 @@ def parallel(work, lanes):
     Several Python threads may call this at once. They share the helper threads, and no helper waits
     for another.
     """
+    if lanes == 1:
+        work(0)
+        return
     helpers = min(threads(), lanes) - 1
     counter = itertools.count()
 

@@ -264,4 +264,6 @@ def plain(array, shape=None):
     """
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(f"an array must have shape {tuple(shape)}, has shape {array.shape}")
+    if type(array) is np.ndarray and array.flags.c_contiguous and array.flags.writeable:
+        return array
     return np.require(array, requirements=["C", "W"])

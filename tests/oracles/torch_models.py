@@ -5,8 +5,10 @@ Written from the papers and the layout of the weights alone: dense masked kernel
 dense triangular matrix for fvbn; PyTorch's own LSTM for the raster, a loop over rows, and the
 skewed map of the paper, stored whole and cut into columns, for the diagonals.
 
-    run(model, x, doutputs) -> outputs, dx, {name: (gradients)}          x (N, H, W, C) encoded; all NumPy
+    run(model, x, doutputs) -> outputs, dx, {name: (gradients)}
     run_loss(model, images) -> mean negative log-likelihood in nats per image, {name: (gradients)}
+
+x (N, H, W, C) is encoded; everything is NumPy.
 """
 
 import pytest
@@ -169,8 +171,8 @@ def spatial_lstm(params, x, config):
                 g, (i, o, f_r, f_c) = torch.tanh(a[:, :h]), torch.sigmoid(a[:, h:]).chunk(4, dim=1)
                 c_of[r, c] = f_r * near[3] + f_c * near[2] + i * g
                 h_of[r, c] = torch.tanh(o * c_of[r, c])
-        y, before, K = torch.stack([h_of[place] for place in sorted(h_of)], dim=1).reshape(N, H, W,
-                                                                                           h), narrow, 1
+        y = torch.stack([h_of[place] for place in sorted(h_of)], dim=1).reshape(N, H, W, h)
+        before, K = narrow, 1
     return readout(params, masked_conv(y, *params["expand"], 1, narrow, wide, own=True), config)
 
 
