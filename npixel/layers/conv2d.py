@@ -2,20 +2,21 @@
 
     y[n, r, c] = b + Σ_u x[n, s r + δ dr_u, s c + δ dc_u] · (w[u] ∘ mask[u])
 
-    u: tap    s: stride    δ: dilation    x = 0 outside the image
+    x (N, H, W, C), 0 outside the image     w, mask (U, C, D)     ∘: entry by entry
+    y (N, ⌈H/s⌉, ⌈W/s⌉, D)                  b (D,)                s: stride     δ: dilation
 
-A tap is an offset (dr, dc). It reads the input dr rows below and dc columns to the right of the
-output pixel. A K x K convolution has K² taps; a 1 x 1 convolution has the list [(0, 0)]. If it is
-causal, the mask is zero for the taps below and to the right. masks.py makes the lists.
+Tap u reads the input dr_u rows below and dc_u columns to the right of the output pixel. A K x K
+convolution has K² taps; a 1 x 1 convolution has one, (0, 0). masks.py makes lists of taps, and the
+masks that hide later pixels.
 
-van den Oord et al. 2016 (section 3.4) multiply a K x K kernel by a mask. The sum is the same, but
-here a tap whose mask is all zero costs nothing: it is never read.
+Taps whose mask is all zero, or that never meet the image, are dead: they cost nothing. The others
+are live. Van den Oord et al. 2016 (section 3.4) multiply a K x K kernel by a mask: the same sum.
 
 The loops of the textbook, for one image and a causal 2 x 2 kernel:
 
     >>> x, w, b = np.arange(12.0).reshape(3, 4, 1), np.arange(8.0).reshape(4, 1, 2), np.ones(2)
     >>> taps = [(-1, -1), (-1, 0), (0, -1), (0, 0)]
-    >>> y = np.ones((3, 4, 2)) * b
+    >>> y = np.zeros((3, 4, 2)) + b
     >>> for r, c in np.ndindex(3, 4):
     ...     for u, (dr, dc) in enumerate(taps):
     ...         if 0 <= r + dr < 3 and 0 <= c + dc < 4:
@@ -23,7 +24,9 @@ The loops of the textbook, for one image and a causal 2 x 2 kernel:
     >>> np.array_equal(forward(x[None], w, b, taps=taps)[0][0], y)
     True
 
-`correlate` below sums tap by tap, over all pixels at once. canvas.py computes the same, faster.
+`correlate` sums tap by tap, over all pixels at once; canvas.py runs in its place, and is faster.
+Generation goes strip by strip. A strip is k neighbouring pixels of a row: `at` = (row, columns),
+where `columns` is a slice.
 
 Read first: masks.py, layers/live_taps.py.
 Read next: layers/relu.py, layers/relu_conv2d.py, layers/canvas.py.
@@ -45,16 +48,17 @@ class Weights(NamedTuple):
 
 
 def shapes(U, C, D):
+    """The shapes of the weights for U taps, C channels in and D features out."""
     return Weights((U, C, D), (D,))
 
 
 def init(rng, C, D, /, *, taps, dtype, gain=1.0):
-    """Weights of mean 0 and variance gain² / (live inputs of an output channel); b is zero.
+    """w of mean 0 and variance gain² / fan-in, zero where the mask is; b is zero.
+
+    The fan-in of an output channel counts the inputs that the mask leaves it.
 
     gain   1 keeps the variance of a linear layer (LeCun 1998); sqrt(2) keeps that of a layer that
            follows a relu (He et al. 2015)
-
-    Dead weights, those that the mask removes, are zero.
     """
     _, mask = as_taps(taps, C, D)
     fan_in = np.maximum(mask.sum(axis=(0, 1)), 1)                          # (D,)
@@ -66,38 +70,37 @@ def forward(x, w, b, /, *, taps, stride=1, dilation=1):
     """The sum above.
 
     x         (N, H, W, C)  float32 or float64
-    w         (U, C, D)     one matrix per tap, of x's dtype
-    b         (D,)
-    taps      masks.Taps, or a plain list of U pairs (dr, dc) where nothing is masked
-    stride    s >= 1; y has ceil(H / s) rows and ceil(W / s) columns
-    dilation  δ >= 1; offsets are multiplied by it
-    returns   y (N, ceil(H/s), ceil(W/s), D), and the cache
+    w         (U, C, D)     of x's dtype
+    b         (D,)          of x's dtype
+    taps      masks.Taps (offsets, mask), or a list of U pairs (dr, dc): then nothing is masked
+    stride    s >= 1
+    dilation  δ >= 1
+    returns   y (N, ⌈H/s⌉, ⌈W/s⌉, D); and the cache
 
     ValueError if ranks, dtypes, channels or the number of taps disagree.
     """
+    # of the live taps: w ∘ mask (live taps, C, D), and the offsets (live taps, 2) times δ
     wm, offsets, live = pick(x.shape, x.dtype, w, b, taps, stride, dilation)
     y = correlate(x, wm, b, offsets, stride)
     return y, (x, wm, offsets, stride, live)
 
 
 def backward(dy, cache, /):
-    """dy (N, ceil(H/s), ceil(W/s), D) -> dx (N, H, W, C), dw (U, C, D), db (D,).
+    """dy (N, ⌈H/s⌉, ⌈W/s⌉, D) -> dx (N, H, W, C), dw (U, C, D), db (D,).
 
-    Dead weights have gradient zero.
-
-    ValueError if dy has not the shape and the dtype of y.
+    dw is zero where the mask is. ValueError if dy has not the shape and the dtype of y.
     """
     x, wm, offsets, stride, live = cache
     check_gradient(dy, x, wm, stride)
     dx, dwm, db = correlate_backward(dy, x, wm, offsets, stride)
-    return dx, put_back(dwm, live), db
+    return dx, put_back(dwm, live), db                 # dwm (live taps, C, D) -> dw
 
 
 @computed_by(canvas.correlate)
 def correlate(x, w, b, offsets, stride):
-    """y[n, r, c] = b + Σ_u x[n, s r + dr_u, s c + dc_u] w[u]"""
+    """y[n, r, c] = b + Σ_u x[n, s r + dr_u, s c + dc_u] · w[u], over the taps given."""
     N, H, W, _ = x.shape
-    y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)
+    y = np.empty((N, -(-H // stride), -(-W // stride), w.shape[2]), x.dtype)   # ⌈H/s⌉, ⌈W/s⌉
     y[...] = b
     for u, out, inside in _places(offsets, x.shape, stride):
         y[out] += x[inside] @ w[u]
@@ -117,10 +120,7 @@ def correlate_backward(dy, x, w, offsets, stride):
 
 
 def _places(offsets, shape, stride):
-    """For each tap u: the output pixels whose tap lies inside the image, and the pixels it reads.
-
-    Both are indices into an array (N, rows, columns, channels).
-    """
+    """For each tap: u, the index in y of outputs that it serves, and in x of what they read."""
     _, H, W, _ = shape
     for u, (dr, dc) in enumerate(offsets):
         (out_rows, rows), (out_columns, columns) = _span(H, dr, stride), _span(W, dc, stride)
@@ -129,27 +129,25 @@ def _places(offsets, shape, stride):
 
 def _span(size, shift, stride):
     """The outputs i whose input s i + shift lies inside [0, size), and these inputs: two slices."""
+    # -(a // s) is -a / s, rounded up
     first = max(0, -(shift // stride))
     stop = max(first, min(-(-size // stride), -((shift - size) // stride)))
     return slice(first, stop), slice(first * stride + shift, stop * stride + shift, stride)
 
 
 class State(NamedTuple):
-    """What a causal convolution remembers: the image so far, in a margin of zeros."""
+    """What a causal convolution remembers: x where it was written, zeros elsewhere and around."""
     image: np.ndarray                                  # (N, top + H + bottom, left + W + right, C)
     corner: tuple                                      # (top, left), the place of pixel (0, 0)
-    size: tuple                                        # (H', W'), rows and columns of y
+    size: tuple                                        # (⌈H/s⌉, ⌈W/s⌉), rows and columns of y
     stride: int
-    offsets: np.ndarray                                # (live taps, 2)
-    w: np.ndarray                                      # (live taps, C, D), masked once
+    offsets: np.ndarray                                # (live taps, 2), times δ
+    w: np.ndarray                                      # (live taps, C, D), masked
     b: np.ndarray                                      # (D,)
 
 
 def start(shape, w, b, /, *, taps, stride=1, dilation=1):
-    """Memory for going through images (N, H, W, C) strip by strip: `step` needs it.
-
-    ValueError as in forward.
-    """
+    """The State of images (N, H, W, C) before the first strip.   ValueError as in forward."""
     wm, offsets, _ = pick(shape, w.dtype, w, b, taps, stride, dilation)
     N, H, W, C = shape
     top, left, bottom, right = margins(offsets)
@@ -158,16 +156,16 @@ def start(shape, w, b, /, *, taps, stride=1, dilation=1):
 
 
 def write(x_t, state, /, *, at):
-    """x_t (N, k, C) is x at the strip `at` = (row, columns).   Updates `state` in place."""
+    """x is x_t (N, k, C) at the strip `at` of x.   Updates `state` in place."""
     row, columns = at
     top, left = state.corner
     state.image[:, top + row, left + columns.start:left + columns.stop] = x_t
 
 
 def read(state, /, *, at):
-    """y (N, k, D) at the strip `at` = (row, columns), from what has been written so far.
+    """y (N, k, D) at the strip `at` of y, from what has been written so far.
 
-    ValueError if the strip is outside the image.
+    ValueError if the strip is outside the image. An empty one may be anywhere.
     """
     (row, columns), (top, left), (rows, width) = at, state.corner, state.size
     y = np.empty((len(state.image), columns.stop - columns.start, len(state.b)), state.b.dtype)
@@ -180,17 +178,16 @@ def read(state, /, *, at):
 
 
 def step(x_t, state, /, *, at):
-    """forward's y (N, k, D) at the strip `at` = (row, columns), where x_t (N, k, C) is the input.
+    """forward's y (N, k, D) at the strip `at`, where x is x_t (N, k, C). Updates `state` in place.
 
-    Every earlier strip has been stepped. For taps that look up and to the left only, and stride 1.
-    Updates `state` in place.
+    Every earlier strip has been stepped, the stride is 1, and no live tap reads a later strip.
     """
     write(x_t, state, at=at)
     return read(state, at=at)
 
 
 def _read_numpy(image, row, column, stride, offsets, w, b, y):
-    """y[n, k] = b + Σ_u image[n, row + dr_u, column + s k + dc_u] w[u]"""
+    """y[n, k] = b + Σ_u image[n, row + dr_u, column + s k + dc_u] · w[u], k along the strip."""
     columns = column + stride * np.arange(y.shape[1])
     y[...] = b
     for (dr, dc), w_u in zip(offsets, w):
@@ -208,17 +205,18 @@ def _read(image, row, column, stride, offsets, w, b, y):
                 r, c = row + offsets[u, 0], column + stride * k + offsets[u, 1]
                 for i in range(w.shape[1]):
                     v = image[n, r, c, i]
-                    if v != 0:                         # relu's zeros, and what is not known yet
+                    if v != 0:                         # not relu's zeros, nor what is not written
                         for d in range(D):
                             y[n, k, d] += v * w[u, i, d]
 
 
 def reach(seen, /, *, shape, taps, stride=1, dilation=1):
-    """Which inputs the outputs in `seen` can depend on for some weights.
+    """The reach of a set of outputs: all inputs that one of them depends on, for some weights.
 
-    seen      (H', W', D) bool, a set of outputs
+    seen      (⌈H/s⌉, ⌈W/s⌉, D) bool, the set of outputs
     shape     (H, W) of the input
-    returns   (H, W, C) bool
+    taps      masks.Taps with a mask
+    returns   (H, W, C) bool, the set of inputs
 
     ValueError if taps have no channel mask: then C is unknown.
     """
@@ -227,5 +225,5 @@ def reach(seen, /, *, shape, taps, stride=1, dilation=1):
         raise ValueError("taps must have a channel mask (U, C, D) here, have none")
     needed = np.zeros((1, *shape, mask.shape[1]), bool)
     for u, out, inside in _places(np.multiply(offsets, dilation), needed.shape, stride):
-        needed[inside] |= seen[None][out] @ mask[u].T
+        needed[inside] |= seen[None][out] @ mask[u].T  # of bools: "and" for ·, "or" for +
     return needed[0]

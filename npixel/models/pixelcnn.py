@@ -1,18 +1,23 @@
-"""PixelCNN: a stack of masked convolutions, so every pixel is predicted at once from its past.
+"""PixelCNN: a stack of masked convolutions, so that every pixel is predicted at once from a bounded
+part of its past.
 
-    h = conv_A(x)                                    K0 x K0, mask A, C -> 2h maps
-    z = conv1x1(relu(h))                             2h -> h maps
-    z = conv_B(relu(z))                              K x K, mask B
-    h = h + conv1x1(relu(z))                         h -> 2h maps; the last three `layers` times
-    logits = readout(h)                              readout.py
+    h = conv_A(x)                                    C -> 2p maps, K0 x K0, mask A
+    in each of the n blocks:
+        z = conv1x1(relu(h))                         2p -> p maps, mask B
+        z = conv_B(relu(z))                          p -> p maps, K x K, mask B
+        h = h + conv1x1(relu(z))                     p -> 2p maps, mask B
+    logits = readout(h)                              the head: readout.py
+
+Both masks hide all later pixels. At the pixel itself, a map of one colour reads the colours before
+it (mask A), or its own, too (mask B): masks.py.
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.5 and
-table 1. CIFAR-10 there: 15 blocks, h = 128, head 1024; MNIST: head 32. Every 1 x 1 convolution
-carries mask B, so that the colours of a pixel stay in order.
+table 1; p is their h. For CIFAR-10 they take n = 15, p = 128, head = 1024; for MNIST head = 32.
 
-What it sees: with m = K0 // 2 and n blocks of 3 x 3, row r - d from column -(m + n) to
-min(d - 1, n) + m. It never sees the wedge to the right of that, however deep it is: the blind spot.
-gated_pixelcnn.py has none.
+What it sees, with m = K0 // 2 and K = 3: a pixel in row r and column c sees its own row from column
+c - (m + n) to c - 1, and earlier colours at c. In row r - d, for d from 1 to m + n, it sees columns
+c - (m + n) to c + m + min(d - 1, n). The wedge to the right of that is the blind spot: more blocks
+do not uncover it. gated_pixelcnn.py has none.
 
 Read first: masks.py, layers/relu_conv2d.py, models/wiring.py, models/readout.py.
 Read next: sampling.py, layers/fully_visible.py.
@@ -32,8 +37,8 @@ from .wiring import Layer, Wiring, add, mask_a, mask_b
 class Config:
     image_shape: tuple                                 # (H, W, C)
     levels: int = 2
-    hidden: int = 32                                   # h; the residual stream has 2h maps
-    layers: int = 7                                    # residual blocks
+    hidden: int = 32                                   # p; the h of the header has 2p maps
+    layers: int = 7                                    # n, the number of blocks
     first_kernel: int = 7                              # K0
     kernel: int = 3                                    # K
     head: int = 32                                     # maps of each hidden layer of the head
@@ -41,29 +46,32 @@ class Config:
 
 
 def layers(config):
-    """The table. Before a relu, weights have variance 2 / fan-in. The last convolution of a block
-    starts small, so that a deep network starts shallow."""
-    C, h, two = config.image_shape[2], config.hidden, np.sqrt(2)
+    """The table: (name, Layer) of every convolution. relu_conv2d takes the relu of its input.
+
+    Weights start with variance gain² / fan-in. The more blocks there are, the smaller the last
+    convolution of each one starts: so a deep network starts shallow.
+    """
+    C, p = config.image_shape[2], config.hidden
     within, around = mask_b(1, C), mask_b(config.kernel, C)
-    yield "first", Layer(conv2d, C, 2 * h, mask_a(config.first_kernel, C))
+    yield "first", Layer(conv2d, C, 2 * p, mask_a(config.first_kernel, C))
     for n in range(config.layers):
-        yield f"reduce{n}", Layer(relu_conv2d, 2 * h, h, within, gain=two)
-        yield f"conv{n}", Layer(relu_conv2d, h, h, around, gain=two)
-        yield f"expand{n}", Layer(relu_conv2d, h, 2 * h, within, gain=np.sqrt(2 / config.layers))
-    yield from readout.layers(config, 2 * h)
+        yield f"reduce{n}", Layer(relu_conv2d, 2 * p, p, within, gain=np.sqrt(2))
+        yield f"conv{n}", Layer(relu_conv2d, p, p, around, gain=np.sqrt(2))
+        yield f"expand{n}", Layer(relu_conv2d, p, 2 * p, within, gain=np.sqrt(2 / config.layers))
+    yield from readout.layers(config, 2 * p)
 
 
 def network(f, x, config):
-    """The forward pass: x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L)."""
-    h = f("first", x)                                                      # (N, H, W, 2h)
+    """x (N, H, W, C) -> logits (N, H, W, C) or (N, H, W, C, L).   f(name, x) computes a layer."""
+    h = f("first", x)                                                      # (N, H, W, 2p)
     for n in range(config.layers):
-        z = f(f"conv{n}", f(f"reduce{n}", h))                              # (N, H, W, h)
-        h = add(h, f(f"expand{n}", z))
+        z = f(f"conv{n}", f(f"reduce{n}", h))                              # (N, H, W, p)
+        h = add(h, f(f"expand{n}", z))                                     # h + z, written over z
     return readout.network(f, h, config)
 
 
 def network_backward(b, doutputs, config):
-    """The backward pass: doutputs -> dx (N, H, W, C)."""
+    """doutputs, like logits -> dx (N, H, W, C).   b(name, dy) goes back through a layer."""
     dh = readout.network_backward(b, doutputs, config)
     for n in reversed(range(config.layers)):
         dz = b(f"conv{n}", b(f"expand{n}", dh))
@@ -71,10 +79,12 @@ def network_backward(b, doutputs, config):
     return b("first", dh)
 
 
+# start, see and step run `network` at one strip; reach runs `network_backward` on bools
 shapes, init, forward, backward, start, see, step, reach = Wiring(
     layers, network, network_backward).functions()
 
 
 def width(config):
     """Numbers alive at once per pixel of a forward pass without caches."""
+    # in a block: h, what is added to it, and z before and after conv_B: 2p + 2p + p + p
     return 6 * config.hidden + 2 * config.head + 4 * config.image_shape[2] * config.levels
