@@ -1,12 +1,12 @@
-"""PixelRNN with single Diagonal LSTM layers: each state reads its left and its upper neighbour.
+"""PixelRNN with single Diagonal LSTM layers: each state reads its left and its upper neighbour, so
+it sees all that is above and to the left.
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2,
 without its second direction. The network is pixelrnn.py, the layer layers/diagonal_lstm.py: K_is is
 1 x 1 with mask B, K_ss reads left and above.
 
-What it sees: all that is above and to the left: rows <= r, in rows above columns <= c + m, where
-m = K0 // 2 comes from the first convolution. It is half a Diagonal BiLSTM, and shows what the other
-half is for.
+What it sees: rows <= r, in rows above columns <= c + m, where m = K0 // 2 comes from the first
+convolution. It is half a Diagonal BiLSTM, and shows what the other half is for.
 
 `padding` says what stands left of the image ("start" or "evolve", layers/diagonal_lstm.py).
 

@@ -1,4 +1,5 @@
-"""Gated PixelCNN: one stack of convolutions looks up, one looks left, and no blind spot remains.
+"""Gated PixelCNN: two stacks of convolutions, of which one looks up and the other left, so that no
+blind spot remains; conditional on anything known.
 
     z = conv(v)                 vertical stack: K rows up to this one, nothing masked, p -> 2p maps
     v = gate(z)                 gate(z) = tanh(f) σ(g), where f and g are the halves of z

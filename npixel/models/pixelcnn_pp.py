@@ -1,4 +1,5 @@
-"""PixelCNN++: two streams of convolutions at three resolutions, and a mixture for the whole pixel.
+"""PixelCNN++: two streams of convolutions at three resolutions, with shortcuts across, and a
+mixture of logistics for the whole pixel.
 
     x' = (x, 1)                 a channel of ones: a pixel of value 0 is not padding
     u  = down_shift(conv 2 x 3 (x'))                   stream u sees the rows above

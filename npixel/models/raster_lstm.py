@@ -1,13 +1,13 @@
-"""Raster LSTM: the plain LSTM over an image read as one long line of sub-pixels.
+"""Raster LSTM: the plain LSTM over an image read as one long line of sub-pixels, the first thing
+one would try.
 
     s[t] = [x[t-1], one-hot of the colour of t]        x[-1] = 0; the colour where there are several
     h = lstm(s)                                        `layers` times, each over the whole line
     logits[t] = w h[t] + b                             one, or L; the same for every place
 
-This is the first thing one would try. Graves, "Generating sequences with recurrent neural
-networks", 2013, is the model of text that this is for pixels; no paper fixes its sizes. There is no
-cut anywhere: the gradient goes through all H W C places. The start token is x = 0 with learned h0
-and c0, in training and sampling alike.
+Graves, "Generating sequences with recurrent neural networks", 2013, is the model of text that this
+is for pixels; no paper fixes its sizes. There is no cut anywhere: the gradient goes through all
+H W C places. The start token is x = 0 with learned h0 and c0, in training and sampling alike.
 
 It sees its whole past, in principle. What it loses is the second dimension: the pixel above is W C
 places ago, and everything on the way must be carried through one state of `hidden` numbers. Nothing

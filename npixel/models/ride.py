@@ -1,11 +1,11 @@
-"""RIDE: the density of real-valued images, by a spatial LSTM and a mixture for each pixel.
+"""RIDE: the density of real-valued images, by a spatial LSTM that reads what is above and to the
+left, and an MCGSM for the pixel.
 
     x_rc = the causal neighbourhood of the pixel, whitened         K x K, mask A: 12 pixels if K = 5
     h_rc = spatial LSTM layers over x                              without a layer h = x
     log p(image) = Σ_rc log p(y_rc | h_rc) + log |det dy / d pixel|
 
-y_rc is the whitened pixel. Its density is an MCGSM (losses/mcgsm.py), whose input is h. The LSTM
-reads what lies above and to the left.
+y_rc is the whitened pixel. Its density is an MCGSM (losses/mcgsm.py), whose input is h.
 
 Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, sections 2.3 and 3. Sizes
 are those of the authors' program: 64 hidden, 32 components, 4 scales, 32 features. All colours of a

@@ -1,14 +1,15 @@
-"""PixelRNN with Row LSTM layers: each state reads three columns of the row above.
+"""PixelRNN with Row LSTM layers: each state reads three columns of the row above, so the dependency
+field is a triangle that opens upward.
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.1.
 The network is pixelrnn.py, the layer layers/row_lstm.py: K_is is 1 x `kernel` along the row, mask B
 (the first convolution has removed the pixel itself); K_ss is 1 x `kernel` over the row above,
 unmasked.
 
-What it sees: a triangle that opens upward. With m = K0 // 2 and n layers of kernel 3, the pixel's
-own row from column -(n + m) to -1; row r - d, d >= 1, from -(d + n + m) to d - 1 + m. The lecture
-calls the field triangular; it is the same wedge on the right as PixelCNN's blind spot, but without
-PixelCNN's limit upward. "Full dependency field" is not true of it.
+What it sees, with m = K0 // 2 and n layers of kernel 3: the pixel's own row from column -(n + m) to
+-1; row r - d, d >= 1, from -(d + n + m) to d - 1 + m. The lecture calls the field triangular; it is
+the same wedge on the right as PixelCNN's blind spot, but without PixelCNN's limit upward. "Full
+dependency field" is not true of it.
 
 Read first: models/pixelrnn.py, layers/row_lstm.py.  Read next: models/diagonal_bilstm.py.
 """

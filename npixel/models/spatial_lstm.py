@@ -1,4 +1,5 @@
-"""Spatial LSTM network: the recurrence of RIDE over causal neighbourhoods, read out as levels.
+"""Spatial LSTM network: the recurrence of RIDE over causal neighbourhoods, read out as levels of a
+pixel.
 
     h = slstm(x)                             K0 x K0 taps, mask A, C -> h maps: K0 // 2 rows above,
                                              and the left part of the pixel's own
