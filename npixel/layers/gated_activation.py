@@ -44,7 +44,7 @@ def backward(dy, cache, /):
     return (dx,)
 
 
-def reach(seen, /):
+def reach(seen, /, *, shape=None):                    # of the map, which stays what it is
     """Which features (..., 2 D) the outputs in `seen` (..., D), bool, depend on: both halves."""
     return np.concatenate([seen, seen], axis=-1)
 

@@ -35,6 +35,6 @@ def backward(dy, cache, /):
     return (np.concatenate([da, ds * s * (1 - s)], axis=-1),)
 
 
-def reach(seen, /):
+def reach(seen, /, *, shape=None):                    # of the map, which stays what it is
     """Which features (..., 2 D) the outputs in `seen` (..., D) bool depend on: of both halves."""
     return np.concatenate([seen, seen], axis=-1)
