@@ -22,13 +22,14 @@ def solve_exact(m, *, criterion=None, horizon=None, goal=None, miss=None, termin
                 minimize=None):
     """Solve exactly -> ExactSolution. Criteria and arguments as in `solve`.
 
-    With `goal` the supremum is over stationary policies.
-    Numbers given as Fractions or strings are taken as they are, floats as rational.py says:
-    rewards as the decimals that were typed.
+    Integers, Fractions, Decimals and text such as "1/3" are taken as they are. Float rewards, gamma
+    and terminal values are the decimals that were typed. A row of float probabilities is taken only
+    if it stands for small fractions (rational.py).
+
     The certificate is checked by verify.py before the answer is returned. CertificateError if it
     does not hold, which asks for a report.
-    ValueError where `solve` raises one, unless floats alone were the reason, and if a row of float
-    probabilities is no row of small fractions.
+    ValueError where `solve` raises one, unless floats alone were the reason. ValueError as well if
+    a row of float probabilities does not stand for small fractions.
 
     >>> from mdp import MDP
     >>> s = solve_exact(MDP([[["1/2", "1/2"], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [2, 2]], "1/3"))

@@ -2,21 +2,21 @@
 
 This is to gauss_seidel.py what modified policy iteration is to value iteration. In turn:
 
-    v <- T v, and the bounds; where T v - v is nearly the same everywhere, the rest of the series is
-         added, were every later change alike
+    v <- T v, and the bounds. Where T v - v is nearly the same number everywhere, what all later
+         sweeps would add, if each changed every state alike, is added at once
     one sweep over all actions, in place, in the order of gauss_seidel.py; it leaves the policy that
          it took
     some sweeps of that policy, in place, in the same order:
          v(s) <- (r_pi(s) + gamma sum over s' != s of P_pi(s' | s) v(s')) / (1 - gamma P_pi(s | s))
 
-The first line matters where nothing ends, as in queues: sweeps in place wear away what differs
-between states, but a constant that is missing everywhere only by the factor gamma. (Five times
-faster on 1e5 states of queues at gamma = .999.)
+The first step matters where nothing ends, as in queues. Sweeps in place quickly remove errors that
+differ between states. But an error that is the same everywhere shrinks only by the factor gamma in
+each sweep. (Five times faster on 1e5 states of queues at gamma = .999.)
 
-A sweep of the policy reads one row for each state, and reads it in sequence: its rows are copied in
-the order of the sweep, loops closed, discount multiplied in. The process itself is copied in that
-order too where it is small. Where it is large, the few sweeps over all actions read it where it
-lies, which costs three times as much for each, and no memory.
+A sweep of the policy reads one row for each state, one row after the other in memory: its rows are
+copied in the order of the sweep, with loops closed and the discount multiplied in. A small process
+is copied in that order as a whole. A large one is not: the few sweeps over all actions read it
+where it lies. Each then takes three times as long, but no memory.
 
 Puterman and Shin 1978; MacQueen 1966; Wingate and Seppi 2005. Differs from gauss_seidel.py in the
 sweeps of the policy, and from modified_policy_iteration.py in that they work in place, in an order.
@@ -35,9 +35,9 @@ from .gauss_seidel import closed_q, closed_q_numpy, outward, renumbered
 
 SWEEPS = 50                                  # of one policy, at most
 ENOUGH = 0.03                                # of the largest change in the sweep over all actions
-ALIKE = 0.5                                  # changes: their mean distance from their mean, as a
-                                             # part of it
-COPIED = 4_000_000                           # entries of P: above, no copy is made
+ALIKE = 0.5                                  # changes are alike if their mean distance from their
+                                             # mean is below this part of it
+COPIED = 4_000_000                           # entries of P: with more, the process is not copied
 
 
 def modified_gauss_seidel(m, e, *, tol, max_iterations=iterate.MOST):
@@ -102,8 +102,12 @@ class _Ordered:
 def _sweep_numpy(v, visit, pair_ptr, row, column, p, r, gamma, pairs):
     """One sweep in place over the states of `visit` in turn. Returns the largest change.
 
-    v (S,)   P as CSR: row (X+1,), column, p   r (X,)   pair_ptr (S+1,)
-    pairs (S,) becomes the pairs taken, -1 where there is none
+    v         (S,)
+    visit     (S,) states
+    pair_ptr  (S+1,)
+    row       (X+1,) of P as CSR, with column and p
+    r         (X,)
+    pairs     (S,) becomes the pairs taken, -1 where there is none
     """
     largest = 0.0
     for s in visit:
@@ -152,8 +156,12 @@ def _close_numpy(visit, place, pairs, row, column, p, r, gamma, ptr, to, weight,
 
         y[i] = b[i] + sum over j in ptr[i]:ptr[i+1] of weight[j] y[to[j]]
 
-    place   the inverse of visit
-    ptr (S+1,), to, weight and b (S,) are written. States without a pair have b = 0 and no entries.
+    place   (S,) the inverse of visit
+    pairs   (S,) -1 where there is none: such a state has b = 0 and no entries
+    row     (X+1,) of P as CSR, with column and p
+    ptr     (S+1,), written
+    to      written, as long as ptr says, like weight
+    b       (S,), written
     """
     ptr[0] = 0
     for i, s in enumerate(visit):

@@ -73,7 +73,7 @@ def modified_policy_iteration(m, e, *, tol, max_iterations=iterate.MOST):
 def _evaluate(v, chain, enough, lasts):
     """Sweep v (S,) until the span of the change is `enough` times the first one.
 
-    chain   Expected of one policy
+    chain   bellman.Followed: the process under one policy
     lasts   whether a constant that is missing everywhere can be added
     """
     first = None

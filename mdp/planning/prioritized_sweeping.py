@@ -3,8 +3,7 @@
     priority(s) = |(T v)(s) - v(s)|
     pop the largest, v(s) <- (T v)(s), raise the priority of every predecessor
 
-Pays where most of the state space is settled most of the time. A heap replaces the order of the
-sweep.
+It pays where most states are settled most of the time. A heap replaces the order of the sweep.
 
 Moore and Atkeson, "Prioritized sweeping: reinforcement learning with less data and less time",
 Machine Learning 13, 1993; Sutton and Barto 2018, section 8.4. Differs from theirs in that the model
@@ -65,12 +64,15 @@ def _best(s, v, pair_ptr, row, column, p, r, gamma):
 
 
 def _batch_numpy(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floor, most):
-    """Back up states of priority > floor, largest first; returns the largest priority left.
+    """Back up states of priority > floor in place, largest first, at most `most` of them.
 
-    At most `most` times, in place.
+    Returns the largest priority that is left.
 
-    v (S,)   pair_ptr (S+1,)   P as CSR: row (X+1,), column, p   r (X,)
-    before   the predecessors of state s are before[before_ptr[s]:before_ptr[s+1]]
+    v         (S,)
+    pair_ptr  (S+1,)
+    row       (X+1,) of P as CSR, with column and p
+    r         (X,)
+    before    the predecessors of state s are before[before_ptr[s]:before_ptr[s+1]]
     """
     def priority_of(s):
         return abs(_best_numpy(s, v, pair_ptr, row, column, p, r, gamma) - v[s])

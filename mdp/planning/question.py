@@ -23,10 +23,11 @@ class Question(NamedTuple):
     """The arguments of `solve` and `solve_exact`, as far as both have them."""
     criterion: str
     minimize: bool
-    horizon: int | None                      # criterion "finite_horizon"; so are
-    terminal_values: np.ndarray | None       # (S,) these, as given; None: all zero
-    goal: np.ndarray | None                  # (S,) bool: criterion "total"; so is
-    miss: float                              # what a miss is worth, for rewards to maximise
+    horizon: int | None                      # of "finite_horizon"
+    terminal_values: np.ndarray | None       # of "finite_horizon": (S,) as given; None: all zero
+    goal: np.ndarray | None                  # of "total": (S,) bool
+    miss: float                              # of "total": what a miss is worth, for rewards that
+                                             # are maximised: negated to minimise
 
 
 def question(m, *, criterion, horizon, goal, miss, terminal_values, minimize):

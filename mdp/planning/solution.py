@@ -15,7 +15,7 @@ from ..convergence import warn
 
 @dataclass(frozen=True)
 class Known:
-    """The q of a Solution that was pickled or copied: whatever v is."""
+    """The `q_of` of a Solution that was pickled or copied: it returns one q for every v."""
     q: np.ndarray
 
     def __call__(self, v):
@@ -26,21 +26,25 @@ class Known:
 class Solution:
     """Values with bounds, and the policy they belong to.   S states, A actions, T steps
 
-    v            (S,) the midpoint of the bounds.  Finite horizon: (T+1, S), v[T] terminal values.
-                 Criterion "total": the value of `policy` as computed, since bounds are lopsided;
-                 inf or -inf where the sum is infinite, bounds alike
+    With a finite horizon all tables have a leading axis of time: v, lower and upper are (T+1, S),
+    q is (T, S, A) and policy (T, S). v[T] are the terminal values.
+
+    v            (S,) the midpoint of the bounds.
+                 Criterion "total": the value of `policy` as computed, since v* may lie anywhere
+                 between its bounds. Where the sum is infinite, v and both bounds are inf or -inf
     lower        (S,) lower <= v of `policy` <= v* <= upper, rounding included.  When minimising:
-                 lower <= v* <= v of `policy` <= upper.  Finite horizon: (T+1, S)
-    upper        (S,), (T+1, S)
-    q            (S, A) value of each first action, from v; nan where it is not available.  Finite
-                 horizon: (T, S, A).  Computed when it is first asked for
-    policy       (S,) actions, -1 in terminal states; (T, S).  In each state the first best one.
+                 lower <= v* <= v of `policy` <= upper
+    upper        (S,) see lower
+    q            (S, A) value of each first action, from v; nan where it is not available. It is
+                 computed when it is first asked for
+    policy       (S,) the first best action of each state, -1 in terminal states.
                  Floats cannot always tell which actions are equally good. They are called so if
-                 their q differ by no more than rounding and what the bounds leave open, up to 1e-8
-                 of the largest value (settle.py). Criterion "total": the first with which the
-                 policy still ends. "average": gain comes first, then bias; the first that keep both
+                 their q differ by no more than rounding and what the bounds leave open, at most
+                 1e-8 of the largest value (settle.py).
+                 Criterion "total": the first best action with which the policy still ends.
+                 "average": the first action that keeps the best gain and, among those, the bias
     converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere
-    iterations   sweeps, policy improvements, policies or steps, depending on the method
+    iterations   how many sweeps, improvements, policies or steps, depending on the method
     method       the name of the algorithm, a file of mdp/planning
     criterion    "discounted", "total", "finite_horizon" or "average"
     tol          as asked for
@@ -99,15 +103,15 @@ def finish(m, e, *, lower, upper, pairs, tol, iterations, method, criterion="dis
            q_of=None, v=None, bias=None, history=None):
     """The Solution that bounds and a policy make, and the warning if they are too far apart.
 
-    lower     (S,) what is proved; nan where a number overflowed, and nothing is
-    upper     (S,)
+    lower     (S,) what is proved; nan where a number overflowed, and nothing is proved
+    upper     (S,) the same from above
     pairs     (S,) the policy as pairs of e, -1 in terminal states
     q_of      v -> q.   Default: one backup of v
     v         (S,) the value of the policy as computed, taken where `lower` proves it to some
               precision.  Default: the midpoint
     bias      (S,) criterion "average"
     history   the largest distance of the bounds after each iteration
-    With a horizon each has a leading axis of time.
+    With a horizon lower, upper and pairs have a leading axis of time.
     """
     with np.errstate(invalid="ignore"):
         lower, upper, width, middle = _outward(lower, upper)

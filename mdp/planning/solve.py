@@ -61,31 +61,39 @@ METHODS = {                                  # criterion -> method -> planner
 
 def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_values=None,
           minimize=None, method="auto", tol=1e-8, max_iterations=None):
-    """Solve a Markov decision process -> Solution, with bounds that hold.
+    """Solve a Markov decision process -> Solution: a policy, and bounds on its value that hold.
 
-    criterion        "discounted" (gamma < 1), "total" (the expected sum of rewards; ignores
-                     m.gamma), "finite_horizon" (needs `horizon`, uses m.gamma) or "average" (the
-                     long-run mean reward per step; ignores m.gamma): the one to ask for where a
-                     total is inf or -inf.
-                     Default: "finite_horizon" if `horizon` is given, "total" if `goal` is given or
-                     m.gamma is 1, else "discounted"
-    horizon          number of steps, an integer >= 0
-    goal             states (indices, or bool (S,)), for criterion "total": rewards count until the
-                     goal is entered, goal states are worth 0. The value is the supremum over
-                     *stationary policies*, randomised ones included (policy_iteration_total.py)
-    miss             what it is worth to miss the goal with positive probability, -inf or inf.
-                     Default: -inf, minimising inf
+        criterion         value of a state                                options
+        "discounted"      expected sum of gamma**t R_t, gamma < 1         method, max_iterations
+        "finite_horizon"  the same over T steps, gamma <= 1               horizon, terminal_values
+        "total"           expected sum of R_t; m.gamma is not read        goal, miss, method
+        "average"         mean reward per step, the gain, and the bias; m.gamma is not read
+
+    Default: "finite_horizon" with `horizon`; "total" with `goal` or m.gamma = 1; else "discounted".
+    gamma may differ from pair to pair. The gain may differ from state to state (multichain).
+
+    A total may be inf or -inf; ask for "average" there. With a goal it is the supremum over
+    *stationary policies*, randomised ones included (policy_iteration_total.py). A total that is
+    undefined is a ValueError that names the states. Where floats cannot decide whether it is, the
+    message says so, and `solve_exact` decides. That takes integers, Fractions, Decimals and text as
+    they are, float rewards as the decimals that were typed, and a row of float probabilities only
+    if it stands for small fractions.
+
+    horizon          T, an integer >= 0
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time
                      before; default zero
-    minimize         rewards are costs: the smallest expected sum.  Default: m.costs
+    goal             states (indices, or bool (S,)): rewards count until one of them is entered.
+                     Goal states are worth 0
+    miss             what a policy is worth that misses the goal with positive probability: -inf or
+                     inf.  Default: -inf, minimising inf
+    minimize         rewards are costs: the smallest value is the best.  Default: m.costs
     method           "auto", or a name of METHODS[criterion]
-    tol              how far apart the bounds may be: at most tol * max(1, the largest finite |v|);
-                     if they are farther, `converged` is False and a ConvergenceWarning says so
-    max_iterations   for methods that sweep: stop after so many; bounds not yet tol apart are then
-                     `converged=False`
+    tol              how far apart the bounds may be: tol, times the largest finite |v| where that
+                     is above one. Bounds that stay farther apart hold all the same: `converged` is
+                     False then, and a ConvergenceWarning says so
+    max_iterations   for methods that sweep: stop after so many
 
-    ValueError for a model, a criterion and a method that do not go together, and where the total
-    reward is undefined.
+    ValueError as well for a model, a criterion, options and a method that do not go together.
 
     >>> from mdp import MDP
     >>> s = solve(MDP([[[1.0, 0], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [2, 2]], 0.5))
@@ -95,15 +103,7 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     asked = question(m, criterion=criterion, horizon=horizon, goal=goal, miss=miss,
                      terminal_values=terminal_values, minimize=minimize)
     method, planner = _planner(m, asked, method)
-    options = {"tol": _tol(tol)}
-    if max_iterations is not None:
-        options["max_iterations"] = _cap(max_iterations, method, planner)
-    if asked.criterion == "finite_horizon":
-        values = check_terminal_values(m, terminal_values)
-        options |= {"horizon": int(horizon),
-                    "terminal_values": -values if asked.minimize else values}
-    if asked.goal is not None:
-        options |= {"goal": asked.goal, "miss": asked.miss}
+    options = _options(m, asked, method, planner, tol, max_iterations)
     e = m.undiscounted if asked.criterion in ("total", "average") else m.expected
     with np.errstate(over="ignore", invalid="ignore"):       # what overflows: bounds are infinite
         if not asked.minimize:
@@ -122,6 +122,20 @@ def _planner(m, asked, method):
     if asked.goal is not None and method != "policy_iteration":
         raise ValueError(f'goal belongs to method "policy_iteration", not to {method!r}')
     return method, methods[method]
+
+
+def _options(m, asked, method, planner, tol, max_iterations):
+    """What the planner takes beside m and e, checked: dict."""
+    options = {"tol": _tol(tol)}
+    if max_iterations is not None:
+        options["max_iterations"] = _cap(max_iterations, method, planner)
+    if asked.criterion == "finite_horizon":
+        values = check_terminal_values(m, asked.terminal_values)
+        options |= {"horizon": int(asked.horizon),
+                    "terminal_values": -values if asked.minimize else values}
+    if asked.goal is not None:
+        options |= {"goal": asked.goal, "miss": asked.miss}
+    return options
 
 
 def _tol(tol):

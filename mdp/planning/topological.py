@@ -49,8 +49,11 @@ def _components_numpy(v, ends, pair_ptr, row, column, p, r, gamma, precision, mo
 
     A component is settled when its change is at most `precision`, or after `most` sweeps.
 
-    v (S,)   pair_ptr (S+1,)   P as CSR: row (X+1,), column, p   r (X,)
-    ends     (components + 1,): component c is the states ends[c]:ends[c+1], successors first
+    v         (S,)
+    ends      (components + 1,): component c is the states ends[c]:ends[c+1], successors first
+    pair_ptr  (S+1,)
+    row       (X+1,) of P as CSR, with column and p
+    r         (X,)
     """
     largest = 0.0
     for first, last in zip(ends[:-1], ends[1:]):
