@@ -57,7 +57,10 @@ def backward_induction(m, e, *, horizon, terminal_values, tol):
 def _first_best(e, q, v, after, error):
     """(pairs, bound on the error of v), (S,) each: the first of those that may be best.
 
-    q (X,)   v (S,) the largest of them   after (S,) the values one step later   error (S,) of those
+    q      (X,)
+    v      (S,) the largest q of each state
+    after  (S,) the values one step later
+    error  (S,) bound on the error of `after`
     """
     # both for the best action and for the value of the policy: |true q - q| <= this, for every pair
     passed_on = e.gamma * (1 + spread(e.count)) * (e.P @ error)

@@ -5,8 +5,8 @@ Discounted. If c <= T v - v <= d everywhere, then (MacQueen 1966, Porteus 1971)
     T v + gamma c / (1 - gamma)  <=  v of the greedy policy  <=  v*  <=  T v + gamma d / (1 - gamma)
 
 whatever v is and however it was found. Here c and d include the rounding error of the computed T v.
-Where a row of P leads to a terminal state, or does not sum to exactly one, the shift of v by a
-constant is passed on only in part, which the factors allow for.
+If v is shifted by a constant, T v is shifted by gamma times the constant. Where a row of P leads to
+a terminal state, or does not sum to exactly one, the factor is another one: see `_shifts`.
 
 "The last change was small" proves nothing of the kind: with gamma near 1 the error may be
 1 / (1 - gamma) times as large.
@@ -70,7 +70,7 @@ def _shifts(e, v, low, high):
 
     below    from T_pi v to the lower bound: negative
     above    from T v to the upper bound
-    slack    what these two may be rounded
+    slack    how much rounding may have changed these two
     change   the largest |T v - v|
     """
     error = rounding(e, v)
@@ -89,9 +89,9 @@ def _shifts(e, v, low, high):
 
 
 def rounding(e, v):
-    """Bound on the error of every computed q at v.
+    """Bound on the error of every computed q at v: a number.
 
-    That of bellman.pair_rounding with the largest value of each of its parts, and no pass over P.
+    It is bellman.pair_rounding with the largest value of each of its parts, without a pass over P.
     """
     largest = float(np.abs(v).max(initial=0.0))
     magnitude = e.scale + e.gamma * e.sums[1] * largest

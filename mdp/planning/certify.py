@@ -1,15 +1,16 @@
-"""The cheap certificate: what one float sweep proves about any v, at any size.
+"""The cheap certificate: what two sweeps in floats prove about any v, at any size.
 
     lower <= v of the greedy policy <= v* <= upper           bounds.py, rounding included
     a is not optimal in s, whatever the exact values are, if
-        r(s, a) + gamma sum of P(s' | s, a) upper(s') < lower(s)
+        r(s, a) + gamma sum over s' of P(s' | s, a) upper(s') < lower(s)
 
-Where solve_exact takes fractions, this takes two sweeps, and leaves the near-ties undecided.
+solve_exact decides every tie, in fractions. Here actions that are nearly as good as the best stay
+undecided.
 
 MacQueen, "A test for suboptimal actions in Markovian decision problems", Operations Research 15,
 1967; Puterman 1994, section 6.7.
 
-Read first: bellman.py, planning/bounds.py.  Read next: exact/solve.py.
+Read first: bellman.py, planning/bounds.py, planning/question.py.  Read next: exact/solve.py.
 """
 
 from typing import NamedTuple

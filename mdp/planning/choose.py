@@ -1,13 +1,14 @@
 """Which method "auto" takes for the discounted criterion: a look at the process.
 
-    few states                   policy_iteration: LU factors cost less than sweeps; unless the
+    few states                   policy_iteration: LU factors cost less than sweeps, unless the
                                  matrix is full
-    everything near everything   modified_policy_iteration: a random process mixes in a few steps
-    far across (grids, queues)   modified_gauss_seidel: ordered sweeps carry news through in one go
+    full, or few steps across    modified_policy_iteration: a random process mixes in a few steps
+    many steps across            modified_gauss_seidel: in grids and queues one ordered sweep
+                                 carries a new value through the whole process
 
-The look is far cheaper than one sweep. Far or near is told by the number of steps in which half of
-the states are reached from a few of them. The choice is never wrong, only slow: every method has
-the same bounds. Each case is a row of `python -m benchmarks mdp`.
+The look is far cheaper than one sweep. It counts the steps in which half of the states are reached
+from a few of them. A bad choice costs time and nothing else: every method has bounds that hold.
+Each case is a row of `python -m benchmarks mdp`.
 
 Read first: bellman.py, planning/policy_iteration.py, planning/modified_policy_iteration.py,
 planning/modified_gauss_seidel.py.
@@ -42,10 +43,11 @@ def choose(e):
 def _steps_to_half_numpy(pair_ptr, row, column, limit, stride):
     """Steps after which half of the states are reached from some state, `limit` at most.
 
-    From the states 0, stride, 2 stride, ... modulo S in turn: the most steps that were needed. Each
-    time, states that were reached before do not count.
+    It starts from the states 0, stride, 2 stride, ... modulo S in turn, and returns the most steps
+    that were needed. Each time, states that were reached before do not count.
 
-    pair_ptr (S+1,)   the arrows as CSR: row (X+1,), column
+    pair_ptr  (S+1,)
+    row       (X+1,) of the arrows as CSR, with column
     """
     S = pair_ptr.size - 1
     seen, most = np.zeros(S, bool), 0

@@ -11,7 +11,8 @@ The process between components has S' nodes and X' pairs. The last node is END, 
 
 de Alfaro, "Computing minimum and maximum reachability times in probabilistic systems", CONCUR 1999.
 
-Read first: graph.py.  Read next: planning/total.py, planning/policy_iteration_multichain.py.
+Read first: graph.py, expected.py.
+Read next: planning/total.py, planning/policy_iteration_multichain.py.
 """
 
 from typing import NamedTuple

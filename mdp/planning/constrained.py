@@ -4,24 +4,24 @@
     subject to  flow      sum over a of x(s, a) = initial(s) + gamma sum of P(s | t, b) x(t, b)
                 promises  sum of c_i(s, a) x(s, a) >= b_i,     x >= 0
 
-x is the expected (discounted) number of visits from the initial distribution. The optimal policy
-pi(a | s) = x(s, a) / sum over a of x(s, a) may have to randomise, in at most as many states as
+x is the expected (discounted) number of visits from the initial distribution. The optimal policy is
+pi(a | s) = x(s, a) / sum over a of x(s, a). It may have to randomise, but in no more states than
 there are promises: a basic solution has that many positive entries beyond one for each state.
 
 Total reward: "the goal is reached with probability at least b" is a promise about the flow into
-the goal. So that it can be counted, the state remembers which goals were reached. And a policy may
-stay for ever in an end component (staying.py): y >= 0, the probability to do so, is one more column
-of the flow. Of each reward it then receives nothing, inf or -inf:
+the goal. So that it can be counted, the state remembers which goals were reached. A policy may also
+stay for ever in an end component (staying.py). The probability to do so, y >= 0, is one more column
+of the flow. Of each reward the policy then receives nothing, inf or -inf:
 
-    a promise of inf       is kept as soon as y > 0, however small, so that it leaves the program
+    a promise of inf       is kept as soon as y > 0, however small: its row leaves the program
     a promise of -inf      is broken
     an objective of inf    is the answer, if y > 0 is possible
     an objective of -inf   is the answer, if no other policy keeps the promises
 
-Which promises can be kept with y > 0 depends on the others: start with all that some component
-offers, and drop those with max y = 0 until none is left to drop. The set of what remains is convex,
-so that all of these y can be positive at once, and the largest objective of the program is the
-supremum. It need not be attained: then y = 0 is best and y > 0 is needed.
+Which promises can be kept with y > 0 depends on the others. Start with all that some component
+offers, and drop those with max y = 0 until none is left to drop. The solutions that remain are a
+convex set, so all of these y can be positive at once. The largest objective of the program is the
+supremum. It need not be attained: y = 0 may be best while y > 0 is needed.
 
 The policies are those that visit states finitely often, in the mean, until they end or stay, and
 stay by a stationary policy. A process where staying may earn rewards of mean zero is refused: such
@@ -33,7 +33,8 @@ float.
 Altman, "Constrained Markov Decision Processes", 1999; Etessami, Kwiatkowska, Vardi, Yannakakis,
 "Multi-objective model checking of Markov decision processes", LMCS 4, 2008.
 
-Read first: rational.py, planning/staying.py, planning/constrained_program.py.
+Read first: rational.py, planning/question.py, planning/undefined.py, planning/staying.py,
+planning/constrained_program.py.
 Read next: pomdp.py, planning/prioritized_sweeping.py.
 """
 
@@ -59,16 +60,18 @@ from .undefined import names
 class Constrained:
     """The exact optimum.
 
-    value       Fraction; inf where no policy bounds it, -inf if all that keep the promises lose for
-                ever (floats; to minimise the other way round); None if no policy keeps the promises
+    value       Fraction; None if no policy keeps the promises. As floats: inf if it is unbounded,
+                -inf if every policy that keeps the promises loses for ever; minimising, the signs
+                are the other way round
     states      list of (state, frozenset of the numbers of the constraints whose goal was reached):
                 the memory of the policy
-    policy      {state of `states`: {action: Fraction}}, states that are visited; empty where the
-                value is infinite. The action None: stay in this component from now on, by `stays`
+    policy      {state of `states`: {action: Fraction}} for the states that are visited; empty where
+                the value is infinite. The action None means: stay in this component from now on,
+                as `stays` says
     kept        list of Fraction, inf or -inf: the left side of each constraint
     randomised  how many states choose more than one action
-    attained    False: no policy found attains the value, which is a supremum; `policy` goes another
-                way with one part in a thousand
+    attained    False if no policy was found that attains the value, which is a supremum. Then
+                `policy` keeps the promises by going another way with probability 1/1000
     stays       {state of `states`: {action: Fraction}} for the components that are stayed in
     """
     value: object
@@ -130,9 +133,9 @@ def solve_constrained(m, constraints, *, goal=None, minimize=None, criterion=Non
 # 1. what is promised
 
 class Promise(NamedTuple):
-    """One constraint: sense (what is counted) >= sense limit."""
-    goal: np.ndarray | None                  # (S,) bool: the states to reach
-    table: list | None                       # (S, A) Fractions, else
+    """One constraint: sense times what is counted >= sense times limit."""
+    goal: np.ndarray | None                  # (S,) bool: the states to reach; or None, and
+    table: list | None                       # (S, A) Fractions: the reward to collect
     limit: Fraction
     sense: int                               # 1 at least, -1 at most
 

@@ -6,8 +6,9 @@
                 x >= 0
 
 A column is a flow (the visits of one pair), or the decision to stay in a component from a state on.
-Staying is worth inf to some promises: these are kept by y > 0, however small, so that their rows
-are gone. `Program.best` decides which those are, and `attain` looks for a policy that keeps all.
+Staying is worth inf to some promises. Such a promise is kept if one stays with a probability y > 0,
+however small, so that its row is left out. `Program.best` decides which promises those are, and
+`attain` looks for a policy that keeps all.
 
 Read first: planning/simplex.py, planning/staying.py.  Read next: planning/constrained.py.
 """

@@ -3,14 +3,16 @@
     v*(s) = max over policies pi of v_pi(s)
 
 For a finite process some deterministic stationary policy attains the maximum in all states at once
-(Puterman 1994, theorem 6.2.7), so that the policy with the largest sum of values is one. The cost
-is the product of the numbers of actions: this is for tests and small examples.
+(Puterman 1994, theorem 6.2.7). So the policy with the largest sum of values is one of these. The
+cost is the product of the numbers of actions: this is for tests and small examples.
 
 At gamma = 1 a policy that stays for ever among rewards of negative mean is worth minus infinity
-there, of positive mean plus infinity. Where both can happen, or the mean is zero and the sum has no
-limit, the policy has no value: a ValueError, unless another policy is worth plus infinity.
+there; of positive mean, plus infinity. Where both can happen the policy has no value, nor where the
+mean is zero and the sum has no limit. That is a ValueError, unless another policy is worth plus
+infinity.
 
-Read first: evaluation.py, graph.py, linear.py, planning/solution.py, planning/undefined.py.
+Read first: evaluation.py, chains.py, graph.py, linear.py, planning/solution.py,
+planning/undefined.py.
 Read next: planning/value_iteration.py, planning/policy_iteration.py, planning/bounds.py.
 """
 

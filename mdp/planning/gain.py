@@ -6,13 +6,16 @@ number everywhere:
     g + h(s) = max over the actions that stay of r(s, a) + sum over s' of P(s' | s, a) h(s')
 
 Policy iteration for such (communicating) processes: take the best recurrent class of the policy,
-lead every other state into it, solve g + h = r_pi + P_pi h, improve. A policy with a new class has
-a larger gain, one without a larger bias, so that no policy comes back.
+lead every other state into it, solve g + h = r_pi + P_pi h, improve. If the class is a new one the
+gain grows, if it is the same one the bias h grows. So no policy comes back.
 
-For any h whatever, min over s of (r_pi + P_pi h - h) <= gain of pi, and g <= max over pairs of (r +
-P h - h): these are the bounds (Odoni 1969). Where h is too large for that (a chain that changes
-sides once in 1e28 steps), the mean of r under the stationary law, found without a subtraction,
-bounds the gain of a policy. And every gain lies between the smallest and the largest r.
+The bounds hold for any h whatever (Odoni 1969):
+
+    min over s of (r_pi + P_pi h - h)  <=  gain of pi  <=  g  <=  max over pairs of (r + P h - h)
+
+Where h is too large for that (a chain that changes sides once in 1e28 steps), another bound is
+used: the gain of a policy is the mean of r under its stationary law, which is found without a
+subtraction. And every gain lies between the smallest and the largest r.
 
 Puterman 1994, sections 8.5.1 and 9.5.1.
 
@@ -31,9 +34,9 @@ from ..linear import Resolvent, spread, stationary
 
 LARGE = 1e290                                # rewards from which sums over long times may overflow
 MOST = 10_000                                # policies
-PATIENCE = 9_000                             # policies that differ
-TIE = 1e-12                                  # of the largest step: asked of a switch when a policy
-                                             # came back
+PATIENCE = 9_000                             # different policies
+TIE = 1e-12                                  # of the largest step: what a switch must gain once a
+                                             # policy has come back
 
 
 class Gain(NamedTuple):

@@ -1,15 +1,15 @@
 """What the methods that improve a vector v step by step share: where they start, when they stop.
 
-They start from below: v = min over s of max over a of r(s, a), divided by 1 - gamma, so that
-v <= T v and rewards flow in from where they are. (From v = 0 with negative rewards a grid of 1e5
-states took a hundred times longer.)
+They start from below: v is the smallest over s of max over a of r(s, a), divided by 1 - gamma. Then
+v <= T v, and values rise from where the rewards are. (From v = 0 with negative rewards a grid of
+1e5 states took a hundred times longer.)
 
 They stop when the bounds of the current v are within tol (solution.py: allowed), or come no closer
-in floating point. These bounds hold for any v however it was found (bounds.py).
+in floating point. These bounds hold for any v, however it was found (bounds.py).
 
-    Backups   for methods whose step begins with T v: it gives the bounds for nothing
-    Sweeps    for methods that sweep in place: bounds cost one more sweep, and the largest change of
-              a sweep only tells when they are worth it
+    Backups   for methods whose step begins with T v, which gives the bounds at no further cost
+    Sweeps    for methods that sweep in place: bounds cost one more sweep. They are computed when
+              the largest change of a sweep has become small enough
 
 Read first: bellman.py, planning/bounds.py, planning/settle.py.
 Read next: planning/value_iteration.py, planning/gauss_seidel.py.
@@ -25,9 +25,9 @@ from .settle import settle
 MOST = 1_000_000                             # steps or sweeps, where the user names no number
 PATIENCE = 50                                # sweeps without a smaller change, or steps without
                                              # closer bounds: rounding, or an oscillation
-CHECKS = 8                                   # bounds that came no closer, after which floating
-                                             # point is held responsible
-WORTH = 1 / 4                                # of the change that tol allows: bounds are computed
+CHECKS = 8                                   # bounds in a row that came no closer: rounding, too
+WORTH = 1 / 4                                # of the change that tol allows: from there on bounds
+                                             # are computed
 WHOLE = 1 - 1e-9                             # a row sum from here on is one: the process goes on
 NOISE = 2 * UNIT                             # of the largest value: a smaller change is rounding
 OUTWARD = 24                                 # spacings by which rounding may widen the bounds

@@ -4,7 +4,7 @@
     subject to  v(s) >= r(s, a) + gamma sum over s' of P(s' | s, a) v(s')     for every pair
 
 The solver (HiGHS, through scipy) works to a feasibility tolerance, which 1 / (1 - gamma) magnifies.
-So only its policy is taken, the pair with the least slack in each state, evaluated anew, and
+So only its policy is taken: the pair with the least slack in each state. It is evaluated anew, and
 bounded like any other.
 
 d'Epenoux 1960; Puterman 1994, section 6.9.  The dual: linear_programming_dual.py.

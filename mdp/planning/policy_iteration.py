@@ -23,8 +23,8 @@ The textbook loop, on a process that has every action in every state:
     True
 
 In exact arithmetic every switch makes the policy better, and there are finitely many policies. In
-floating point two equally good actions may look better than each other in turn, and a method that
-takes the largest number goes round for ever. So an action is switched only if its gain is larger
+floating point two equally good actions may look better than each other in turn. A method that takes
+the largest number then goes round for ever. So an action is switched only if its gain is larger
 than the rounding error of the two numbers compared. Should a policy come back all the same, a gain
 must from then on exceed the proven error of v as well. Then every switch is an improvement in exact
 arithmetic, and no policy can come back.
@@ -35,8 +35,8 @@ than some sweeps, it is greedy for the v that thirty sweeps of gauss_seidel.py l
 
 The bounds are those of bounds.py, from one application of T to the last v; settle.py breaks ties.
 
-Howard, "Dynamic Programming and Markov Processes", 1960; Puterman 1994, section 6.4. This file:
-gamma < 1; at gamma = 1: policy_iteration_total.py.
+Howard, "Dynamic Programming and Markov Processes", 1960; Puterman 1994, section 6.4. This file is
+for gamma < 1, policy_iteration_total.py for gamma = 1.
 
 Read first: linear.py, planning/bounds.py, planning/gauss_seidel.py.
 Read next: planning/policy_iteration_dense.py, planning/modified_policy_iteration.py,

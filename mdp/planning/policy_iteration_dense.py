@@ -1,8 +1,7 @@
 """Policy iteration with dense LU factors.
 
-Each policy costs S**3 / 1.5 operations, whatever the number of zeros. Differs from
-policy_iteration.py only in how a policy is evaluated. The choice for small models and for full
-ones.
+Each policy costs S**3 / 1.5 operations, whatever the number of zeros. This is the choice for small
+processes and for full ones. It differs from policy_iteration.py only in how a policy is evaluated.
 
 Read first: planning/policy_iteration.py.  Read next: planning/policy_iteration_sparse.py.
 """

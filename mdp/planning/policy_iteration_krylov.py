@@ -2,9 +2,9 @@
 
     (I - gamma P_pi) v = r_pi     by BiCGSTAB with an incomplete LU factorisation
 
-Memory stays that of the model. Differs from policy_iteration.py only in how a policy is evaluated.
-An inexact v costs nothing but iterations: the bounds come from one application of T to whatever was
-returned.
+Memory stays that of the process. It differs from policy_iteration.py only in how a policy is
+evaluated. An inexact v costs nothing but iterations: the bounds come from one application of T to
+whatever was returned.
 
 Gargiani, Liao-McPherson, Zanelli and Lygeros, "Inexact GMRES policy iteration for large-scale
 Markov decision processes", 2022.

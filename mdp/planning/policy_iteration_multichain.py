@@ -6,15 +6,16 @@
     g + h = max over the a that attain it of r_a + P_a h
 
 Within a maximal end component every state reaches every other, so the best gain is one number
-(gain.py, with bounds). Every run ends up in some component for good, so that the process between
-components is a total-reward problem in which staying in a component is worth its gain and
-everything else nothing: every policy of it ends, and its bounds are those of
-policy_iteration_total.py. One component is the unichain (or communicating) case; many are the
-multichain case, in which the gain depends on the state.
+(gain.py, with bounds). Every run ends up in some component for good. So the process between
+components is a total-reward problem: to stay in a component is worth its gain, everything else
+nothing. Every policy of it ends, and its bounds are those of policy_iteration_total.py. With one
+component (the communicating case) the gain is one number; with many (the multichain case) it
+depends on the state.
 
 Then Howard's second step: among actions that keep the gain, improve the bias h of the policy, in
 units of reward. The bias is normalised P* h = 0: its mean under the stationary law of every
-recurrent class is zero, so that v_n(s) = n g(s) + h(s) + o(1) where there is no period.
+recurrent class is zero. Then the value of n steps is n g(s) + h(s) + o(1), where there is no
+period.
 
 Puterman 1994, chapters 8 and 9 (multichain policy iteration: 9.2.1); Ashok, Chatterjee, Daca,
 Kretinsky, Meggendorfer, "Value iteration for long-run average reward in Markov decision processes",
@@ -109,7 +110,8 @@ def policy_gain(e, pairs):
 def _before_classes(chain, free, g, h, lower):
     """Fill in gain, bias and lower bound where the chain has not come to a class yet.
 
-    free (S,) bool: these states   g, h, lower (S,) are known elsewhere, and written here
+    free   (S,) bool: these states
+    g      (S,) known elsewhere, and written here; so are h and lower
     """
     rest, known = np.flatnonzero(free), ~free
     P_out, count = chain.P[rest], chain.count[rest]

@@ -1,8 +1,8 @@
 """Policy iteration with sparse LU factors (SuperLU).
 
-On a planar grid a policy costs about as much as 65 sweeps at 1e5 states. Differs from
-policy_iteration.py only in how a policy is evaluated. On models whose graph expands (random
-successors) the factors fill up: policy_iteration_krylov.py then needs less memory.
+On a planar grid of 1e5 states a policy costs about as much as 65 sweeps. Where successors are
+random the factors fill up: policy_iteration_krylov.py then needs less memory. It differs from
+policy_iteration.py only in how a policy is evaluated.
 
 Read first: planning/policy_iteration.py.  Read next: planning/policy_iteration_krylov.py.
 """

@@ -3,8 +3,8 @@
     without a goal   v*(s) = sup over policies of the limit of E[R_1 + ... + R_n | s]
     with a goal      v*(s) = sup over stationary policies that reach it of E[rewards until then | s]
 
-The two steps are those of policy_iteration.py. What must be known before they mean anything comes
-first here.
+The two steps, evaluate and improve, are those of policy_iteration.py. Step 1 below comes before
+them, since not every policy has a finite value.
 
 A stationary policy looks at the current state alone, and may be randomised. Without a goal memory
 gains nothing. With one it may, where rewards of mean zero can be collected for as long as one
@@ -14,11 +14,11 @@ which is v* here.
 
 1. total.py finds what is infinite, and turns end components without rewards into single nodes.
 2. Start from a policy that ends ("proper"), found from the arrows alone. In what is left a policy
-   that never ends loses for ever, or has rewards of mean zero, with a goal. So every switch that
+   that never ends loses for ever or, with a goal, has rewards of mean zero. So every switch that
    gains, beyond rounding, leads to a proper policy again.
-3. At the end an upper function u, u > r + P_a u for every action, strictly, is constructed and
-   checked with its rounding. It proves both that every policy that never ends loses for ever (its
-   mean reward is negative), and that every policy that ends is worth at most u. The lower bound is
+3. At the end an upper function u is constructed: u > r + P_a u for every action, strictly. The
+   inequality is checked with its rounding. It proves that a policy that never ends loses for ever
+   (its mean reward is negative), and that a policy that ends is worth at most u. The lower bound is
    the policy's own value with its proven error (linear.py). Where no reward ahead is positive u is
    at most 0. Where none on the policy's way is negative its value is at least 0. No rounding takes
    part in that.
@@ -50,8 +50,10 @@ from .total import policy_of, prepare, signs
 ATTEMPTS = 100                               # at an upper function
 IMPROVEMENTS = 1000                          # of the longest way to the end
 LONGER = 1e-6                                # relative: by how much an improvement makes it longer
-NEAR = 4                                     # times rounding: an action that may be optimal
-AHEAD = 2.5                                  # times what the near-optimal actions seem to gain
+NEAR = 4                                     # times rounding: an action that gives away no more
+                                             # may be optimal
+AHEAD = 2.5                                  # the first delta, times what near-optimal actions seem
+                                             # to gain
 LEAST = 1e-300                               # of a distance, so that it is not zero
 
 
@@ -75,8 +77,10 @@ def policy_iteration_total(m, e, *, tol, goal=None, miss=-np.inf):
 def solve_proper(total, number=None):
     """(lower, upper, pairs, iterations, v): the infinities of total.py, and the rest.
 
-    lower    (S',), as are upper, pairs and v
-    v        the value of the policy `pairs`, as computed
+    lower    (S',) bound on the value
+    upper    (S',) bound on the value
+    pairs    (S',) the policy
+    v        (S',) its value as computed
     number   (X',) the order in which the first of the best pairs is looked for; None: any of them
     """
     lower = np.where(total.plus, np.inf, np.where(total.minus, -np.inf, 0.0))
@@ -161,9 +165,9 @@ def _keep_ending(e, pairs, better):
 def upper_function(e, pairs, v):
     """u (S,) with u > r + P_a u for every pair, rounding included.
 
-    u = v + delta w, w the longest expected time to the end over near-optimal actions. Infinite
-    where floating point cannot provide one: so if near-optimal actions, their differences below
-    rounding, form an end component.
+    u = v + delta w, where w is the longest expected time to the end over near-optimal actions. It
+    is infinite where floating point cannot provide one: for example if near-optimal actions, whose
+    differences are below rounding, form an end component.
     """
     infinite = np.where(np.diff(e.pair_ptr) == 0, 0.0, np.inf)
     if not np.isfinite(v).all():

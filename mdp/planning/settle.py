@@ -3,9 +3,9 @@
     high = T v,  low = T_pi v           what bounds.py needs
     pi(s) = the first a with q(s, a) >= high(s) - slack
 
-Actions that are equally good differ in the computed q by its rounding, and by up to gamma times the
-distance of the bounds, since v is known no better. So the slack is the sum of both, if that is
-small. The policy that takes the first of them is proved anew: its lower bound must leave the bounds
+The computed q of equally good actions differ by rounding, and by up to gamma times the distance of
+the bounds, since v is known no better. So the slack is the sum of both, if that is small. The
+policy that takes the first of these actions is proved anew: its lower bound must leave the bounds
 within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy
 stays as the method found it.
 

@@ -1,4 +1,4 @@
-"""What those receive who stay for ever: the part of a total that no count of visits sees.
+"""What a policy receives that stays for ever: the part of a total that no count of visits sees.
 
 A policy that stays in an end component by a stationary policy receives of each reward
 
@@ -6,10 +6,10 @@ A policy that stays in an end component by a stationary policy receives of each 
     inf, -inf    if the mean per step is positive, negative
     no sum       if the mean is zero, though there are rewards: the partial sums have no limit
 
-`offers` lists where, and with which rewards infinite, a policy may stay so that of every reward
-given it receives nothing or inf. Within one end component all mixtures of behaviours are possible,
-so that this is a linear program over the mean number of visits per step, x >= 0: what flows in
-flows out, sum of x = 1, sum of f(k) x(k) >= 0 for each reward f. It is solved in Fractions
+`offers` lists the end components in which a policy may stay so that of every reward it receives
+nothing or inf, and says which are inf. Within one end component all mixtures of behaviours are
+possible. So this is a linear program over the mean number of visits per step, x >= 0: what flows in
+flows out, sum of x = 1, sum over k of f(k) x(k) >= 0 for each reward f. It is solved in Fractions
 (simplex.py). Where every reward has one sign, the signs decide.
 
 Etessami, Kwiatkowska, Vardi, Yannakakis, "Multi-objective model checking of Markov decision

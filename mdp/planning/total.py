@@ -50,8 +50,8 @@ from .undefined import HINT, names
 class Total(NamedTuple):
     """The process after steps 1 to 3.   S' nodes, X' pairs between them"""
     nodes: Collapsed                         # the process of the nodes
-    ends: np.ndarray                         # (S',) bool: nothing more is received: terminal
-                                             # states, END; with a goal the goal alone
+    ends: np.ndarray                         # (S',) bool: where nothing more is received: terminal
+                                             # states and END; with a goal the goal alone
     plus: np.ndarray                         # (S',) bool: worth +inf
     minus: np.ndarray                        # (S',) bool: worth -inf
     usable: np.ndarray                       # (X',) bool: pairs of the remaining nodes that lead to
@@ -88,7 +88,7 @@ def prepare(m, e, goal=None, miss=-np.inf, known=None, gain=_float_gain):
              Default: `signs`
     gain     (nodes, states, pairs) -> an object with .lower, .upper, .pairs: the best mean reward
              of an end component of the nodes.   Default: component_gain
-    exact/total.py passes its own of both.
+    exact/total.py passes `known` and `gain` of its own.
     """
     kept = np.ones(e.r.size, bool) if goal is None else ~goal[e.owner]
     nodes = collapse(e, kept, stay=goal is None)                        # step 1
