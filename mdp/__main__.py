@@ -17,8 +17,8 @@ def main(argv=None):
 
 
 def _parser():
-    same_name.refuse_mixture()         # its __init__.py may have replaced ours
-    from .cli import parser            # NumPy, SciPy and numba: `main` is ready before
+    same_name.refuse_mixture()         # mdp/__init__.py asks too, but may have been overwritten
+    from .cli import parser            # late, since it loads NumPy, SciPy and numba
 
     return parser()
 

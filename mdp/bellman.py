@@ -99,7 +99,7 @@ class Followed(NamedTuple):
 
     r         (S',) expected reward of the pair of each of the S' states that have one
     gamma     the discount
-    pair_ptr  (S+1,)
+    pair_ptr  (S+1,) state s has the pair pair_ptr[s], or none where pair_ptr[s+1] is the same
     full      P as a full matrix (S', S), or None
     rows      (row, column, p): P as CSR for compiled loops, or None
     """
@@ -177,10 +177,10 @@ def _backup_numpy(first, last, v, pair_ptr, row, column, p, r, gamma, out, best)
 
     Where s has no pair they are v[s] and -1.
 
-    v, out, best    (S,)
-    pair_ptr        (S+1,)
-    row, column, p  P as CSR, row (X+1,)
-    r               (X,)
+    v         (S,), as are out and best
+    pair_ptr  (S+1,)
+    row       (X+1,) of P as CSR, with column and p
+    r         (X,)
     """
     q = r + gamma * (sp.csr_matrix((p, column, row), shape=(r.size, v.size)) @ v)    # (X,)
     for s in range(first, last):
@@ -207,7 +207,7 @@ def _take_numpy(pairs, row, column, p, ptr, to, weight):
     """Copy rows of a CSR matrix: row i of (ptr, to, weight) is row pairs[i] of (row, column, p).
 
     pairs   (n,)
-    ptr     (n+1,) given
+    ptr     (n+1,) given; the other two are written
     """
     for i, k in enumerate(pairs):
         to[ptr[i]:ptr[i + 1]] = column[row[k]:row[k + 1]]
@@ -227,9 +227,9 @@ def _take(pairs, row, column, p, ptr, to, weight):
 def _pair_q_numpy(first, last, v, row, column, p, r, gamma, out):
     """out[k] = r[k] + gamma (P v)[k] for the pairs k = first, ..., last - 1.
 
-    v               (S,)
-    row, column, p  P as CSR, row (X+1,)
-    r, out          (X,)
+    v      (S,)
+    row    (X+1,) of P as CSR, with column and p
+    r      (X,), as is out
     """
     P = sp.csr_matrix((p, column, row), shape=(r.size, v.size))
     out[first:last] = (r + gamma * (P @ v))[first:last]
@@ -279,7 +279,7 @@ def pair_first(e, q, level):
 
 
 def pair_rounding(e, v):
-    """Bound on the error of `pair_q(e, v)`, (X,): rounding, and 2 ulp in each number given."""
+    """Bound on the error of `pair_q(e, v)`, (X,): rounding, and what linear.spread allows."""
     largest = max(e.scale, float(np.abs(v).max(initial=0.0)))
     return rounding(e.count, e.size + e.gamma * (e.P @ np.abs(v)), largest)
 

@@ -1,6 +1,7 @@
 """What a certificate of solve_exact states: a dict for json.dump.
 
-    format, version      "mdp-certificate", 2
+    format               "mdp-certificate"
+    version              2
     model                sha256 of the process in integers (rational.py): the certificate speaks of
                          no other process
     criterion            as in solve_exact
@@ -8,12 +9,17 @@
     policy               the action of each state, -1 where it is terminal
     slack                for each pair 0 if q(s, a) = v(s), 1 if it is worse.
                          Average: 1 if it loses bias, 2 if it loses gain
-    num, den             v(s) = num[s] / den: hexadecimal integers, since Python prints and reads
+    num                  v(s) = num[s] / den: hexadecimal integers, since Python prints and reads
                          these at any length
+    den                  see num
 
-    finite horizon       horizon T; policy and slack are lists of T; steps, T + 1 vectors {num, den}
-    average              gain, bias, centre: three vectors {num, den} instead of one;
-                         bias = centre - P centre under the policy
+    finite horizon       policy and slack are lists, with one entry for each step
+        horizon          the number of steps T
+        steps            the values, T + 1 vectors {num, den}
+    average              three vectors {num, den} instead of one
+        gain             the mean reward per step
+        bias             what starting in a state earns beyond the gain
+        centre           bias = centre - P centre under the policy
     total                values are suprema over stationary policies, randomised ones included;
                          with a goal, one that may miss it is worth `miss`
         goal             list of states, or null
@@ -47,7 +53,7 @@ def write(R, criterion, minimize, **fields):
 
 
 def vector(x, minimize):
-    """Fractions, negated if they were to minimise -> {"num", "den"}."""
+    """Fractions -> {"num", "den"}, negated back where rewards were negated to minimise."""
     num, den = integers(x)
     return {"num": [hex(-n if minimize else n) for n in num], "den": hex(den)}
 

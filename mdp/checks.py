@@ -3,7 +3,8 @@
     canonical        a sparse matrix as sorted CSR, its indices checked
     state_set        which states: None, bools or a list of states, as bools
     distribution     a law over the states: one state, or probabilities
-    discount         one discount in [0, 1];  `discounts`: one for each pair
+    discount         one discount in [0, 1]
+    discounts        one discount for each pair
     probabilities    numbers that are finite and not negative
     rows_sum_to_one  of every row of P; nothing is ever renormalised
 
@@ -40,9 +41,9 @@ def canonical(P, name="P"):
     if P.ndim != 2 or P.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be sparse matrices of real numbers, "
                          f"is {P.dtype} of shape {P.shape}")
-    _check_sparse(name, P)                       # SciPy follows them without a look
+    _check_sparse(name, P)                       # SciPy follows indices without checking them
     P = sp.csr_matrix(P, dtype=np.float64, copy=True)
-    _check_sparse(name, P)                       # of other formats, what came of them
+    _check_sparse(name, P)                       # other formats are CSR only now
     P.sum_duplicates()
     P.eliminate_zeros()
     return P
@@ -158,7 +159,7 @@ def discounts(gamma, available):
 def first_not_finite(x):
     """The first index where x is nan or infinite, as an array of one; empty if there is none."""
     with np.errstate(invalid="ignore", over="ignore"):
-        # without a temporary array of this size
+        # min and max need no temporary array of this size
         fine = np.isfinite(x.min(initial=0)) and np.isfinite(x.max(initial=0))
     return np.zeros(0, int) if fine else np.flatnonzero(~np.isfinite(x))[:1]
 
@@ -175,7 +176,7 @@ def rows_sum_to_one(label, p, column, ptr, S, exact=None):
     if exact is None:
         sums = sp.csr_matrix((p, column, ptr), shape=(rows, S)) @ np.ones(S)
         if max(sums.max(initial=1) - 1, 1 - sums.min(initial=1)) <= ROW_SUM_TOLERANCE:
-            return                               # whatever the number of outcomes
+            return                               # within the tolerance of a single outcome
         wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE * np.maximum(np.diff(ptr), 1)
     else:
         sums = np.full(rows, Fraction(0), object)

@@ -13,18 +13,19 @@ is left of one. Numbers of one sign are added, multiplied and divided, no more. 
 beside a probability of one keeps all its digits.
 
 The error. Let every number of Q, exits and b that is not zero, Q(k, k) apart, change by a relative
-e. An entry of (I - Q)^-1 is a sum of products of n - 1 of these numbers over a sum of products of n
-(the matrix tree theorem), all of them positive, with one number from each row. So it changes by at
-most (2n - 1) e. Eliminating k rounds the numbers of those rows i only where Q(i, k) > 0; each
-counts twice, in the same way. Adding these up, with what substitution rounds, gives `rounding`: a
-bound on the relative error of x for b >= 0, whatever the condition of the system.
+e. By the matrix tree theorem an entry of (I - Q)^-1 is a quotient of two sums. Above, each term is
+a product of n - 1 of these numbers, below of n. All are positive, and no term has two numbers of
+one row. So the entry changes by at most (2n - 1) e. Eliminating k rounds the numbers of those rows
+i only where Q(i, k) > 0; each counts twice, in the same way. Adding these up, with what
+substitution rounds, gives `rounding`: a bound on the relative error of x for b >= 0, whatever the
+condition of the system.
 
 Grassmann, Taksar and Heyman, "Regenerative analysis and steady state distributions for Markov
 chains", Oper. Res. 33, 1985; O'Cinneide, "Entrywise perturbation theory and error analysis for
 Markov chains", Numer. Math. 65, 1993; Alfa, Xue and Ye, "Accurate computation of the smallest
 eigenvalue of a diagonally dominant M-matrix", Math. Comp. 71, 2002 (systems with exits).
 
-Read first: graph.py.  Read next: linear.py.
+Read first: nothing.  Read next: linear.py.
 """
 
 import numpy as np
@@ -109,12 +110,16 @@ def order_of(Q):
 
 
 def _eliminate_numpy(band, exits, pivot, proof):
-    """Eliminate states 0, 1, ...: above the diagonal Q as it was then, below Q(i, k) / pivot(k).
+    """Eliminate states 0, 1, ..., n - 1 in this order, in place.
+
+    Row k of `band` then holds what its state led to when it was eliminated: Q(k, j) right of the
+    diagonal. Left of it stands Q(k, j) / pivot(j).
 
     band    (n, 2 half + 1), overwritten
     exits   (n,), overwritten
     pivot   (n,) what leaves each state when it is eliminated
-    proof   (2,) the relative rounding of all, in units of u; the smallest product formed, at most 1
+    proof   (2,) the relative rounding of all together, in units of u; and the smallest product that
+            was formed, at most 1
     """
     n, half = len(band), band.shape[1] // 2
     units, least = 0.0, 1.0

@@ -103,15 +103,16 @@ def evaluate(m, policy, *, terminal_values=None):
     policy            (S,) actions or (S, A) probabilities: the infinite horizon;
                       (T, S) or (T, S, A): one for each of T steps
     terminal_values   (S,) what follows after the T steps; default zero
-    ValueError if the policy does not fit the model, or at gamma = 1 if it never leaves states in
-    which rewards are received (the states are named). A ConvergenceWarning where the error is not
-    proved to be below 1e-6 of the largest value or reward, and where a value is too large for a
-    float: its error is inf then, and what depends on it may be inf or nan.
 
-    At gamma = 1 the chance to stay in a state is taken as what is left of one by the chances to
-    leave it, so that a policy [1.0, 1e-20] leaves with chance 1e-20. `error` is then a few units
-    times the number of states for rewards of one sign, however long the process takes; for more
-    states than elimination can do (elimination.py) it is what the residual proves.
+    ValueError if the policy does not fit the process. At gamma = 1 also if it never leaves states
+    in which rewards are received: the message names them. A ConvergenceWarning where the error is
+    not proved to be below 1e-6 of the largest value or reward, and where a value is too large for a
+    float. The error of such a value is inf, and what depends on it may be inf or nan.
+
+    At gamma = 1 the chance to stay in a state is what the chances to leave it leave of one. So a
+    policy [1.0, 1e-20] leaves with chance 1e-20. For rewards of one sign `error` is then a few
+    units times the number of states, however long the process takes. For more states than
+    elimination can do (elimination.py) it is what the residual proves.
 
     >>> from mdp import MDP
     >>> evaluate(MDP([[[1.0]]], [1.0], 0.5), [0]).v.tolist()
@@ -148,7 +149,11 @@ def _evaluate_forever(m, weights):
 
 
 def _variance_forever(m, weights, v, inner):
-    """var = psi + gamma**2 P_pi var, (S,).   v (S,) the values, inner their Resolvent"""
+    """var = psi + gamma**2 P_pi var, (S,).
+
+    v       (S,) the values
+    inner   the Resolvent that solved for them
+    """
     if m.gamma != 1 or m.pair_gamma is not None:
         inner = Resolvent(induced(_squared(m), weights).P, m.gamma ** 2)
     psi = _spread_of_targets(m, weights, v, v)
@@ -193,7 +198,10 @@ def _evaluate_steps(m, weights, terminal_values):
 
 
 def _step_error(e, A, weights, v, v_next, error_next):
-    """(S,) bound on the error of one step back: of q, of what it was made of, of their average."""
+    """(S,) bound on the error of v after one step back.
+
+    It adds up the error of q, of the values that q was made of, and of the mean over actions.
+    """
     local = 2 * bellman.pair_rounding(e, v_next)                               # (X,)
     local += e.gamma * (1 + 2 * spread(e.count)) * (e.P @ error_next)
     average = np.bincount(e.owner, weights * local, minlength=v.size)
@@ -223,7 +231,7 @@ def check_terminal_values(m, terminal_values):
 
 
 def _squared(m):
-    """`expected` whose rows times gamma**2 are gamma(s, a)**2 P: what carries variances back."""
+    """`expected` with other rows of P: gamma**2 times them is gamma(s, a)**2 P, for variances."""
     if m.pair_gamma is None or m.gamma == 0:
         return m.expected
     P = sp.csr_matrix(sp.diags_array(m.pair_gamma / m.gamma) @ m.expected.P)

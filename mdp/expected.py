@@ -6,9 +6,9 @@
     P_pi(s' | s) = sum over the pairs k of s of pi(k) P(s' | k)       the chain that a policy leaves
     r_pi(s)      = sum over the pairs k of s of pi(k) r(k)            and its rewards
 
-`Expected` holds the first two, `induced` makes the others of them. Everything that evaluates a
-policy begins with `induced`. Only `bellman.follow` does the same for sweeps, with one pair for each
-state.
+`Expected` holds the first two, `induced` makes the others of them. `evaluate`, `simulate` and
+policy iteration begin with `induced`. `bellman.follow` does the same for sweeps, with one pair for
+each state.
 
 Read first: checks.py, forms.py.  Read next: bellman.py, evaluation.py.
 """

@@ -63,7 +63,7 @@ def from_arrays(P, R, *, layout="SAS", terminal=None, available=None):
     # row s*A + a belongs to the pair (s, a)
     chosen = slice(None) if every else np.flatnonzero(available)
     ptr, column, probability = _nonzeros(rows if every else rows[chosen])
-    rows = None                                  # of what is this large, one copy is enough
+    rows = None                                  # P may be so large that one copy must do
     exact = None if exact_rows is None else exact_rows[chosen][rows_of(ptr), column]
     reward, exact_reward = _rewards(R, layout, available, ptr, column)
     return Outcomes(available, ptr, column, probability, reward, exact, exact_reward)
@@ -257,7 +257,8 @@ def _sorted_pairs(state, action):
 def _pair_rewards(R, shape, order, row, column):
     """R (X,) or (X, S), as given -> (reward (X,) or (J,), in order, exact reward (J,) or None).
 
-    row, column   (J,) of each outcome, in the arrays as given
+    row      (J,) the pair of each outcome, as given
+    column   (J,) the next state of each outcome
     """
     R, exact = (canonical(R, "R").toarray(), None) if sp.issparse(R) else parse_array("R", R)
     if R.shape == shape[:1]:
@@ -355,7 +356,8 @@ def _merged(where, outcomes, index):
 
     where    the pair's name in messages
     index    name of a state -> its number
-    returns  a list of (next, probability, the same exactly or None, reward, exactly or None)
+    returns  a list of (next, probability, the same as a Fraction or None, reward, the same as a
+             Fraction or None)
     """
     if not isinstance(outcomes, (list, tuple)):
         raise ValueError(f"{where} must be a list of (probability, next, reward), "
@@ -398,10 +400,14 @@ def from_lists(S, A, state, action, pair, next, probability, reward, exact_proba
                exact_reward=None):
     """One entry for each pair and each outcome, sorted -> Outcomes.
 
-    state, action                    (X,) of each pair, sorted by state and then action
-    pair                             (J,) of each outcome, never falling
-    next, probability, reward        (J,)
-    exact_probability, exact_reward  (J,) Fractions, or None
+    state              (X,) the state of each pair; pairs are sorted by state and then action
+    action             (X,) the action of each pair
+    pair               (J,) the pair of each outcome, never falling
+    next               (J,) the next state
+    probability        (J,)
+    reward             (J,)
+    exact_probability  (J,) Fractions, or None
+    exact_reward       (J,) Fractions, or None
     """
     state, action = indices("state", state, S), indices("action", action, A)
     pair = indices("pair", pair, len(state))

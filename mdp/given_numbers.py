@@ -4,16 +4,16 @@ A number is *exact* if it is an integer, a Fraction, a Decimal, or a string such
 is taken as it is, and never guessed to be a fraction here. `parse` and `parse_array` return the
 float64 values, and beside them the Fractions where every number was exact (else None).
 
-Three promises hold for every exact number, and nothing behind this file has to ask for them again:
+Three promises hold for every exact number that has passed this file:
 
     its numerator and denominator are Python integers, which do not wrap around as NumPy's do
     written as text it has at most DIGITS digits above and below the line, so that no "1e999999999"
         takes all memory
     its float has its sign, and is below one where it is below one
 
-An *index* names a state, an action, a pair or a place in another array. It is checked by `indices`
-or `pointers`, as it was given, before anything is cast to 32 bits or handed to compiled loops,
-which check nothing.
+An *index* names a state, an action, a pair or a place in another array. `indices` and `pointers`
+check it as it was given, before anything is cast to 32 bits or handed to compiled loops: these
+check nothing.
 
 Read first: nothing.  Read next: checks.py, forms.py.
 """
@@ -21,7 +21,7 @@ Read first: nothing.  Read next: checks.py, forms.py.
 import math
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Integral, Rational, Real
+from numbers import Rational, Real
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def indices(name, x, size):
         return np.zeros(0, np.int64)
     if x.dtype.kind not in "iu" or x.ndim != 1:
         raise ValueError(f"{name} must be a list of integers, is {x.dtype} of shape {x.shape}")
-    if x.min() < 0 or x.max() >= size:           # without a temporary array of this size
+    if x.min() < 0 or x.max() >= size:           # min and max need no array of this size
         i = np.flatnonzero((x < 0) | (x >= size))[0]
         raise ValueError(f"{name}[{i}] is {x[i]}, outside [0, {size})")
     return x
@@ -183,7 +183,7 @@ def _power(x):
 
 
 def _from_text(name, text):
-    """"0.1", "1/3" or "1e-3" -> Fraction, looked at before anything is computed."""
+    """"0.1", "1/3" or "1e-3" -> Fraction; its digits are counted before it is computed."""
     word = text.strip()
     mantissa, _, power = word.replace("_", "").lower().partition("e")
     power = power.lstrip("+-").lstrip("0")

@@ -24,7 +24,7 @@ def read_json(path):
         raise ValueError(f"{path}: nested too deeply") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
-    except ValueError as error:                        # of the two below; too long an integer
+    except ValueError as error:                        # from the two below, or a huge integer
         raise ValueError(f"{path}: {error}") from None
 
 

@@ -15,7 +15,7 @@ LETTERS = {"↑": "^", "↓": "v", "→": ">", "←": "<"}     # where the termi
 
 
 def cells(m):
-    """{state: (row, column)} if the states are cells of a grid, all but one at most; else None.
+    """{state: (row, column)} if all states, but for one at most, are cells of a grid; else None.
 
     A cell is named (row, column) or "(row, column)".
     """

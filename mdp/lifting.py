@@ -38,11 +38,11 @@ from npixel.runtime.kernels import kernel
 SMALL = 15                                   # equations: up to here elimination costs less
 DENSE = 400                                  # equations: up to here factors are full
 PRIMES = (2147483629, 2147483587, 2147483579, 2147483563, 2147483549)      # the largest below 2**31
-LARGEST = 2 ** 40                            # entries, or condition, beyond which floats are left
+LARGEST = 2 ** 40                            # of entries, or of the condition: above, no floats
 DIGITS = (32, 24, 16, 8)                     # bits e of one step
 FIRST = 64                                   # bits, after which fractions are looked for
-MOST = 10 ** 8                               # bits
-FULL = 1 / 20                                # of the entries: factors of more are full
+MOST = 10 ** 8                               # bits, after which float lifting gives up
+FULL = 1 / 20                                # of the entries: with more, the factors are full
 SAFE = 2 ** 61                               # integers below it may be added in int64
 
 
@@ -158,7 +158,7 @@ def _factors(A):
 
 
 def _bits(solve, norm, n):
-    """How many bits one step may give; None if too few.   norm of A"""
+    """How many bits one step may give; None if too few.   norm   the largest row sum of |A|"""
     with np.errstate(all="ignore"):
         # |A^-1|, as large as it gets for I - gamma P, whose inverse is not negative
         reach = float(np.abs(solve(np.ones(n))).max())
@@ -288,7 +288,7 @@ def _exact_residual(rows, p):
 
     def subtract(r, x):
         if r.dtype == object and max(map(abs, r.tolist())) < SAFE:
-            r = r.astype(np.int64)           # and from now on
+            r = r.astype(np.int64)           # it stays int64 from now on
         Ax = A @ x
         return r - (Ax if r.dtype != object else Ax.astype(object))
 
@@ -361,7 +361,8 @@ def _inverse(x, p):
 def _lu_mod_numpy(F, order, p):
     """LU factors modulo p, in place, rows as in `order`; False if singular.
 
-    F (n, n) int64 in [0, p)   order (n,)
+    F       (n, n) int64 in [0, p)
+    order   (n,)
     """
     n = F.shape[0]
     for i in range(n):

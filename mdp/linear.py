@@ -2,14 +2,14 @@
 
 At gamma < 1 the solution is unique: x = sum over t of gamma**t P**t b.
 
-At gamma = 1 it is that sum of expectations only where the sum converges, and I - P is singular as
-soon as the chain has a closed class. A closed class on which b is zero is worth zero; the others
-have no finite value. So the closed classes are found exactly, from the arrows, and b must vanish on
-them. The system is solved on the transient states, where I - P is invertible. A pseudo-inverse
-would return the solution of least norm instead, which is another one.
+At gamma = 1 it is that sum only where the sum converges. I - P is singular as soon as the chain has
+a closed class. A closed class on which b is zero is worth zero; the others have no finite value. So
+the closed classes are found exactly, from the arrows, and b must vanish on them. The system is
+solved on the transient states, where I - P is invertible. A pseudo-inverse would return the
+solution of least norm instead, which is another one.
 
-There the chance to stay, P(s, s), is what is left of one: it is not read. I - P is made of the
-chances to go elsewhere,
+At gamma = 1 the chance to stay, P(s, s), is not read: it is what is left of one. I - P is made of
+the chances to go elsewhere,
 
     (x - P x)(s) = sum over t of P(s, t) (x(s) - x(t)) + exits(s) x(s)
 
@@ -18,11 +18,14 @@ that would take too long, LU factors do. Rows that do not sum to one within roun
 off) mean no such chain: without `exits` they are taken as they stand, by LU factors.
 
 The error bound. Let x be any vector and d >= |b + gamma P x - x| its residual, rounding included.
-At gamma < 1 |x - x*| <= max d / (1 - gamma). At gamma = 1 |x - x*| <= (I - P)^-1 d, which
-elimination finds with a known relative error; or let w >= 0 with w - P w >= 1/2 on the transient
-states: then sum of P**t d <= 2 max(d) w, so |x - x*| <= 2 max(d) w. All of them hold for every x,
-however it was found. Elimination has a bound of its own as well, relative to (I - P)^-1 |b|, which
-does not depend on the condition of the system.
+
+    gamma < 1                  |x - x*| <= max d / (1 - gamma)
+    gamma = 1, elimination     |x - x*| <= (I - P)^-1 d, found with a known relative error
+    gamma = 1, LU factors      |x - x*| <= 2 max(d) w, for any w >= 0 with w - P w >= 1/2: then the
+                               sum of P**t d is at most 2 max(d) w
+
+All of them hold for every x, however it was found. Elimination has a bound of its own as well,
+relative to (I - P)^-1 |b|, which does not depend on the condition of the system.
 
 Read first: given_numbers.py, graph.py, elimination.py.
 Read next: evaluation.py, planning/policy_iteration.py, lifting.py.
@@ -74,13 +77,13 @@ class Resolvent:
 
     P       (S, S) CSR without stored zeros; rows sum to one, or are empty where the process ends
     gamma   in [0, 1]
-    exits   (S,) at gamma = 1: P is a part of a larger chain, which is left with this chance from
-            each state, and in the end with probability one; with their exits the rows sum to one.
-            A sum of what was given, not 1 - a sum
-    count   (S,) how many terms each row of P was added up from, default its entries
+    exits   (S,) at gamma = 1, if P is a part of a larger chain: the chance to leave the part from
+            each state. Rows with their exits sum to one, and the part is left with probability one.
+            Each exit must be a sum of given numbers: 1 minus the row sum would lose digits
+    count   (S,) how many terms each row of P was added up from; default: its entries
     solver  at gamma < 1 "dense", "sparse" (LU factors), "krylov" (BiCGSTAB with an incomplete
             factorisation), or "auto": dense for small or full matrices, else sparse.
-            At gamma = 1 by elimination where that is quick, else the same
+            At gamma = 1 elimination is used where it is quick, else these
     """
 
     def __init__(self, P, gamma, *, exits=None, count=None, solver="auto"):

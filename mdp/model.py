@@ -75,11 +75,13 @@ class MDP:
                    num_actions=None, costs=False):
         """One row of P for each available (state, action): states may have different actions.
 
-        state, action   (X,) integers, in any order, no pair twice
-        P               (X, S) dense or scipy.sparse
-        R               (X,), or (X, S) for each transition
-        gamma           a number, or (X,): one for each pair
-        costs           the rewards are costs
+        state    (X,) integers, in any order, no pair (state, action) twice
+        action   (X,) integers
+        P        (X, S) dense or scipy.sparse
+        R        (X,), or (X, S) for each transition
+        gamma    a number, or (X,): one for each pair
+        costs    the rewards are costs
+
         A state that has no pair is terminal.
 
         >>> MDP.from_pairs([0, 0], [1, 0], [[0.5, 0.5], [0, 1]], [4, 5], 0.9).reward.tolist()
@@ -120,8 +122,9 @@ class MDP:
                       action_names=None):
         """The process of `forms.Outcomes`, checked like every other.
 
-        gamma                      a number, or (X,): one for each pair
-        state_names, action_names  S and A names, all different; default: the numbers
+        gamma         a number, or (X,): one for each pair
+        state_names   S names, all different; default: the numbers
+        action_names  A names, all different; default: the numbers
         """
         m = cls.__new__(cls)
         m._store(outcomes, gamma, initial, costs, state_names, action_names)
@@ -192,9 +195,9 @@ class MDP:
         return self._outcome_label(first) if first < self.next.size else self.pair_label(i)
 
     def _set_discount(self, gamma):
-        """`gamma`: the discount, the largest one where pairs have their own.
+        """Set `gamma`, the largest discount, and `pair_gamma`, (X,) if they differ, else None.
 
-        `pair_gamma`: (X,) where they differ, else None.  Exactly beside them, where given exactly
+        `exact_gamma` and `exact_pair_gamma` are the same as Fractions, where given exactly.
         """
         self.pair_gamma = self.exact_pair_gamma = None
         if np.ndim(gamma) == 0:
@@ -338,14 +341,15 @@ class MDP:
         policy   (S,) integers: an action for each state, -1 allowed in terminal states;
                  (S, A) floats or Fractions: pi(a | s); with one more leading axis T: one policy for
                  each step
+
         ValueError names the first state whose action does not exist, or whose probabilities are no
-        distribution.  policies.py
+        distribution. See policies.py.
         """
         return policies.pair_weights(self, policy)
 
     def chain(self, policy):
         """The Markov chain that `policy` leaves: `MarkovChain.of(m, policy)`."""
-        from . import MarkovChain                # which is loaded now: chains.py reads this file
+        from . import MarkovChain                # here, since chains.py imports this file as well
         return MarkovChain.of(self, policy)
 
     def reward_process(self, policy):

@@ -1,5 +1,7 @@
 """Partially observable processes, small and exact: what the agent sees, and what it believes.
 
+An observation z is seen on entering a state. G_n is a set of vectors alpha (S,).
+
     belief   b'(t) = O(z | t, a) sum over s of P(t | s, a) b(s) / P(z | b, a)      Bayes' rule
     values   V_n(b) = max over alpha in G_n of alpha . b            piecewise linear and convex
     step     G_{n+1}: for each action a, and for each choice of an alpha_z in G_n for every z,
@@ -88,7 +90,8 @@ class POMDP:
     def solve(self, horizon, *, minimize=None):
         """The minimal sets of alpha vectors: list of lists of Plan, entry n with n steps to go.
 
-        Entry 0 is the zero vector; gamma is the process's.
+        Entry 0 is the zero vector. The discount is that of the process.
+
         minimize   rewards are costs.  Default: mdp.costs
         """
         if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:

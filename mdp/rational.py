@@ -1,6 +1,7 @@
 """A process in integers: what `solve_exact` computes with and `verify` checks against.
 
-Numbers given exactly (integers, Fractions, strings) are taken as they are. Floats are read so:
+Numbers given exactly (integers, Fractions, Decimals, text) are taken as they are. Floats are read
+so:
 
     probabilities   row by row, before outcomes with the same next state are merged: the smallest
                     common denominator D <= 10,000 for which every |p - n/D| <= 2 ulp(p), and the n

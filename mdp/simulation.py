@@ -94,7 +94,7 @@ def _horizon(m, weights, mu, horizon):
 
 def _chooser(m, weights, rng):
     """A function of the step t and of states (n,) -> an outcome for each state, (n,), drawn."""
-    # outcomes of each state lie together, and one number decides action and outcome together
+    # outcomes of each state lie together: one number decides action and outcome
     first, last = m.outcome_ptr[m.pair_ptr[:-1]], m.outcome_ptr[m.pair_ptr[1:]]
     pair = m.outcome_pair
     law = lambda now: _cumulative(now[pair] * m.probability, first, last)      # noqa: E731

@@ -4,7 +4,8 @@
 costs or rewards, which goal, which horizon and which values at its end. All of it is said here, so
 that no two statements that differ look the same.
 
-Read first: rational.py, certificate.py, verify.py.  Read next: commands/verify.py, transforms.py.
+Read first: rational.py, certificate.py, verify.py, tables.py.
+Read next: commands/verify.py, transforms.py.
 """
 
 import hashlib

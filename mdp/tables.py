@@ -18,7 +18,7 @@ def table(m, columns, policy, solution=None):
     """A grid of values and a grid of arrows if the states are cells, else one row for each state.
 
     columns   list of (heading, numbers); a grid shows the first
-    solution  shows every best action, in place of that of `policy`
+    solution  if given, every best action is shown, in place of that of `policy`
     """
     where = layout.cells(m)
     if where is None:
@@ -65,9 +65,9 @@ def rows(m, columns, policy=None, most=MOST):
 def exact_rows(m, columns, actions=None, ends=None, most=MOST):
     """One row for each state, in fractions, with all its optimal actions.
 
-    columns {heading: Fractions}
-    actions for each state a list of printable names
-    ends    for each state what is said if that is empty
+    columns  {heading: Fractions}
+    actions  for each state a list of printable names
+    ends     for each state what is said if that is empty
     """
     names = [printable(name) for name in m.state_names[:most]]
     width = max(map(len, names + ["state"]))

@@ -16,8 +16,9 @@ from ..simulation import returns, simulate
 from .shared import add_model, add_policy, doubts, policy_of, read_model, say, state, telling
 
 LONG = 10**7                                 # pairs times steps: then no exact mean
-# bytes: of an episode, of a step, of each episode in it
-EPISODE, STEP, MOVE = 500, 1000, 24
+EPISODE = 500                                # bytes of an episode
+STEP = 1000                                  # bytes of a step of all episodes together
+MOVE = 24                                    # bytes of a step of one episode, beside these
 
 
 def add_arguments(commands):

@@ -23,8 +23,10 @@ from ..layout import printable
 from ..planning import METHODS, solve
 from .shared import CERTIFICATE, add_model, inputs, read_model, state, telling
 
-# bytes of a step: values, bounds and actions; certificates
-STEP, FRACTION, PAIR = 48, 350, 8
+# bytes of each step
+STEP = 48                                    # for each state: values, bounds and actions
+FRACTION = 350                               # for each state, exactly
+PAIR = 8                                     # for each pair, in the certificate
 
 
 def add_arguments(commands):

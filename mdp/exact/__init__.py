@@ -10,8 +10,8 @@
 5. The certificate states what was found, with the witnesses that verify.py needs to believe it.
    verify.py checks it before the answer is returned: a CertificateError, if it does not hold.
 
-Reading order: process (policies in fractions), solution, discounted, finite_horizon, average, total
-and its witnesses in total_witness, solve.
+Reading order: process (policies in fractions), solution, discounted, finite_horizon, average,
+total_witness (what the certificate of a total needs), total, solve.
 
 Read first: rational.py, lifting.py.  Read next: exact/process.py, certificate.py.
 """

@@ -30,7 +30,7 @@ def average(m, R, minimize):
     first = first_best(process, policy, signs)
     if first != policy:
         other = average_of(process, first)
-        if other[:2] == (g, h):                                          # else with another bias
+        if other[:2] == (g, h):              # else they have another bias together
             policy, w = first, other[2]
     policy = actions(R, policy)
     certificate = write(R, "average", minimize, policy=policy, slack=signs,
@@ -57,7 +57,10 @@ def optimise_average(process, policy):
 
 
 def _compare(process, g, h):
-    """(signs (X,), better {s: (loss, pair)}): who gains more; if nobody, who gains more bias."""
+    """(signs (X,), better {s: (loss, pair)}): the best pairs that improve the gain.
+
+    Where no pair improves the gain, those that improve the bias.
+    """
     (G, g_den), (H, h_den) = integers(g), integers(h)
     signs, of_gain, of_bias = [], {}, {}
     for k, s in enumerate(process.owner):
@@ -105,7 +108,8 @@ def average_of(process, policy):
 def average_of_class(process, states, policy):
     """(gain, {s: bias}, {s: centre}) of a recurrent class under a policy {s: k}.
 
-    Cut at its first state: time a and reward c until that is met again.
+    The class is cut at its first state: a(s) is the mean time, c(s) the mean reward, until that
+    state is entered.
     """
     first, rest = states[0], states[1:]
     own, known = {s: policy[s] for s in rest}, {first: Fraction(0)}

@@ -14,12 +14,14 @@ class ExactSolution:
 
     v                (S,) Fractions, object array; float inf or -inf where the total is infinite.
                      Finite horizon: (T+1, S)
-    policy           (S,) the first optimal action of each state, -1 in terminal states; (T, S).
-                     Criterion "total": where the policy still ends with it; in a component without
-                     rewards one that leads to where it is left. "average": where these together
-                     keep the bias
-    optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s); a list of
-                     these for each step.  "average": that attain both optimality equations
+    policy           (S,) the first optimal action of each state, -1 in terminal states.
+                     Finite horizon: (T, S).
+                     Criterion "total": the first with which the policy still ends. In a component
+                     without rewards it is an action that leads to where the component is left.
+                     "average": the first, if these actions together keep the bias
+    optimal_actions  for each state the frozenset of all actions with q(s, a) = v(s).
+                     Finite horizon: a list of such lists, one for each step.
+                     "average": all actions that attain both optimality equations
     certificate      a dict for json.dump and mdp.verify
     criterion        as in `solve`
     iterations       policies evaluated exactly
@@ -37,7 +39,7 @@ class ExactSolution:
 
 
 def actions(R, policy):
-    """Pairs, -1 where none -> actions."""
+    """A policy as pairs -> as actions, a list; -1 where there is none."""
     return [R.action[k] if k >= 0 else -1 for k in policy]
 
 
@@ -51,7 +53,7 @@ def ties(R, sign):
 
 
 def array(x, minimize):
-    """(n,) object array, signs as stated."""
+    """A list of numbers -> (n,) object array, negated back where rewards were negated."""
     out = np.empty(len(x), object)
     out[:] = [-y if minimize else y for y in x]
     return out

@@ -1,8 +1,8 @@
 """Total reward exactly: infinities from the arrows, then exact policy iteration.
 
-End components and infinities are found on the arrows (planning/total.py); where the sign of a mean
-reward decides, it is computed exactly. What is left is a process whose policies end, or lose for
-ever, or, with a goal, stay among rewards of mean zero: exact policy iteration. The values are
+End components and infinities are found on the arrows (planning/total.py). Where the sign of a mean
+reward decides, it is computed exactly. In what is left a policy ends, or loses for ever, or, with a
+goal, stays among rewards of mean zero. That is solved by exact policy iteration. The values are
 suprema over stationary policies, randomised ones included (planning/policy_iteration_total.py).
 
 Read first: planning/total.py, exact/process.py, exact/average.py, exact/total_witness.py.
@@ -48,10 +48,10 @@ def total(m, R, goal, miss, minimize):
 
 
 def _rounded_once(m, R, minimize):
-    """The Expected of R at gamma = 1: rewards rounded once from their fractions, and `zero` as it
-    is in fractions. Rewards are negated to minimise.
+    """The Expected of R at gamma = 1, its rewards rounded once from their fractions.
 
-    A float reward stands for a decimal: 0.3 * 7 - 0.7 * 3 is 4e-16 in floats, and 0 here.
+    `zero` is taken from the fractions as well. Rewards are negated to minimise. A float reward
+    stands for a decimal: 0.3 * 7 - 0.7 * 3 is 4e-16 in floats, and 0 here.
     """
     r = np.array([n / d for n, d in R.r])
     return m.undiscounted.replace(r=-r if minimize else r, zero=np.array(R.zero, bool))

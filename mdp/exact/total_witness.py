@@ -1,6 +1,6 @@
 """Witnesses of a total reward: what verify_total.py needs beside the values.
 
-All are found on the arrows and by exact policy iteration, and all are checked there.
+All are found on the arrows and by exact policy iteration. verify_total.py checks all of them.
 
 Read first: planning/collapse.py, exact/process.py, exact/average.py.  Read next: exact/total.py.
 """
