@@ -206,8 +206,10 @@ def _backup(first, last, v, pair_ptr, row, column, p, r, gamma, out, best):
 def _take_numpy(pairs, row, column, p, ptr, to, weight):
     """Copy rows of a CSR matrix: row i of (ptr, to, weight) is row pairs[i] of (row, column, p).
 
-    pairs   (n,)
-    ptr     (n+1,) given; the other two are written
+    pairs    (n,)
+    ptr      (n+1,) given
+    to       (ptr[n],) written
+    weight   (ptr[n],) written
     """
     for i, k in enumerate(pairs):
         to[ptr[i]:ptr[i + 1]] = column[row[k]:row[k + 1]]
