@@ -106,8 +106,8 @@ def evaluate(m, policy, *, terminal_values=None):
 
     ValueError if the policy does not fit the process. At gamma = 1 also if it never leaves states
     in which rewards are received: the message names them. A ConvergenceWarning where the error is
-    not proved to be below 1e-6 of the largest value or reward, and where a value is too large for a
-    float. The error of such a value is inf, and what depends on it may be inf or nan.
+    not proved to be below 1e-6 of the largest value or reward. A value that is too large for a
+    float is such a case: its error is inf, and what depends on it may be inf or nan.
 
     At gamma = 1 the chance to stay in a state is what the chances to leave it leave of one. So a
     policy [1.0, 1e-20] leaves with chance 1e-20. For rewards of one sign `error` is then a few

@@ -97,16 +97,6 @@ def can_reach(P, targets):
     return steps_to(P, targets) >= 0
 
 
-def layers(P, targets):
-    """The largest number of steps that a state needs to `targets`, among those that can reach them.
-
-    P        (S, S) scipy.sparse
-    targets  (S,) bools
-    returns  -1 without targets
-    """
-    return int(steps_to(P, targets).max(initial=-1))
-
-
 def steps_to(P, targets):
     """The smallest number of steps to `targets`: (S,) integers, -1 where there is no way.
 

@@ -29,7 +29,7 @@ import numpy as np
 from .checks import distribution
 from .given_numbers import exact, indices
 from .model import MDP
-from .planning.question import check_minimize
+from .planning.question import check_horizon, check_minimize
 from .planning.simplex import linear_program
 
 
@@ -94,8 +94,7 @@ class POMDP:
 
         minimize   rewards are costs.  Default: mdp.costs
         """
-        if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 0:
-            raise ValueError(f"horizon must be an integer >= 0, is {horizon!r}")
+        check_horizon(horizon)
         minimize = check_minimize(self.mdp, minimize)
         side = -1 if minimize else 1             # min of costs, -max of -costs
         sets = [[Plan((Fraction(0),) * self.mdp.num_states, -1)]]

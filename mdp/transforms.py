@@ -101,7 +101,8 @@ def in_fractions(m, fractions):
     float 0.025000000000000022, which stands for 1/40. Here one says so.
 
     fractions   {float: its fraction}; a float that is not listed stands for its shortest decimal
-    ValueError if a fraction is not within 1e-9 of its float, or a row does not sum to exactly 1
+
+    ValueError if a fraction is not within 1e-9 of its float, or a row does not sum to exactly 1.
 
     >>> from mdp import MDP, solve_exact
     >>> slip = (1 - 0.95) / 2
@@ -143,6 +144,8 @@ def meaning(fractions):
 
 def semi_markov(P, R, time, *, step=None, **options):
     """A semi-Markov decision process under the average criterion, as a Markov decision process.
+
+    With [t = s] for 1 where t is s, else 0, the result has
 
         R~(s, a) = step R(s, a) / time(s, a)
         P~(t | s, a) = [t = s] + step / time(s, a) (P(t | s, a) - [t = s])

@@ -101,7 +101,7 @@ def _exactly(m, arguments):
 
 
 def _fractions(m, policy):
-    """(S, A) floats -> rows of Fractions.   ValueError where a row is none of small fractions"""
+    """(S, A) floats -> rows of Fractions.   ValueError where one stands for no small fractions"""
     rows = []
     for s, row in enumerate(policy):
         rows.append([0] * m.num_actions if m.terminal[s] else read_row(row))

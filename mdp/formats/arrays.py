@@ -7,11 +7,11 @@
     choices        the arrays of a .npz file: choice_start (S+1,), trans_start (X+1,), col, num and
                    den (J,); its probabilities num / den are exact
 
-Neither package knows states without actions: a terminal state is written as one that stays where it
-is for nothing, which has the same value. Nor do they know an initial distribution, or names. All
-three forms have the mean reward of a pair only: values stay, the variance of the return does not.
-They have no place for costs, for discounts per pair, and for rewards of mean zero, which a total
-reward would no longer see: those are refused.
+Neither package knows states without actions. A terminal state is written as one that stays where it
+is with reward zero, which has the same value. Nor do they know an initial distribution, or names.
+All three forms have the mean reward of a pair only: values stay, the variance of the return does
+not. They have no place for costs, for discounts per pair, and for rewards of both signs whose mean
+is zero, which a total reward would no longer see. Those are refused.
 
 Read first: model.py, rational.py, formats/words.py.  Read next: formats/files.py.
 """

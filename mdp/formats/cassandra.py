@@ -300,7 +300,7 @@ class _File:
 
 
 class _Rewards:
-    """R: as it is written: {(action, state, next, observation): (line, number)}, None for *.
+    """The lines R: as {(action, state, next, observation): (line, number)}, None for *.
 
     The reward of one transition is that of the last line that speaks of it.
     """
@@ -339,8 +339,9 @@ def to_cassandra(m, path):
     Names become words of letters, digits, points, hyphens and underscores. Floats are written as
     words.print_row says.
 
-    ValueError for terminal states, absent actions, discounts per pair, two outcomes of a pair with
-    one next state and different rewards, and names that become the same word, which it cannot say.
+    ValueError for what such a file cannot say: terminal states, absent actions, discounts per pair,
+    two outcomes of a pair with one next state and different rewards, and names that become the same
+    word.
     """
     if m.terminal.any() or not m.available.all():
         raise ValueError("a Cassandra file has every action in every state")

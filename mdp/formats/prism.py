@@ -45,6 +45,7 @@ def from_prism(tra, *, sta=None, lab=None, srew=None, trew=None, gamma=1, normal
 
     The initial state is the one labelled init; without .lab it is state 0. Of a chain, every state
     has one action, 0.
+
     normalize   divide rows that are off by less than 1e-5 by their sum
 
     ValueError, with file and line, for what is no such file; OSError if one cannot be read.

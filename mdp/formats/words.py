@@ -68,7 +68,7 @@ def integer(where, word):
 
 
 class Numbers:
-    """Words -> Fractions; a file repeats few numbers many times, so each is read once."""
+    """Words -> Fractions. A file repeats few numbers many times, so each is read once."""
 
     def __init__(self):
         self.known = {}
@@ -83,9 +83,9 @@ class Numbers:
 
 
 def row(where, numbers, normalize=False, *, exactly=False):
-    """One row of probabilities (Fractions) -> the same, or as the header says.
+    """One row of probabilities (Fractions) -> the same, or what the header reads instead.
 
-    exactly   never floats
+    exactly   floats are never returned
 
     ValueError, beginning with `where`, if it does not sum to one.
     """

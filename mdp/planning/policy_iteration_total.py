@@ -17,8 +17,8 @@ which is v* here.
    that never ends loses for ever or, with a goal, has rewards of mean zero. So every switch that
    gains, beyond rounding, leads to a proper policy again.
 3. At the end an upper function u is constructed: u > r + P_a u for every action, strictly. The
-   inequality is checked with its rounding. It proves that a policy that never ends loses for ever
-   (its mean reward is negative), and that a policy that ends is worth at most u. The lower bound is
+   inequality is checked with its rounding. It proves two things. A policy that never ends loses for
+   ever: its mean reward is negative. A policy that ends is worth at most u. The lower bound is
    the policy's own value with its proven error (linear.py). Where no reward ahead is positive u is
    at most 0. Where none on the policy's way is negative its value is at least 0. No rounding takes
    part in that.

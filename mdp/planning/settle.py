@@ -3,11 +3,11 @@
     high = T v,  low = T_pi v           what bounds.py needs
     pi(s) = the first a with q(s, a) >= high(s) - slack
 
-The computed q of equally good actions differ by rounding, and by up to gamma times the distance of
-the bounds, since v is known no better. So the slack is the sum of both, if that is small. The
-policy that takes the first of these actions is proved anew: its lower bound must leave the bounds
-within tol. Where that fails, the slack is the rounding alone. Where that fails too, the policy
-stays as the method found it.
+The computed q of equally good actions differ by rounding. They also differ by up to gamma times
+the distance of the bounds, since v is known no better. So the slack is the sum of both, if that is
+small. The policy that takes the first of these actions is proved anew: its lower bound must leave
+the bounds within tol. Where that fails, the slack is the rounding alone. Where that fails too, the
+policy stays as the method found it.
 
 Read first: bellman.py, planning/bounds.py, planning/solution.py.
 Read next: planning/iterate.py, planning/policy_iteration.py.

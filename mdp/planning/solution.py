@@ -38,9 +38,9 @@ class Solution:
     q            (S, A) value of each first action, from v; nan where it is not available. It is
                  computed when it is first asked for
     policy       (S,) the first best action of each state, -1 in terminal states.
-                 Floats cannot always tell which actions are equally good. They are called so if
-                 their q differ by no more than rounding and what the bounds leave open, at most
-                 1e-8 of the largest value (settle.py).
+                 Floats cannot always tell which actions are equally good. Here they are if their q
+                 differ by no more than rounding and what the bounds leave open: at most 1e-8 of
+                 the largest value (settle.py).
                  Criterion "total": the first best action with which the policy still ends.
                  "average": the first action that keeps the best gain and, among those, the bias
     converged    True if upper - lower <= tol * max(1, the largest finite |v|) everywhere

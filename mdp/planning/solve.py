@@ -76,8 +76,8 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
     *stationary policies*, randomised ones included (policy_iteration_total.py). A total that is
     undefined is a ValueError that names the states. Where floats cannot decide whether it is, the
     message says so, and `solve_exact` decides. That takes integers, Fractions, Decimals and text as
-    they are, float rewards as the decimals that were typed, and a row of float probabilities only
-    if it stands for small fractions.
+    they are. It takes float rewards as the decimals that were typed, and a row of float
+    probabilities only if it stands for small fractions.
 
     horizon          T, an integer >= 0
     terminal_values  (S,) value at the end of the horizon, and of terminal states at any time

@@ -7,7 +7,7 @@ A policy that stays in an end component by a stationary policy receives of each 
     no sum       if the mean is zero, though there are rewards: the partial sums have no limit
 
 `offers` lists the end components in which a policy may stay so that of every reward it receives
-nothing or inf, and says which are inf. Within one end component all mixtures of behaviours are
+nothing or inf. It says which are inf. Within one end component all mixtures of behaviours are
 possible. So this is a linear program over the mean number of visits per step, x >= 0: what flows in
 flows out, sum of x = 1, sum over k of f(k) x(k) >= 0 for each reward f. It is solved in Fractions
 (simplex.py). Where every reward has one sign, the signs decide.

@@ -6,8 +6,8 @@ each car rented brings 10. Poisson many cars come back (3 and 2), and can be ren
 Cars beyond 20 leave.
 
 The Poisson laws are not cut off: whoever comes when no car is left brings nothing, so that the tail
-is the rest to 1. (Cutting it at 11 and leaving the rest out makes rows that do not sum to one.
-v(20, 20) is then 617.9 instead of 637.0, and the policy another one. Such rows are refused here.)
+is the rest to 1. (If it is cut at 11 and the rest is left out, rows do not sum to one. v(20, 20) is
+then 617.9 instead of 637.0, and the policy is another one. Such rows are refused here.)
 
 Sutton and Barto, "Reinforcement Learning", 2nd edition, 2018, example 4.2.
 

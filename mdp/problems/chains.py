@@ -1,10 +1,10 @@
 """Small processes that break solvers, and one that everybody draws.
 
 random_walk       Sutton and Barto 2018, example 6.2: five states, the right end pays 1
-haddad_monmege    Haddad and Monmege, "Interval iteration algorithm for MDPs and IMDPs", 2018: from
-                  the middle N one step to a side, then with probability 1/2 outward and with 1/2
-                  back to the middle. Value iteration stops far from the answer, which is
-                  3 * 2**(N - 1) - 2 expected steps
+haddad_monmege    Haddad and Monmege, "Interval iteration algorithm for MDPs and IMDPs", 2018: the
+                  walk leaves the middle N for a side. From there each step goes outward with
+                  probability 1/2, else back to the middle. Value iteration stops far from the
+                  answer, which is 3 * 2**(N - 1) - 2 expected steps
 multichain        Puterman 1994, example 9.1.1: the gain depends on the state
 
 Read first: model.py, problems/published.py.  Read next: problems/howard.py.

@@ -1,8 +1,8 @@
 """Forest management: wait for an old forest, or cut; a fire may come in any year.
 
-States 0..S-1 are ages. "wait": a fire, with probability p, leads back to 0, else the forest grows;
-in the oldest state waiting pays r1. "cut" leads to 0 and pays 1, in the oldest state r2, in the
-youngest nothing.
+States 0..S-1 are ages. After "wait" a fire leads back to 0 with probability p; else the forest
+grows. In the oldest state waiting pays r1. After "cut" the next state is 0. Cutting pays 1, but r2
+in the oldest state, and nothing in the youngest.
 
 The example of the MDP toolbox: Chades, Chapron, Cros, Garcia, Sabbadin, "MDPtoolbox: a
 multi-platform toolbox to solve stochastic dynamic programming problems", Ecography 37, 2014.

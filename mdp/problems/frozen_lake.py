@@ -1,8 +1,8 @@
 """Gymnasium's FrozenLake-v1, 4 x 4: reach the goal over slippery ice without falling into a hole.
 
-A move goes where it should or to one of the two sides, each with probability 1/3; at the border the
-cell stays. Holes and the goal end the process; reward 1 on reaching the goal. At gamma = 1 the
-start is worth 14/17.
+A move goes where it should or to one of the two sides, each with probability 1/3. A move off the
+lake leaves the cell as it is. Holes and the goal end the process, and reaching the goal pays 1. At
+gamma = 1 the start is worth 14/17.
 
 Gymnasium 1.4, toy_text/frozen_lake.py. Cells are (row, column); "S" is (0, 0), the goal (3, 3).
 

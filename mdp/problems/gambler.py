@@ -1,8 +1,9 @@
 """The gambler: stake some of your money on a coin; at 100 you have won.
 
-From s = 1..99 stake a = 1..min(s, 100 - s): s + a with probability p, else s - a. Reward 1 on
-reaching 100: the value is the probability to win. At p < 1/2 many stakes are exactly equally good,
-and a solver in floats picks among them by rounding: solve_exact finds every tie.
+In state s = 1..99 the stake is a = 1..min(s, 100 - s). The next state is s + a with probability p,
+else s - a. Reaching 100 pays 1, so the value is the probability to win. At p < 1/2 many stakes are
+exactly equally good, and rounding decides which a solver in floats takes. solve_exact finds every
+tie.
 
 Sutton and Barto, "Reinforcement Learning", 2nd edition, 2018, example 4.3; Dubins and Savage, "How
 to Gamble If You Must", 1965 (bold play).

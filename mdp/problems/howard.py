@@ -15,7 +15,7 @@ from .published import Published
 
 
 def toymaker(gamma=1):
-    """Two states, two actions; expected rewards 6 and 4 when successful, -3 and -5 when not."""
+    """Two states, two actions: "wait" earns 6 or -3 in the mean, "invest" 4 or -5."""
     yes, no = "successful", "unsuccessful"
     return MDP.from_dict({yes: {"wait": [("1/2", yes, 9), ("1/2", no, 3)],
                                 "invest": [("4/5", yes, 4), ("1/5", no, 4)]},

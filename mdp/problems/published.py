@@ -14,7 +14,7 @@ class Published:
     gamma      the discount they were computed with
     values     state name, or (state name, action name) -> the number as printed: a string, so that
                its digits are known
-    source     where
+    source     where they were printed
     policy     "uniform", "" for a process without choices, or a description
     note       what to know about these numbers
     wrong      state or (state, action) -> the correct number, where a printed one is a slip
@@ -31,6 +31,7 @@ class Published:
         """The entries that `computed` does not meet: {key: (printed, computed)}.
 
         computed   the same keys -> numbers
+
         A printed number x is met if |computed - x| is at most half a unit of its last digit.
 
         >>> Published("v", "1", {"a": "0.33", "b": "2"}, "").misses({"a": 1 / 3, "b": 1.4})

@@ -1,8 +1,8 @@
 """The tiger: it is behind one of two doors, and can be heard, but not seen.
 
 Opening its door pays -100, the other one 10. Listening pays -1, and what is heard is true with
-probability 0.85. After a door was opened the tiger is behind either door again, and nothing is
-heard. A POMDP, since the tiger is not seen.
+probability 0.85. After a door was opened the tiger is behind either door with probability 1/2, and
+what is heard says nothing. This is a POMDP, since the tiger is not seen.
 
 Kaelbling, Littman and Cassandra, "Planning and acting in partially observable stochastic domains",
 Artificial Intelligence 101, 1998, section 5.1.
