@@ -16,7 +16,8 @@ from npixel.runtime.command import PICTURE, check_output, print_json
 
 from . import plots, tables
 from .bellman import T
-from .evaluation import ConvergenceWarning, evaluate
+from .convergence import ConvergenceWarning
+from .evaluation import evaluate
 from .planning import METHODS, solve
 from .problems import PROBLEMS, tiger
 from .problems.student import POSITIONS

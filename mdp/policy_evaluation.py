@@ -1,9 +1,9 @@
 """Policy evaluation as a layer: the value of a policy, and its gradient by one adjoint solve.
 
     P_pi(s, s') = sum over a of pi(s, a) P(s, a, s')        r_pi(s) = sum over a of pi(s, a) R(s, a)
-    v = r_pi + gamma P_pi v,   that is   A v = r_pi  with  A = I - gamma P_pi
+    v = r_pi + gamma P_pi v,   that is   B v = r_pi  with  B = I - gamma P_pi
 
-    A^T y = dv                                the adjoint: y is the discounted occupancy of the
+    B^T y = dv                                the adjoint: y is the discounted occupancy of the
                                               states under start weights dv
     dR(s, a)     = pi(s, a) y(s)              the discounted occupancy of the pairs
     dP(s, a, s') = gamma pi(s, a) y(s) v(s')
@@ -47,21 +47,21 @@ def forward(P, R, gamma, pi, /):
                          f"are {P.dtype}, {R.dtype}, {pi.dtype}")
     P_pi = np.einsum("sa,sat->st", pi, P)                               # (S, S)
     r_pi = np.einsum("sa,sa->s", pi, R)                                 # (S,)
-    A = np.eye(len(P), dtype=P.dtype) - gamma * P_pi                    # (S, S)
+    B = np.eye(len(P), dtype=P.dtype) - gamma * P_pi                    # (S, S)
     try:
-        v = np.linalg.solve(A, r_pi)                                    # (S,)
+        v = np.linalg.solve(B, r_pi)                                    # (S,)
     except np.linalg.LinAlgError:
         raise ValueError(f"I - gamma P_pi is singular at gamma = {float(gamma):g}: "
                          "the process never ends under pi") from None
-    return v, (P, R, gamma, pi, P_pi, A, v)
+    return v, (P, R, gamma, pi, P_pi, B, v)
 
 
 def backward(dv, cache, /):
-    """One solve with A^T.   dv (S,) -> dP (S, A, S), dR (S, A), dgamma (), dpi (S, A)."""
-    P, R, gamma, pi, P_pi, A, v = cache
-    # A v = r_pi
-    y = np.linalg.solve(A.T, dv)                                        # (S,)
-    # r_pi = sum_a pi R,   P_pi = sum_a pi P,   A = I - gamma P_pi
+    """One solve with B^T.   dv (S,) -> dP (S, A, S), dR (S, A), dgamma (), dpi (S, A)."""
+    P, R, gamma, pi, P_pi, B, v = cache
+    # B v = r_pi
+    y = np.linalg.solve(B.T, dv)                                        # (S,)
+    # r_pi = sum_a pi R,   P_pi = sum_a pi P,   B = I - gamma P_pi
     visits = pi * y[:, None]                                            # (S, A)
     dR = visits
     dP = gamma * visits[:, :, None] * v                                 # (S, A, S)

@@ -11,7 +11,8 @@ import numpy as np
 from npixel.runtime.command import add_json, print_json
 
 from .. import tables
-from ..evaluation import ConvergenceWarning, evaluate
+from ..convergence import ConvergenceWarning
+from ..evaluation import evaluate
 from ..exact import solve_exact
 from ..layout import printable
 from ..rational import MOST, read_row

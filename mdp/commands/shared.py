@@ -13,7 +13,7 @@ import numpy as np
 from npixel.runtime.command import TEXT, Kind, json_of, npz_of
 
 from ..certificate import FORMAT
-from ..evaluation import ConvergenceWarning
+from ..convergence import ConvergenceWarning
 from ..formats import files
 from ..layout import printable
 from ..planning import solve

@@ -10,7 +10,8 @@ import numpy as np
 from npixel.runtime import memory
 from npixel.runtime.command import add_json, print_json
 
-from ..evaluation import ConvergenceWarning, evaluate
+from ..convergence import ConvergenceWarning
+from ..evaluation import evaluate
 from ..layout import printable
 from ..simulation import returns, simulate
 from .shared import add_model, add_policy, doubts, policy_of, read_model, say, state, telling

@@ -16,7 +16,7 @@ from npixel.runtime.command import add_force, add_json, check_output, print_json
 from npixel.runtime.whole_file import write_text
 
 from .. import tables
-from ..evaluation import ConvergenceWarning
+from ..convergence import ConvergenceWarning
 from ..exact import solve_exact
 from ..given_numbers import short_gamma
 from ..layout import printable

@@ -25,7 +25,7 @@ from .settle import settle
 MOST = 1_000_000                             # steps or sweeps, where the user names no number
 PATIENCE = 50                                # sweeps without a smaller change, or steps without
                                              # closer bounds: rounding, or an oscillation
-CHECKS = 8                                   # bounds in a row that came no closer: rounding, too
+CHECKS = 8                                   # bounds in a row that came no closer: rounding
 WORTH = 1 / 4                                # of the change that tol allows: from there on bounds
                                              # are computed
 WHOLE = 1 - 1e-9                             # a row sum from here on is one: the process goes on

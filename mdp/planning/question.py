@@ -26,8 +26,8 @@ class Question(NamedTuple):
     horizon: int | None                      # of "finite_horizon"
     terminal_values: np.ndarray | None       # of "finite_horizon": (S,) as given; None: all zero
     goal: np.ndarray | None                  # of "total": (S,) bool
-    miss: float                              # of "total": what a miss is worth, for rewards that
-                                             # are maximised: negated to minimise
+    miss: float                              # of "total": what a miss is worth; negated to
+                                             # minimise, as rewards are
 
 
 def question(m, *, criterion, horizon, goal, miss, terminal_values, minimize):
