@@ -65,12 +65,13 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
 
         criterion         value of a state                                options
         "discounted"      expected sum of gamma**t R_t, gamma < 1         method, max_iterations
-        "finite_horizon"  the same over T steps, gamma <= 1               horizon, terminal_values
+        "finite_horizon"  the same over T steps, then a terminal value    horizon, terminal_values
         "total"           expected sum of R_t; m.gamma is not read        goal, miss, method
-        "average"         mean reward per step, the gain, and the bias; m.gamma is not read
+        "average"         mean reward per step; m.gamma is not read
 
     Default: "finite_horizon" with `horizon`; "total" with `goal` or m.gamma = 1; else "discounted".
-    gamma may differ from pair to pair. The gain may differ from state to state (multichain).
+    gamma may differ from pair to pair. The mean reward per step is the gain, which may differ from
+    state to state (multichain). With it comes the bias: what starting in a state earns beyond it.
 
     A total may be inf or -inf; ask for "average" there. With a goal it is the supremum over
     *stationary policies*, randomised ones included (policy_iteration_total.py). A total that is
@@ -112,7 +113,7 @@ def solve(m, *, criterion=None, horizon=None, goal=None, miss=None, terminal_val
 
 
 def _planner(m, asked, method):
-    """(name, function) of the method, "auto" among them, that solves what is asked."""
+    """(name, function) of the method that solves what is asked; of one chosen for "auto"."""
     methods = METHODS[asked.criterion]
     if method == "auto":
         method = choose(m.expected) if asked.criterion == "discounted" else next(iter(methods))
