@@ -6,6 +6,7 @@ Read first: npixel/runtime/command.py.
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mdp.cli
+import npixel.cli
 from npixel.runtime import command, whole_file
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +97,18 @@ def test_what_an_encoding_cannot_say_is_printed_with_backslashes():
     for encoding in ("ascii", "utf-8"):
         status, out, err = shell("PROGRAM", text="\xf6\ud800", PYTHONIOENCODING=encoding)
         assert (status, err) == (0, "") and out.endswith("\\ud800\n")
+
+
+@pytest.mark.parametrize("parser", [npixel.cli.parser, mdp.cli.parser])
+def test_the_help_names_every_variable_and_every_exit_status(parser):
+    text = parser().epilog
+    sources = "".join(path.read_text() for path in (ROOT / "npixel").rglob("*.py"))
+    wanted = set(re.findall("NPIXEL_[A-Z_]+", sources))
+    if parser is mdp.cli.parser:
+        wanted.remove("NPIXEL_DATA")                   # it finds no data sets by name
+    assert len(wanted) >= 4 and wanted <= set(re.findall("NPIXEL_[A-Z_]+", text))
+    assert re.findall(r"(?m)^  (\d+) ", text) == ["0", "1", "2", "130", "141"]
+    assert "--force" in text and all(len(line) < 80 for line in text.splitlines())
 
 
 @pytest.mark.parametrize("package, module", [("npixel", "numpy"), ("mdp", "numpy"),

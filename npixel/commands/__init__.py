@@ -18,8 +18,10 @@ from . import complete, evaluate, models, sample, train
 
 def parser(argv=()):
     """The whole command line; `argv` is what is parsed, for the line that says how to go on."""
-    top = command.Parser(prog="npixel",
-                         description="Autoregressive image models with exact likelihoods.")
+    top = command.Parser.of_verbs(
+        "npixel", "Autoregressive image models with exact likelihoods.",
+        environment=["  NPIXEL_DATA        directory in which data sets are looked for by name"],
+        status=["  0      done", "  1      doctor found a fault"])
     top.set_defaults(argv=list(argv))
     verbs = top.add_subparsers(metavar="COMMAND", title="commands")
     for verb in (train, evaluate, sample, complete, models, data, demo, doctor):

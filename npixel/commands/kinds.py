@@ -38,9 +38,16 @@ class Wanted(NamedTuple):
 class Levels:
     """A Model, whose images are levels."""
 
+    of_one_size = True                                 # it is for images of one shape and levels
+
     @staticmethod
     def add_training_options(parser, recipe):
         """Models of levels have no training options of their own."""
+
+    @staticmethod
+    def training_options(model, arguments, options):
+        """Arguments of training.fit: `options`, the recipe with what every model may be asked."""
+        return options
 
     @staticmethod
     def training_images(model, data):
@@ -93,6 +100,8 @@ class Levels:
 class Reals:
     """A Density, whose images are real numbers."""
 
+    of_one_size = False                                # it has no levels, and takes any size
+
     @staticmethod
     def add_training_options(parser, recipe):
         """Give a verb the option --refine."""
@@ -100,6 +109,17 @@ class Reals:
                             help="most evaluations of L-BFGS in each part of a run of --steps "
                                  f"or --epochs (default {recipe['refine']['evaluations']}); "
                                  "--minutes says how many by itself")
+
+    @staticmethod
+    def training_options(density, arguments, options):
+        """Arguments of training.fit: `options`, and how L-BFGS refines the density."""
+        refine = dict(options["refine"])
+        if density.config.layers == 0:
+            # there is nothing but the MCGSM, and L-BFGS is better at that
+            refine["share"] = 0.9
+        if arguments.refine is not None:
+            refine["evaluations"] = arguments.refine
+        return options | {"refine": refine}
 
     @staticmethod
     def training_images(density, data):

@@ -1,11 +1,12 @@
 """npixel models: every model with its paper, its fields and its size; of one, its weights too.
 
-Read first: commands/shared.py.  Read next: commands/train.py.
+Read first: commands/shared.py, commands/kinds.py.  Read next: commands/train.py.
 """
 
 import npixel
 from npixel.runtime import command
 
+from . import kinds
 from .shared import MODULES, about, own_fields, shape_words, size
 
 
@@ -38,11 +39,11 @@ def _models(arguments):
         except (ValueError, MemoryError) as error:
             row["refused"] = str(error) or "not enough memory"
         rows.append(row)
-    # a density has no levels of its own, and takes images of any size
-    of_levels = [row for row in rows if row["name"] in npixel.MODELS] or rows
-    if all(row["refused"] for row in of_levels):
+    # a kind that takes any size says nothing about the size that was asked for
+    tried = [row for row in rows if kinds.of(row["name"]).of_one_size] or rows
+    if all(row["refused"] for row in tried):
         raise ValueError(f"--image-shape {shape_words(arguments.image_shape)}, "
-                         f"--levels {arguments.levels}: {of_levels[0]['refused']}")
+                         f"--levels {arguments.levels}: {tried[0]['refused']}")
     if arguments.json:
         command.print_json({"image_shape": arguments.image_shape, "levels": arguments.levels,
                             "models": rows})

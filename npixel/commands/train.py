@@ -89,7 +89,7 @@ def _add_checkpoint(parser):
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("--resume", action="store_true",
                        help="go on from the checkpoint; all other options as they were")
-    command.add_force(begin, "a checkpoint that exists: start anew")
+    command.add_force(begin, "the checkpoint; the run starts anew")
 
 
 def _add_length(parser, recipe):
@@ -220,12 +220,7 @@ def _options(arguments, model, number):
             options[name] = None
     if arguments.batch is None:
         options["batch"] = min(options["batch"], number)
-    if "refine" in options:
-        # without layers there is nothing but the MCGSM, and L-BFGS is better at that
-        share = {"share": 0.9} if model.config.layers == 0 else {}
-        most = {} if arguments.refine is None else {"evaluations": arguments.refine}
-        options["refine"] = options["refine"] | share | most
-    return options
+    return kinds.of(model.name).training_options(model, arguments, options)
 
 
 def _say_how_to_go_on(arguments, out, result):

@@ -32,9 +32,39 @@ INTERRUPTED, READER_GONE = 130, 141
 # a stream refuses what is written
 WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF}
 
+# what the help of both commands says below their list of verbs
+FILES = """\
+files:
+  A file that exists is replaced only with --force, and only by one of the
+  same kind. A file that the command reads is never written over."""
+SETTINGS = """\
+  NPIXEL_MEMORY      bytes that a piece of work may take (default: what the
+                     machine has available); more is refused at the start
+  NPIXEL_DATA_LIMIT  bytes that a file may unpack to (default: 1 GiB, or ten
+                     times its own size if that is more)
+  NPIXEL_THREADS     number of threads (default: OMP_NUM_THREADS, else one
+                     for each processor)
+  NPIXEL_KERNELS     off: run the NumPy definitions, not compiled loops"""
+STATUS = """\
+  2      bad input, or standard output cannot be written: one line says what
+  130    Ctrl-C
+  141    the reader of standard output went away"""
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
+
+    @classmethod
+    def of_verbs(cls, prog, description, environment, status):
+        """The parser of a whole command, whose help ends with what holds for all its verbs.
+
+        environment   lines on variables that this command alone reads
+        status        lines on exit statuses that this command gives a meaning of its own
+        """
+        variables = "\n".join(["environment:", *environment, SETTINGS])
+        ends = "\n".join(["exit status:", *status, STATUS])
+        return cls(prog=prog, description=description, epilog="\n\n".join([FILES, variables, ends]),
+                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message):
         complain(self.prog, f"{message} (see {self.prog} --help)")
@@ -233,7 +263,7 @@ TEXT = Kind("a text file", _is_text)
 def add_force(parser, what="the file named by --out"):
     """Give a subcommand the option --force."""
     parser.add_argument("--force", action="store_true",
-                        help=f"replace {what} if it exists and is of the same kind")
+                        help=f"replace what is there, if it is of the same kind: {what}")
 
 
 def check_output(path, kind, *, inputs=(), force=False,

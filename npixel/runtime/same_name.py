@@ -1,9 +1,8 @@
 """Another package of the name mdp: the distribution "MDP", Modular toolkit for Data Processing.
 
-Its package has the name of ours. Installed into the same folder, each overwrites files of the
-other, and its package `graph` hides our module of that name. Then nothing that mdp says can be
-relied on.
-`import mdp`, the command mdp and `npixel doctor` say so.
+Its package has the name of ours, so install only one of the two. Installed into the same folder,
+each overwrites files of the other, and its package `graph` hides our module of that name. Then
+nothing that mdp says can be relied on. `import mdp`, the command mdp and `npixel doctor` say so.
 
 `import mdp` asks this file, which takes microseconds: three names are looked up in one folder.
 
