@@ -67,7 +67,7 @@ def uniforms(shape, rng, given):
     """The uniforms that decide a sample: those that were given, or else new ones from `rng`.
 
     shape   (n, H, W, C): one uniform for each number that is drawn
-    rng     a numpy.random.Generator, or None for one that nobody can repeat
+    rng     a numpy.random.Generator; None: a new one, whose numbers nobody can repeat
     given   None, or float64 of this shape in [0, 1)
     """
     if rng is not None and not isinstance(rng, np.random.Generator):

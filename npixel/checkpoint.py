@@ -38,9 +38,9 @@ META_BYTES = 2**26                                     # of the JSON text, four 
 
 
 def write(path, arrays, meta):
-    """Write arrays and meta to `path` as one .npz file, whole or not at all (whole_file.py).
+    """Write arrays and meta to `path` as one .npz file, whole or not at all.
 
-    path      exactly the name of the file; no suffix is added. A symbolic link is followed
+    path      exactly the name of the file: no suffix is added. A symbolic link is followed
     arrays    dict: name -> array of numbers or bools
     meta      dict that JSON can hold (no nan); `format`, `version` and `arrays` are added
 
@@ -80,8 +80,8 @@ def read(path, prefix=""):
     Nothing is ever unpickled, and every byte that is read is checked against its checksum.
 
     FileNotFoundError if there is no such file. ValueError that names the file and what is wrong if
-    it is damaged, truncated, pickled, of another program or of a later version, or its arrays are
-    too large for safe_npz.read.
+    it is damaged, truncated, pickled, of another program or of a later version. ValueError, too, if
+    its arrays are too large for safe_npz.read.
     """
     found, meta = contents(path)
     wanted = {name for name in found if not prefix or name.startswith(prefix + "/")}
@@ -103,9 +103,8 @@ def contents(path):
     found.pop("meta")
     names = meta.pop("arrays", None)
     if names != list(found):                           # damage to the zip can hide an array
-        raise ValueError(
-            f"{path}: damaged .npz file (it has {len(found)} arrays, and names {len(names or [])})"
-        )
+        raise ValueError(f"{path}: damaged .npz file (it has {len(found)} arrays, and names "
+                         f"{len(names or [])})")
     return found, meta
 
 

@@ -56,8 +56,8 @@ def bits_per_number(log_density, numbers, *, levels=1):
 class Density(Network):
     """A network of real numbers. `npixel.build` makes one, `npixel.load` reads one.
 
-    Its methods raise ValueError, one line with the numbers, for images or weights that do not fit:
-    another shape or dtype, an empty batch, nan.
+    Its methods raise ValueError, one line with the numbers, for images or weights that do not fit.
+    These have another shape or dtype, no images, or nan.
     """
 
     sample_dtype = np.dtype(np.float64)
@@ -93,7 +93,7 @@ class Density(Network):
         return check_outputs(terms, "the results").reshape(outputs.shape[:3])
 
     def scored(self, shape):
-        """(H', W'): the pixels of images of this (H, W) whose density is computed."""
+        """(H', W'): how many rows and columns of images (H, W) have a density computed."""
         m = self.config.margin if self.config.border == "given" else 0
         return shape[0] - m, shape[1] - 2 * m
 
@@ -198,7 +198,7 @@ class Density(Network):
         progress  called as progress(done, total) after every pixel that is drawn; or None
 
         With border="given" the density does not say what a border looks like. Drawing then begins
-        40 pixels outside of the image, beside mean grey, and these 40 are dropped. After
+        40 pixels outside of the image, beside mean grey, and these 40 are dropped. For a model of
         photographs even that may not be enough: what begins beside smooth grey stays smooth for a
         while, as skies do.
         """
@@ -256,7 +256,7 @@ class Density(Network):
         """
         return np.clip(images * 256, 0, 255).astype(np.uint8), 256
 
-    # what sampling.walk needs: the functions of the module, beside mean grey
+    # what sampling.walk needs: the functions of the module, for images with mean grey around them
 
     def forward(self, images, *, condition=None):
         """The outputs of one whole forward pass on real images; nothing is kept."""
@@ -329,8 +329,8 @@ def ensemble(density, images):
     This is EoRIDE, the ensemble of Theis and Bethge 2015.
 
     With border="given" each view would score other pixels. Those that all eight score are an inside
-    with m pixels of border on every side, and each view is cut so that it scores just these. So
-    images need 2 m more rows and columns than are scored.
+    with m pixels of border on every side, where m is config.margin. Each view is cut so that it
+    scores just these. So images need 2 m more rows and columns than are scored.
     """
     images = density.check_images(images)
     scores = np.stack([density.log_density(view) for view in views(density, images)])

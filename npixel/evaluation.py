@@ -34,8 +34,9 @@ def evaluate(model, data, split="test"):
                           one. Both are of the same images, so the noise of the draw cancels
     gap_standard_error    of that mean
 
-    A model with classes is told each image's label. ValueError if the split is unknown, or it does
-    not fit the model.
+    A model with classes is told each image's label.
+
+    ValueError if the split is unknown, or its images do not fit the model.
     """
     images, _ = data.split(split)
     nats = -model.log_prob(images, condition=condition(model, data, split))
@@ -101,8 +102,8 @@ def standard_error(values):
 def condition(model, data, split):
     """What a model is conditional on, for one split of a Dataset: its labels, or None.
 
-    ValueError if the model has classes and there are no labels, or one is not among the classes; or
-    if the model asks for vectors or maps, which no Dataset has.
+    ValueError if the model has classes and there are no labels, or one is not among the classes.
+    ValueError, too, if the model asks for vectors or maps, which no Dataset has.
     """
     for field in ("condition_features", "condition_maps"):
         if getattr(model.config, field, 0):

@@ -1,11 +1,11 @@
 """What is true of a model is found out here by trying: on small images, by definition.
 
-    every_image, normalisation_error    do the probabilities of all images sum to one?
-    gradient_error                      is the gradient the slope of the loss?
-    dependencies, visible               which predictions change when a sub-pixel changes, and
-                                        which may, by theory?
-    naive_passes                        how many forward passes does naive generation make?
-    predicted_gap                       what must a blind corner cost?
+    normalisation_error    do the probabilities of all images sum to one?
+    gradient_error         is the gradient the slope of the loss?
+    dependencies           which predictions change when a sub-pixel changes?
+    visible                which of them may change, by theory?
+    naive_passes           how many forward passes does naive generation make?
+    predicted_gap          what must a blind corner cost?
 
 `small` makes a model to try it on. `npixel doctor`, the demo and the tests all ask here.
 
@@ -126,13 +126,13 @@ def dependencies(models, *, draws=2, seed=0):
     sub-pixel o.
 
     models   one architecture with several weights; a dependency counts if any of them shows it.
-             Dead relus hide dependencies, and so do saturated gates: pass weights of both signs and
-             positive ones
+             Dead relus hide dependencies, and so do saturated gates. So pass weights of both signs,
+             and positive ones
     draws    random images to change, for each of the models
 
     Every sub-pixel is changed in an image of its own. The images before and after stand at the same
-    places of two batches, so that a matrix product cannot round them differently: what does not
-    depend on the change keeps its bits.
+    places of two batches. There a matrix product rounds both in one way, so what does not depend on
+    the change keeps its bits.
     """
     rng = np.random.default_rng(seed)
     places = math.prod(models[0].image_shape)
@@ -152,7 +152,7 @@ def dependencies(models, *, draws=2, seed=0):
 
 
 def visible(model):
-    """(I, I) bool: the same by theory, from Model.visible_past of every sub-pixel."""
+    """(I, I) bool: what may depend on what by theory, from Model.visible_past of each sub-pixel."""
     return np.array([model.visible_past(at).reshape(-1) for at in np.ndindex(model.image_shape)])
 
 

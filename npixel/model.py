@@ -45,7 +45,7 @@ class Model(Network):
     """A network of levels. `npixel.build` makes one, `npixel.load` reads one.
 
     Its methods raise ValueError, one line with the numbers, for images, conditions or weights that
-    do not fit: another shape or dtype, levels out of range, an empty batch, nan.
+    do not fit. These have another shape or dtype, levels out of range, no images, or nan.
     """
 
     @property

@@ -5,16 +5,24 @@ Two kinds of network are built on this file. They differ in what an image is:
     model.py     Model      images hold levels, integers in [0, L), which have probabilities
     density.py   Density    images hold real numbers, which have a density
 
-Both have what stands here: weights, their names and shapes, a description, a file. Both also have
-the following, each in its own way:
+Both have what stands here: weights, their names and shapes, a description, a file, the order of
+generation. Both also have the following, each in its own way:
 
-    loss_and_grads(images), mean_nll(images)           what training needs; in_words(nats) says it
-    sample(n, rng)                                     what generation is for
-    init_from_data(images, rng)                        a start that knows the data
-    visible_past(at)                                   what a prediction can depend on
-    forward, start, see, step                          what sampling.walk needs
-    fits(image_shape, levels)                          which data sets have the right form
-    images_per_chunk, sample_dtype, as_levels          what drawing many images to a file needs
+    loss_and_grads(images)         the loss of a batch and its gradients, for training
+    mean_nll(images)               that loss alone
+    in_words(nats)                 that loss as words for people
+    init_from_data(images, rng)    a start that knows the data
+    sample(n, rng)                 new images
+    visible_past(at)               what a prediction can depend on
+    fits(image_shape, levels)      whether a data set has the right form
+
+    forward(images)                the outputs of one whole forward pass
+    start(shape)                   the memory with which `step` goes through such images
+    see(pixels, state, at=at)      tells that memory what was drawn; sampling.py uses all three
+
+    images_per_chunk(shape)        how many images are best drawn together
+    sample_dtype                   the dtype in which drawn images are kept
+    as_levels(images)              what a picture of them shows
 
 `params` is a dict, name -> Weights. Its arrays are writable and are the whole state: nothing is
 derived from them and kept.

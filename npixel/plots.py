@@ -4,10 +4,10 @@
     plots.save(figure, "samples.png")
 
 Every function takes plain arrays and returns a matplotlib Figure that belongs to nobody else: no
-global state of pyplot, no window. In a notebook it shows itself, and its words are no formulas
-(runtime/figure.py). What a picture shows is computed by `as_rgb`, `mosaic` and `field_classes`.
-They give arrays, and these are what the tests read. Matplotlib comes with the extra npixel[demo]
-and is imported when the first figure is made.
+global state of pyplot, no window. In a notebook it shows itself, and its texts are never read as
+formulas (runtime/figure.py). What a picture shows is computed by `as_rgb`, `mosaic` and
+`field_classes`. They give arrays, and these are what the tests read. Matplotlib comes with the
+extra npixel[demo] and is imported when the first figure is made.
 
 Read first: nothing.  Read next: runtime/figure.py, demo/pictures.py.
 """

@@ -34,8 +34,8 @@ def walk(model, images, *, naive=False, known=None, condition=None):
     images     (N, H, W, C) integers; the caller writes images[where] before it asks for more
     naive      True: a whole forward pass per sub-pixel
     known      bool (H, W) or None: pixels that the caller will not fill in, given in `images` from
-               the start. They are not yielded. Cached, known neighbours in a row go through the
-               model together
+               the start. They are not yielded. Unless `naive`, known neighbours in a row go
+               through the model together
     yields     pairs of where, an index into images for one pixel and the channels drawn together,
                and outputs, the model's there, (N, channels[, L])
 
@@ -123,16 +123,18 @@ def complete(model, images, known, uniforms, *, naive=False, condition=None, pro
 
 
 def images_per_chunk(model, shape, *, naive=False, condition=None):
-    """How many images (H, W, C) are drawn together: as many as their states, or naive their forward
-    pass, fit into CACHED_BYTES; one at least.
+    """How many images (H, W, C) are drawn together: as many as fit into CACHED_BYTES, at least one.
+
+    Each takes the memory of its state or, if `naive`, of its forward pass.
     """
     each = memory.forward_bytes(model) if naive else _bytes_per_image(model, shape, condition)
     return max(1, CACHED_BYTES // max(1, each))
 
 
 def check_memory(n, shape):
-    """ValueError with the estimate if n images (H, W, C) that are drawn at once would not fit into
-    memory: a uniform and a level each.
+    """ValueError with the estimate if n images (H, W, C) would not fit into memory when drawn.
+
+    Each sub-pixel takes a uniform and a level.
     """
     memory.require(n * math.prod(shape) * 17, f"{n:,} images of {'x'.join(map(str, shape))}",
                    "draw fewer at a time")

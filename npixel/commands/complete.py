@@ -120,7 +120,8 @@ def _known(arguments, image_shape):
 def exact_conditional(known, order):
     """True if no unknown sub-pixel comes before a known one.
 
-    known (H, W, C) bool; order (H W C, 3) indices
+    known   (H, W, C) bool
+    order   (H W C, 3): row, column and channel of each sub-pixel in the order of generation
     """
     in_order = known[tuple(np.asarray(order).T)]
     return not (in_order[1:] & ~in_order[:-1]).any()

@@ -2,7 +2,7 @@
 
 Images are drawn a chunk at a time, as many as their states fit into memory. Each chunk goes into a
 nameless file beside the output, and all of them together become the output. So a million images
-need no more memory than a few; and what is whole when Ctrl-C is pressed is kept.
+need no more memory than a few, and images that are whole when Ctrl-C is pressed are kept.
 
 Read first: sampling.py, plots.py.
 Read next: commands/kinds.py, commands/sample.py, commands/complete.py.
@@ -59,7 +59,7 @@ def add_drawing(parser, what):
 
 
 def out_of(arguments, what, inputs):
-    """Where the images go, found wrong before anything is read or drawn."""
+    """The path of the images. What is wrong with it is said before anything is read or drawn."""
     out = Path(arguments.out or f"{Path(arguments.file).stem}-{what}.png")
     if out.suffix.lower() not in (".png", ".npz"):
         raise ValueError(f"--out must end in .png or .npz, is {str(out)!r}")
@@ -129,8 +129,11 @@ class Drawn:
 
 
 def draw(arguments, out, n, shape, dtype, chunk, one_chunk):
-    """Draw n images in chunks: what was Drawn, all of it or what is whole when Ctrl-C is pressed.
+    """Draw n images in chunks: all of them or, after Ctrl-C, those that were whole. A Drawn.
 
+    shape       (H, W, C) of an image
+    dtype       in which they are kept
+    chunk       how many are drawn together
     one_chunk   called with a slice of 0 ... n and a progress; returns the images of the slice
     """
     drawn = Drawn(tempfile.TemporaryFile(dir=out.parent), shape, dtype)

@@ -1,6 +1,6 @@
 """npixel sample: images, drawn pixel by pixel.
 
-Real-valued images are whole in an .npz: of scale [0, 1), and not clipped. A picture shows what is
+In an .npz, real-valued images have the scale [0, 1) and are not clipped. A picture shows what is
 below 0 as black and what is above 1 as white.
 
 Read first: sampling.py, commands/drawing.py, commands/kinds.py.  Read next: commands/complete.py.

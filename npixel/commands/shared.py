@@ -44,8 +44,11 @@ def own_fields(name):
 
 
 def about(name):
-    """What a model is, and its paper, as its file says: (the first sentence, the first paragraph
-    that begins with authors, a title and a year; "" where there is none).
+    """What the file of a model says of it: a pair (summary, paper).
+
+    summary   the first sentence
+    paper     the start of the first paragraph that begins with authors, a title and a year; ""
+              where there is none
     """
     paragraphs = [" ".join(part.split()) for part in MODULES[name].__doc__.split("\n\n")]
     summary = paragraphs[0].partition(": ")[2].rstrip(".") or paragraphs[0]

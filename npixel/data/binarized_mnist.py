@@ -15,7 +15,7 @@ Two forms are read:
                Optional: test_label (N,).
 
 The checksums are those of the original text. An array is checked by writing it as text again, so
-both forms answer to the same three.
+both forms have the same three.
 
 **The test images of the original are sorted by digit.** The first part of them is all zeros: never
 take it for a sample.

@@ -19,14 +19,17 @@ LABELS = (np.uint8, np.int32)
 class Dataset:
     """Three splits of images of one shape.
 
-    name                        what was loaded
-    train, valid, test          (N, H, W, C) uint8, levels in [0, L), at least one image in each
-    levels                      L, 2 to 256
-    *_labels                    (N,) uint8, int32 where one is above 255; None where there are none
-    label_names                 the names of labels 0, 1, ..., or None
-    levels_known                False: 256 as a byte has; the file may hold fewer (levels.of_file)
-    source, licence             text: where the images come from, and under which terms
-    process                     the known_entropy source that drew the images, else None
+    name            what was loaded
+    train           (N, H, W, C) uint8, levels in [0, L), at least one image
+    valid           the same, for the choice of a model
+    test            the same, for its evaluation
+    levels          L, 2 to 256
+    *_labels        (N,) uint8, int32 where one is above 255; None where there are none
+    source          text: where the images come from
+    licence         text: under which terms
+    process         the known_entropy source that drew the images, else None
+    label_names     the names of labels 0, 1, ..., or None
+    levels_known    False: 256 as a byte has; the file may hold fewer (levels.of_file)
 
     ValueError if shapes, dtypes or levels do not agree.
     """

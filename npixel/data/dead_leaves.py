@@ -6,13 +6,13 @@ scale.
     colour    one uniform grey, or three uniform colours
     order     each disc lies below those that were laid before it
 
-Matheron, "Modèle séquentiel de partition aléatoire", 1968; Lee, Mumford, Huang, "Occlusion Models
-for Natural Images", 2001, for the radii: with r^-3 the image looks alike at every scale between
-rmin and rmax. Theis and Bethge 2015 train RIDE on such images. Discs are laid from the top down
-until every pixel is covered, so what is seen is the stationary pattern exactly (Kendall and
+Matheron, "Modèle séquentiel de partition aléatoire", 1968. The radii are those of Lee, Mumford,
+Huang, "Occlusion Models for Natural Images", 2001: with r^-3 the image looks alike at every scale
+between rmin and rmax. Theis and Bethge 2015 train RIDE on such images. Discs are laid from the top
+down until every pixel is covered. So what is seen is the stationary pattern exactly (Kendall and
 Thönnes, "Perfect simulation in stochastic geometry", 1999).
 
-As data:  dead_leaves,  or
+Written as text, as for --data, the images are  dead_leaves  or
 dead_leaves:256x256,rmin=2,rmax=64,colour=0,train=40,valid=4,test=20,seed=0.
 There are 256 levels, each as likely as another. A pixel belongs to the disc that covers its centre
 (no smoothing). Each split has a stream of random numbers of its own. The entropy is not known.

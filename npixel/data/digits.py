@@ -5,13 +5,14 @@
     International (CC BY 4.0).
 
 These are the 1,797 images of its test part (13 writers), as scikit-learn ships them
-(`load_digits`), stored as uint8: a level is the number of dark pixels in a 4x4 block of the 32x32
-bitmap, 0 to 16. Nothing else was changed.
+(`load_digits`). They are stored as uint8, and nothing else was changed. A level is the number of
+dark pixels in a 4x4 block of the 32x32 bitmap, 0 to 16.
 
-The split is stored in digits.npz as row numbers. It was drawn once, class by class, with seed 0: of
-each digit 30 images for the test (300), 20 for validation (200), the remaining 144 to 153 for
-training (1,297). The order within each is shuffled, so that any part of it is representative. Every
-writer occurs in all three: the split measures likelihood on new images, not on new writers.
+The split is stored in digits.npz as row numbers. It was drawn once, class by class, with seed 0. Of
+each digit, 30 images are for the test (300) and 20 for validation (200). The remaining 144 to 153
+are for training (1,297). The order within each is shuffled, so that any part of it is
+representative. Every writer occurs in all three: the split measures likelihood on new images, not
+on new writers.
 
 digits.npz was made by this, and holds `images` (1797, 8, 8) uint8, `labels` (1797,) uint8, `train`,
 `valid`, `test` int16 and `attribution` (text):

@@ -75,7 +75,7 @@ def incomplete(folder, what, where):
 def read(path, size=-1):
     """The bytes of a file, or the first `size`; uncompressed if its name ends in .gz.
 
-    ValueError if the compressed data is damaged, or there is more than limits.py allows.
+    ValueError if the compressed data is damaged, or there is more than runtime/limits.py allows.
     """
     if path.exists() and not path.is_file():           # a pipe would block for ever
         raise ValueError(f"{path} is not a file")

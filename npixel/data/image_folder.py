@@ -7,7 +7,7 @@
 
 Files are taken in the order of their names; hidden ones, and __MACOSX, are left out. An image is
 turned as its EXIF orientation says. Every page of a TIFF and every frame of an animation is an
-image of its own; previews of other pages are not, nor is what a JPEG holds beside its picture.
+image of its own. A preview of another page is none, nor is what a JPEG holds beside its picture.
 Pictures with a palette are grey if all pictures of the folder can be, else RGB. Their levels are
 those of levels.of_file: 2 where all are black and white, else 256.
 
@@ -46,12 +46,13 @@ def holds_images(folder, depth=2):
 def load(folder, *, levels_are=None, resize=None, crop=None):
     """A Dataset of the images in a folder.
 
-    levels_are      how many levels the images have; None: 2 or 256, as they show
-    resize, crop    (H, W), applied in this order; levels are counted afterwards
+    levels_are    how many levels the images have; None: 2 or 256, as they show
+    resize        (H, W), applied before crop; levels are counted after both
+    crop          (H, W)
 
     ImportError that says what to install if Pillow is missing. ValueError that names the file if
-    one is damaged, of another size or kind than the first, has transparency or more than 8 bits;
-    or if files and folders are mixed, so that some would be left out.
+    one is damaged, of another size or kind than the first, has transparency or more than 8 bits.
+    ValueError, too, if files and folders are mixed, so that some would be left out.
     """
     folder = Path(folder)
     parts = _parts(folder)
@@ -170,7 +171,7 @@ def _pictures(path, taken, resize, crop):
     Image, found = pillow(), []
     try:
         with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")            # and limits.py decides what is too large
+            warnings.simplefilter("always")            # limits.check decides what is too large
             with Image.open(path, formats=FORMATS) as file:
                 pages = 1 if file.format in ONE_PICTURE else getattr(file, "n_frames", 1)
                 animated = file.format != "TIFF" and pages > 1

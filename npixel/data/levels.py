@@ -1,7 +1,9 @@
 """Levels: how many a file holds, and fewer of them, by requantising and binarising images.
 
     of a file          what it says, or what its values show (of_file)
-    of the model       what is asked for. The conversion is one of these:
+    of the model       what is asked for
+
+The conversion is one of these:
 
     requantise         v -> floor(v L' / L)            L levels become L' <= L, of equal width if
                                                        L' divides L
@@ -10,8 +12,8 @@
                                                        binarised for the static set
 
 Stochastic binarisation draws one float64 uniform u per sub-pixel from
-numpy.random.default_rng(seed), in the order train, valid, test and in memory order within each. The
-bit is [u < v / (L-1)].
+numpy.random.default_rng(seed). It goes through train, valid, test, and through each in memory
+order. The bit is [u < v / (L-1)].
 
 Read first: data/dataset.py.  Read next: data/arrays.py, data/catalogue.py.
 """
@@ -37,7 +39,8 @@ def of_file(origin, images, told=None):
     origin     the file, for errors
     images     key -> (N, H, W, C) uint8
     told       2 to 256; None if nobody says
-    returns    key -> uint8 in [0, L); L; True if L is known; words for the data set's `source`
+    returns    (images, L, known, words): images as key -> uint8 in [0, L), True if L is known, and
+               words for the data set's `source`
 
     ValueError if told is no such integer, or a level is not below it.
 
@@ -98,15 +101,16 @@ def binarize(images, levels, rng):
 def with_levels(data, levels=None, binarize_method=None, seed=0):
     """A Dataset with fewer levels, or the same one if nothing is asked for.
 
-    Where the levels of the data are not known (of_file), the highest one decides: if it is the last
+    Where the levels of the data are not known (of_file), the highest one decides. If it is the last
     of the levels that are asked for, the images already have these and stay as they are.
 
     levels             the number of levels wanted
     binarize_method    "threshold" or "stochastic" (then levels is None or 2)
     seed               of stochastic binarisation, an integer >= 0
 
-    ValueError if levels exceeds those of the data, or an option is not one of these; if the levels
-    of the data are not known and it matters; if the conversion makes a split constant.
+    ValueError if levels exceeds those of the data, or an option is not one of these. ValueError,
+    too, if the levels of the data are not known and it matters, or the conversion makes a split
+    constant.
     """
     levels = _wanted(data, levels, binarize_method)
     if levels is None or levels == data.levels:

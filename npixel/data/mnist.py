@@ -5,9 +5,9 @@
     Learning Algorithms", 2017.
 
 There is no validation set: one training image in six is held back (10,000 of 60,000;
-dataset.hold_back). The files of both sets have the same names, so under a data set's name the .gz
-files must have its md5 checksum (the ones that torchvision and others publish). A test set of which
-only a part is there is recognised by its name, t10k-NUMBER-images-idx3-ubyte.gz.
+dataset.hold_back). The files of both sets have the same names. So under a data set's name the .gz
+files must have its md5 checksums, which torchvision and others publish. A test set of which only a
+part is there is recognised by its name, t10k-NUMBER-images-idx3-ubyte.gz.
 
 Read first: data/idx.py, data/files.py, data/arrays.py, data/levels.py.
 Read next: data/binarized_mnist.py.

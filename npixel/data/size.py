@@ -4,7 +4,7 @@
               rounds means across and then means down)
     crop      the middle H x W pixels; of an odd margin the smaller half is above, or to the left
 
-Both act on each image and each colour alone; resize first, crop after. Resizing does not keep the
+Both act on each image and each colour alone. Resizing comes before cropping. It does not keep the
 shape of things if the new height and width are not in the proportion of the old ones.
 
 Read first: data/dataset.py.  Read next: data/image_folder.py.

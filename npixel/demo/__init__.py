@@ -5,19 +5,19 @@
 
 Each model is trained three times:
 
-    digits              8x8 handwritten digits, 17 levels, bundled: what it is for
+    digits              8x8 handwritten digits, 17 levels, bundled: real images
     noisy_rule:8x8      a parity of two neighbours, with noise. Its entropy is known:
                         how far is the model from the best possible one?
-    blind_corner:8x8    rows that begin with the end of the row above. What does it cost
-                        not to see a pixel? Predicted, then measured
+    blind_corner:8x8    rows that begin with the end of the row above. What it costs not to see
+                        a pixel is predicted, then measured
 
 One of them is trained on the digits once more, told which digit each image shows. Then it draws
 those that it is asked for, and the nearest training images say whether it did.
 
-The numbers of steps stand in STEPS, and all arithmetic is in float64, so every figure of the table
-is the same on every machine, however busy it is. (In float32 the order in which a processor's BLAS
-adds moves the test loss after 120 steps by 0.2 nats; in float64 by less than 1e-8.) Only the time
-varies.
+The numbers of steps stand in STEPS, and all arithmetic is in float64. So every figure of the table
+is the same on every machine, however busy it is; only the time varies. The order in which a
+processor's BLAS adds moves the test loss after 120 steps by less than 1e-8 nats. In float32 it
+would move it by 0.2.
 
 Read first: measure.py, plots.py, evaluation.py, training/__init__.py, training/recipes.py.
 Read next: doctor.py, cli.py.
@@ -99,15 +99,15 @@ def run(names, *, effort=1.0, out="npixel-demo", seed=0, progress=lambda line: N
     out        folder for the pictures, made if it is missing; nothing is drawn without matplotlib
     progress   called with a line now and then
 
-    rows            one for each model and data set: model, data, parameters, past_seen, steps,
-                    seconds, nats, standard_error, bits_per_dim; floor, gap, gap_standard_error,
-                    predicted_gap or None; passes: how many forward passes naive generation makes
-                    for an image, and same: whether cached generation drew the same one, or None
-    dependencies    one for each model: pairs, measured, theory, both, leaks: counts of pairs of
-                    sub-pixels
-    normalisation   one for each model: shape, images, error
-    conditional     of the model that is told the class: model, data, steps, seconds, nats,
-                    standard_error, and what evaluation.class_samples says; or None
+    rows            one dict for each model and data set: model, data, parameters, past_seen, steps,
+                    seconds, nats, standard_error, bits_per_dim. Also, or None: floor, gap,
+                    gap_standard_error, predicted_gap; passes, the forward passes that naive
+                    generation makes for an image; same, whether cached generation drew this image
+    dependencies    one dict for each model: pairs, measured, theory, both, leaks. They count pairs
+                    of sub-pixels
+    normalisation   one dict for each model: shape, images, error
+    conditional     a dict for the model that is told the class, or None: model, data, steps,
+                    seconds, nats, standard_error, and what evaluation.class_samples says
     pictures        paths
     seconds         of the whole. The seconds are the only figures that depend on the machine's load
 

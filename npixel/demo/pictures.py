@@ -23,7 +23,7 @@ def draw(folder, data, runs, curves, conditional, *, seed, progress):
     """Write every picture; the list of their paths.
 
     data          the digits
-    runs          {model name: (model trained on the digits, measured, visible)}; the last two are
+    runs          {model name: (model trained on the digits, measured, visible)}. The last two are
                   (I, I) bool for I = H W C, as measure.dependencies and measure.visible give them
     curves        {data name: ({model name: (steps, nats)}, {words: nats to draw a line at})}
     conditional   {class: (n, H, W, C) images drawn for it}, or None

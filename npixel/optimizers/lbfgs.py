@@ -2,7 +2,7 @@
 
     p = p - a B g                      g: the gradient
                                        B: a guess of the inverse Hessian from the last 20 steps
-                                       a: how far a line search finds it good to go
+                                       a: the length of the step, which a line search chooses
 
     >>> from collections import namedtuple
     >>> Weights = namedtuple("Weights", "w")
@@ -12,7 +12,7 @@
     array([3., 3.])
 
 Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989. The program
-is SciPy's. This file takes it through the Weights of one layer, and ends it in time.
+is SciPy's. This file hands it the Weights of one layer as a vector, and counts its evaluations.
 
 Read first: nothing.  Read next: density.py.
 """

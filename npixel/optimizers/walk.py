@@ -2,7 +2,7 @@
 
 A tree of weights is a dict: name -> NamedTuple of arrays, or name -> one array. Its gradients have
 the same keys. Each key holds as many arrays as the weights, of the same shapes and in the same
-order; they may stand in any sequence, such as a list.
+order. These may stand in any sequence, such as a list.
 
     >>> weights = {"v": np.array([1.0, 2.0]), "w": np.array([[3.0]])}
     >>> gradients = {"v": np.array([0.5, 0.0]), "w": [np.array([[1.0]])]}

@@ -4,7 +4,7 @@
         loss, g = model.loss_and_grads(batch(step))    nats per image, mean over the batch
         g = clip(g)
         p = optimizer(p, g, lr(step))
-        a = d a + (1 - d) p                            averaging.py, if asked for
+        a = d a + (1 - d) p                            optimizers/averaging.py, if asked for
 
 Everything that happens at a step is a function of the seed and the step: the batch, the learning
 rate, the random numbers of dropout. So a run is known whole by its plan, the number of steps made,
@@ -18,9 +18,10 @@ on the same machine.
     step.py        the step: loss, clip, update, average. It knows of no images
     plan.py        everything that decides the numbers of a run, checked
     record.py      what a checkpoint holds, and going on from one
-    progress.py    what a run says on standard error;   signals.py: Ctrl-C
     run.py         the loop
     minutes.py     how many steps fit into a time
+    progress.py    what a run says on standard error
+    signals.py     Ctrl-C, which lets the step finish
     fit.py         the function that users call
     recipes.py     the options with which each model is trained
 

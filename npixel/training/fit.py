@@ -57,8 +57,8 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     resume none of them. Arguments that are not listed here are fields of Plan.
 
     model             from npixel.build or npixel.load
-    images            (N, *image_shape) integers or bools in [0, levels); or Batches, such as
-                      patches.Patches, and then valid_images too
+    images            (N, *image_shape) integers or bools in [0, levels). Or Batches, such as
+                      patches.Patches; then valid_images are Batches, too
     steps             of one batch each
     epochs            passes over the images
     minutes           of wall time, without compilation. How many steps fit is measured, once and
@@ -80,9 +80,10 @@ def fit(model, images, *, steps=None, epochs=None, minutes=None, batch=32, optim
     returns           Result; it is "interrupted" after Ctrl-C or SIGTERM, which let the step finish
                       and the checkpoint be written. A second one raises KeyboardInterrupt at once
 
-    ValueError, one line, for arguments that make no sense or differ from those of the checkpoint, a
-    checkpoint that exists or is in use, and too little memory. FileNotFoundError if there is
-    nothing to go on from. Diverged: model.params are the weights of the last finite loss.
+    ValueError, one line, for arguments that make no sense or differ from those of the checkpoint.
+    ValueError, too, for a checkpoint that exists or is in use, and for too little memory.
+    FileNotFoundError if there is nothing to go on from. Diverged if a loss, a gradient or a weight
+    is not finite; model.params are then the weights of the last finite loss.
     """
     data, valid = _batches(model, images, condition, valid_images, valid_condition)
     saved = record.find(checkpoint, model, resume, replace)

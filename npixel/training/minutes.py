@@ -24,7 +24,8 @@ FEWEST_TRIALS = 3                                      # steps that are timed, a
 FEW, MORE = 1, 5
 # an evaluation takes at least this share of a call with FEW, however the clock jumps
 LEAST_SHARE = 0.02
-# more steps may have more entries: so often the number is made smaller, each time by this factor
+# more steps may have more entries, and then not fit: their number is made smaller by this factor,
+# at most so often
 SHRINKINGS, SHRINK = 50, 0.98
 
 
@@ -92,7 +93,7 @@ def _seconds_to_save(run):
 
 
 def _seconds_of_a_step(run, params, state, enough, signals):
-    """The mean over trial steps. Not their median: what slows some here will slow some later.
+    """The mean over trial steps. A median would leave out what slows some steps, now and later.
 
     enough   seconds to spend on it
     """

@@ -3,22 +3,23 @@
     fit(model, images, **recipes.of("pixelcnn"))
 
 The command line and the demo both begin with these. `epochs` is the length of a run for which no
-other is given; it is dropped where --steps or --minutes is. A model without an entry takes DEFAULT:
-half a cosine down to zero, the gradient's length bounded, and the weights averaged over about the
-last tenth of the run or 1,000 steps.
+other is given; it is dropped where --steps or --minutes is. A model without an entry takes DEFAULT.
+There the learning rate is half a cosine down to zero, and the gradient's length is bounded. The
+weights are averaged over about the last tenth of the run, or 1,000 steps if these are fewer.
 
-What the entries rest on. All figures are nats per image on validation images, one run each, on the
-digits after 250 steps if nothing else is said.
+What follows says why each entry is as it is. All figures are nats per image on validation images,
+one run each, on the digits after 250 steps if nothing else is said.
 
 fvbn
     Its loss is convex, so it forgives a large step. It needs one, too: at a constant 1e-3 it is
-    still 5 nats away after six epochs of binarised MNIST. So four rates from 1e-2 to 3e-4, a
-    quarter of the run each.
+    still 5 nats away after six epochs of binarised MNIST. So it has four rates from 1e-2 to 3e-4,
+    a quarter of the run each.
 pixelcnn
-    DEFAULT with small batches. In a minute of binarised MNIST, 16 is better by 2 nats than 32, and
-    8 is worse by half a nat than 16.
+    It has DEFAULT with small batches. In a minute of binarised MNIST, batches of 16 are better by 2
+    nats than batches of 32, and batches of 8 are worse by half a nat than batches of 16.
 row_lstm, diagonal_lstm, diagonal_bilstm
-    A larger step. 6e-3 keeps away from the upper end, since longer runs were not compared.
+    They have a larger step. 6e-3 is not the best of these rates: longer runs were not compared, and
+    might not bear the larger ones.
 
         lr                2e-3   4e-3   6e-3   1.2e-2
         row_lstm          86.9   83.6   82.5   81.1
@@ -26,8 +27,8 @@ row_lstm, diagonal_lstm, diagonal_bilstm
 
 raster_lstm
     The same rates give 97.2, 92.8, 89.9 and 87.1. The gradient's length is bounded at 1, since the
-    gradient comes through all H W C steps and may grow there. On the digits' short lines that bound
-    costs 0.4 nats beside 10.
+    gradient comes through all H W C steps and may grow there. On the digits, whose lines are short,
+    this costs 0.4 nats more than a bound of 10.
 gated_pixelcnn
     What stands far away is learned only if the step is not too large. On blind_corner:8x8 after 500
     steps, the gap at 6e-3 is all of what being blind costs. (On the digits, 7 layers of 3 x 3 like
@@ -45,12 +46,13 @@ spatial_lstm
         1,000 steps                     78.5   79.1     84.7
 
 pixelcnn_pp
-    The authors': Adam with b1 = 0.95, b2 = 0.9995 and 1e-8 inside the root, 1e-3 · 0.999995^step,
-    averaged with 0.9995. Their batch is 128, ours 16.
+    It is trained as by its authors: Adam with b1 = 0.95, b2 = 0.9995 and 1e-8 inside the root, the
+    rate 1e-3 · 0.999995^step, and weights averaged with 0.9995. Their batch is 128, ours 16.
 ride
-    The authors': gradient descent with momentum, an eighth of the run at each of eight falling
-    rates, while the patches grow (patches.py); after each eighth L-BFGS for the MCGSM alone. They
-    have one rate per epoch. An epoch of ours is as many patches as fit side by side.
+    It is trained as by its authors: gradient descent with momentum, while the patches grow
+    (patches.py). Each of eight falling rates has an eighth of the run. After each eighth, L-BFGS
+    refines the MCGSM alone. The authors have one rate per epoch. An epoch of ours is as many
+    patches as fit side by side.
 
 Read first: training/fit.py.  Read next: commands/train.py.
 """

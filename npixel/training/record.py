@@ -1,8 +1,8 @@
 """The record of a run: what its checkpoint holds, and going on from one.
 
-Which weights are where. Kept are the average, if there is one, else the weights. With keep="best"
-they are kept as they were at the entry of the learning curve with the lowest negative
-log-likelihood of the validation images. This is early stopping, except that the run goes on.
+What is kept is the average of the weights, if there is one, else the weights. With keep="best" it
+is kept as it was at the best entry of the learning curve. There the negative log-likelihood of the
+validation images is lowest. This is early stopping, except that the run goes on.
 
     params/...                         what is kept; npixel.load reads it
     training/weights/...               the weights to go on from, where they are not what is kept

@@ -1,9 +1,9 @@
 """The step: a loss and its gradient change weights, whatever these weights belong to.
 
     the loss is finite, else Diverged
-    g = clip(g)                        clipping.py: the length of all of g, then every entry
-    p = optimizer(p, g, lr)            sgd.py, rmsprop.py, adam.py
-    a = d a + (1 - d) p                averaging.py, if asked for
+    g = clip(g)                        optimizers/clipping.py: first the length, then each entry
+    p = optimizer(p, g, lr)            optimizers/sgd.py, rmsprop.py or adam.py
+    a = d a + (1 - d) p                optimizers/averaging.py, if asked for
 
 Nothing here knows of images. Any loop may call it with weights and gradients of its own:
 
@@ -49,8 +49,8 @@ class Rule:
 
     optimizer           "sgd", "rmsprop" or "adam"
     optimizer_options   of its `update`, such as {"b2": 0.9995}
-    clip_norm           most the length of the whole gradient may be; None: whatever it is
-    clip_value          most an entry of the gradient may be; None: whatever it is
+    clip_norm           the greatest length that the whole gradient may have; None: any length
+    clip_value          the greatest size that an entry of it may have; None: any size
     average             decay of the average of the weights; None for no average
     average_warm_up     let the window of the average grow with the run: averaging.decay_at
     """

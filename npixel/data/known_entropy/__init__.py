@@ -5,13 +5,11 @@
     source.log_prob(images)                            # (N,) nats, exact
     source.entropy                                     # nats per image: the floor for every model
 
-    noisy_rule      a fixed rule of the past, flipped with probability eps; one local, one
-                    long-range
+    noisy_rule      a fixed rule of the past, flipped with probability eps
     markov_mesh     any table p(x | left, above-left, above, above-right)
     blind_corner    what a blind spot costs: a predicted number
 
-Written as text, a source is  name:HxW[,key=value]...  (the data options of the command line take
-this form):
+Written as text, as for --data on the command line, a source is  name:HxW[,key=value]...
 
     noisy_rule:8x8                     noisy_rule:28x28,rule=long_range,eps=0.05
     markov_mesh:8x16                   markov_mesh:8x8,table=0.1/0.5/...  (16 numbers)

@@ -3,12 +3,13 @@
     x[r, 0] = x[r-1, W-1]  xor  Bernoulli(eps)         for r >= 1: a row begins with a noisy copy of
                                                        the last pixel before it
     every other pixel is a fair coin
-    H       = (H W - (H-1)) log 2 + (H-1) h(eps)       the entropy
+    entropy = (H W - (H-1)) log 2 + (H-1) h(eps)       h(eps): the entropy of one bit
 
 In the order of generation x[r-1, W-1] is the pixel directly before x[r, 0]. In the image it is W-1
 columns away. Several models of the literature are blind there however deep they are, once W - 1 is
-more than K0 // 2 for a first kernel K0 x K0: PixelCNN and the Row LSTM (a wedge to the right), and
-the Diagonal BiLSTM, whose right-hand map is shifted down by one row.
+more than K // 2 for a first kernel K x K. PixelCNN and the Row LSTM do not see a wedge to the
+right. Nor does the Diagonal BiLSTM see that pixel, since its right-hand map is shifted down by one
+row.
 
 A model that cannot see x[r-1, W-1] when it predicts x[r, 0] sees a fair coin there, since nothing
 else in the past depends on that pixel. In expectation it loses at least, and with the best weights

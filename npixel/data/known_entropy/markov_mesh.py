@@ -8,7 +8,7 @@ IEEE Transactions on Information Theory, 1965 (the Markov mesh).
 Entropy. The chain rule makes it a sum of conditional entropies, and each needs only the law of its
 context:
 
-    H = sum over r, c of  E[h(table[context of (r, c)])]
+    entropy = sum over r, c of  E[h(table[context of (r, c)])]           h: of one bit
 
 The context of (r, c) lies in the window of the last W+1 pixels in raster order,
 

@@ -1,21 +1,21 @@
 """noisy_rule: every pixel obeys a fixed rule of its past, except when noise flips it.
 
     x[r, c] = f(past of (r, c))  xor  z[r, c],         z ~ Bernoulli(eps), independent
-    H       = H W h(eps)                               the entropy; h is that of one bit
+    entropy = H W h(eps)                               h(eps): the entropy of one bit
 
-whatever the rule and the size: given the past, x[r, c] is a fair copy of z[r, c], so each
-conditional costs h(eps). Two rules are named; pixels outside the image are zero:
+This holds for every rule and size. Given the past, x[r, c] says just what z[r, c] is, so each
+conditional costs h(eps). Two rules are named. Pixels outside the image are zero:
 
     local          f = x[r, c-1] xor x[r-1, c]         what every convolutional model can see
     long_range     f = x[r-d, c-e] xor x[r-d, c+e]     d = max(1, H // 2), e = max(1, W // 4)
 
-The local rule is a parity, which no weighted sum of past pixels expresses: a logistic model (fvbn)
-cannot learn it, one hidden layer can. The long-range rule grows with the image: a model whose
-receptive field ends before d rows above cannot know f. In the first d rows its f is 0, so these are
-noise of density eps.
+The local rule is a parity, which no weighted sum of past pixels expresses. So a logistic model
+(fvbn) cannot learn it, and a model with one hidden layer can. The long-range rule grows with the
+image: a model that does not see d rows up cannot know f. In the first d rows its f is 0, so these
+are noise of density eps.
 
-Any other rule is a function rule(x, r, c) -> (N,) bits of x (H, W, N) uint8, which holds the past
-and zeros elsewhere.
+Any other rule is a function rule(x, r, c) -> (N,) bits. Its x (H, W, N) uint8 holds the past, and
+zeros elsewhere.
 
 Read first: data/known_entropy/source.py.
 Read next: data/known_entropy/blind_corner.py, optimizers/__init__.py.

@@ -1,15 +1,14 @@
 """A source of known entropy: binary images drawn pixel by pixel from conditionals that are given.
 
-    p(x) = prod over r, c in raster order of  p(x[r, c] | everything before it)
-    H    = E[-log p(x)]                                nats per image
+    p(x)    = prod over r, c in raster order of  p(x[r, c] | everything before it)
+    entropy = E[-log p(x)]                             nats per image
 
-A concrete source defines `conditional` (one pixel given its past) and `entropy` (H, computed
-exactly, not estimated). Sampling and log p(x) then are the chain rule, the same few lines for every
-source.
+A concrete source defines `conditional` (one pixel given its past) and `entropy` (computed exactly,
+not estimated). Sampling and log p(x) then are the chain rule, the same few lines for every source.
 
-H is a floor: no model can have a smaller expected negative log-likelihood. On given images a model
-is best compared with log_prob of the source on the *same* images: the noise of the draw then
-cancels in the difference.
+The entropy is a floor: no model can have a smaller expected negative log-likelihood. On given
+images a model is best compared with log_prob of the source on the *same* images. Then the noise of
+the draw cancels in the difference.
 
 Read first: nothing.
 Read next: data/known_entropy/noisy_rule.py, data/known_entropy/blind_corner.py.
@@ -43,7 +42,7 @@ class Source:
 
     @property
     def entropy(self):
-        """H in nats per image, exact up to rounding."""
+        """E[-log p(x)] in nats per image, exact up to rounding."""
         raise NotImplementedError
 
     def conditional(self, x, r, c):
@@ -58,9 +57,9 @@ class Source:
     def sample(self, n, rng=None):
         """Draw n independent images.
 
-        rng        a numpy.random.Generator, a seed, or None (not reproducible); one uniform u per
-                   pixel, float64, in the order of (n, H, W, 1); the pixel is 1 where u >= p(0), the
-                   inverse of its distribution function
+        rng        a numpy.random.Generator, a seed, or None (not reproducible). It gives one
+                   float64 uniform u per pixel, in the order of (n, H, W, 1). The pixel is 1 where
+                   u >= p(0), the inverse of its distribution function
         returns    (n, H, W, 1) uint8
 
         ValueError if n is not a positive integer.
