@@ -1,5 +1,4 @@
-"""Timings: our code beside its NumPy definition, beside other libraries, beside what the machine
-can do at all.
+"""Timings: our code beside its definition, beside other libraries, beside the machine's limits.
 
     python -m benchmarks --list
     python -m benchmarks convolution --peers
@@ -15,9 +14,14 @@ Reading order:
   ceilings.py      the rates of this machine, measured in the same run
   environment.py   what the figures depend on
   tiny.py          every row once, at a size that only shows that it runs
-  report.py plots.py cli.py      tables, the JSON file, bars, the command
+  report.py        tables, and the JSON file
+  plots.py         bars
+  families.py      the families, and which rows the words of the command line mean
+  cli.py           the command
 
-and one file per family of rows: convolution.py, kernels.py, pixelcnn.py, recurrent.py, mdp.py,
-generation.py; torch_pixelcnn.py and torch_lstm.py are what some of them are compared with. A new
+Each family of rows has a file: kernels.py, convolution.py, pixelcnn.py, recurrent.py, mdp.py,
+generation.py. What some of them are compared with is in torch_pixelcnn.py and torch_lstm.py. A new
 family is a new file with NAME, TITLE and ROWS, entered in families.py.
+
+Read first: npixel/runtime/kernels.py.  Read next: row.py, families.py.
 """

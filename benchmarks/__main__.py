@@ -1,4 +1,7 @@
-"""python -m benchmarks: see cli.py."""
+"""python -m benchmarks: the command of cli.py.
+
+Read first: cli.py.  Read next: families.py.
+"""
 
 import sys
 

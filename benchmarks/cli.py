@@ -8,7 +8,7 @@ Exit status: 0; 1 if a row failed (its outputs differ, or an implementation rais
 2 for bad input; 130 after Ctrl-C, 143 after SIGTERM.
 A target that is missed is printed as such and changes nothing: timings depend on the machine.
 
-Read first: runner.py, report.py.
+Read first: runner.py, report.py.  Read next: families.py, npixel/runtime/command.py.
 """
 
 import os

@@ -1,6 +1,8 @@
 """What the figures depend on: processor, threads, versions, BLAS libraries, and date.
 
 `describe` runs in a worker, where the number of threads is set as it is for every implementation.
+
+Read first: worker.py.  Read next: report.py.
 """
 
 import datetime
@@ -40,8 +42,10 @@ def processor():
 
 
 def libraries():
-    """["openblas 0.3.30 SkylakeX, 2 threads (numpy.libs)", ...]: every BLAS and OpenMP that NumPy,
-    SciPy and PyTorch load."""
+    """Every BLAS and OpenMP that NumPy, SciPy and PyTorch load, one text each.
+
+    An example: "openblas 0.3.30 SkylakeX, 2 threads (numpy.libs)".
+    """
     if importlib.util.find_spec("threadpoolctl") is None:
         import numpy
 

@@ -1,4 +1,7 @@
-"""Every family of rows, in the order in which they run."""
+"""Every family of rows, in the order in which they run.
+
+Read first: row.py.  Read next: kernels.py, cli.py.
+"""
 
 import importlib
 
@@ -12,12 +15,12 @@ def load():
 
 
 def choose(names, *, quick=False):
-    """[(family, rows)]: the rows that the words of the command line ask for, all of them without
-    words.
+    """The rows that the words of the command line ask for: a list of pairs (family, rows).
 
-    A word is a family's name, or a part of the name of a row as --list prints it ("convolution/5x5
-    64 forward").
+    names    each a family's name, or a part of the name of a row as --list prints it, such as
+             "convolution/5x5 64 forward"; none: everything
     quick    only the rows meant for it, unless words ask for rows by name
+
     ValueError for a word that means nothing, with those that would.
     """
     families = load()

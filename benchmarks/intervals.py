@@ -1,5 +1,6 @@
-"""Medians, and an interval around the median of paired ratios that assumes nothing about how times
-are distributed.
+"""Medians, and an interval around the median of paired ratios.
+
+It assumes nothing about how times are distributed.
 
 Of n independent values sorted, the k-th from below and the k-th from above enclose the median of
 their law with probability
@@ -8,8 +9,10 @@ their law with probability
                                                        Statistics", 7.1)
 
 `median_interval` takes the largest k for which that is at least 95 %. Below six values even k = 1
-does not get there: then it is the range of all values, and the probability that comes back says how
-little that is.
+does not get there. Then the interval is the range of all values, and the probability that comes
+back says how little that is.
+
+Read first: nothing.  Read next: runner.py, report.py.
 """
 
 from math import comb
@@ -25,8 +28,9 @@ class Interval(NamedTuple):
 
 
 def median_interval(values, confidence=0.95):
-    """The median of `values`, and the narrowest pair of order statistics that holds the true one
-    with at least `confidence`.
+    """The median of `values`, and an Interval that holds the true one with at least `confidence`.
+
+    It is the narrowest pair of order statistics that does.
 
     >>> median_interval([5, 1, 2, 4, 3, 9])
     Interval(median=3.5, lower=1, upper=9, coverage=0.96875)
@@ -46,8 +50,7 @@ def _coverage(n, k):
 
 
 def spread(values):
-    """Half the distance between the quartiles, relative to the median: how unquiet the timings
-    were.
+    """How unquiet timings were: half the distance between the quartiles, relative to the median.
 
     >>> spread([10, 10, 10, 11, 9])
     0.0
@@ -58,11 +61,12 @@ def spread(values):
 
 
 def paired_ratios(ours, others):
-    """One ratio per round: the time of `others` over ours, each the sum of its two legs, so that a
-    slow drift of the machine cancels.
+    """One ratio per round: the time of `others` over ours.
 
-    ours, others    lists of rounds, each a pair of seconds per call, timed in the order ours,
-                    other, other, ours
+    Each is the sum of its two timings in the round, so a slow drift of the machine cancels.
+
+    ours      a list of rounds, each a pair of seconds per call: the first and the last timing
+    others    the same of the other: the two timings between them
 
     >>> paired_ratios([(1.0, 3.0)], [(2.0, 2.0)])
     [1.0]

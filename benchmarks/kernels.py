@@ -47,7 +47,7 @@ def _draw_canvas():
 
 
 def _read_canvas():
-    """And back."""
+    """One image out of a canvas."""
     pitch, height = W + REACH, H + 2 * REACH + 1
     X = np.random.default_rng(0).standard_normal((height * pitch, D), np.float32)
     x, dx = np.zeros((H, W, D), np.float32), np.zeros((H, W, D), np.float32)
@@ -79,21 +79,21 @@ def _cell():
 
 
 def _cell_backward():
-    """And back."""
+    """The backward pass of the same."""
     gates, (before, c, dh, dc) = np.abs(_normal(PLACES, 4 * h)) / 4, _normal(4, PLACES, h)
     dz = np.empty_like(gates)
     return (gates, before, c, dh, dc, dz), lambda _: {"dz": dz, "dc": dc}
 
 
 def _spatial_cell():
-    """The same of a Spatial LSTM."""
+    """Gates of a strip of places in a Spatial LSTM."""
     z, c_left, c_above = _normal(PLACES, 5 * h), _normal(PLACES, h), _normal(PLACES, h)
     c, states = np.empty_like(c_left), np.empty_like(c_left)
     return (z, c_left, c_above, c, states), lambda _: {"gates": z, "c": c, "h": states}
 
 
 def _spatial_cell_backward():
-    """And back."""
+    """The backward pass of the same."""
     gates, (c_left, c_above, c, dh, dc) = np.abs(_normal(PLACES, 5 * h)) / 4, _normal(5, PLACES, h)
     dz, dc_left, dc_above = np.empty_like(gates), np.empty_like(c), np.empty_like(c)
     filled = {"dz": dz, "dc left": dc_left, "dc above": dc_above}
@@ -109,7 +109,7 @@ def _gate():
 
 
 def _gate_backward():
-    """And back."""
+    """The backward pass of the same."""
     dy, gates = _normal(H * W, D), np.tanh(_normal(H * W, 2 * D))
     dx = np.empty_like(gates)
     return (dy, gates, dx), lambda _: {"dx": dx}
@@ -122,7 +122,7 @@ def _elus():
 
 
 def _elus_backward():
-    """And back."""
+    """The backward pass of the same."""
     dy, y = _normal(H * W, 2 * D), np.maximum(_normal(H * W, 2 * D), -1)
     dx = np.empty((H * W, D), np.float32)
     return (dy, y, dx), lambda _: {"dx": dx}
@@ -167,7 +167,7 @@ def _spatial_scan():
 
 
 def _spatial_scan_backward():
-    """And back, over its own gates, cells and states."""
+    """The backward pass of the same, over its own gates, cells and states."""
     arguments, _ = _spatial_scan()
     w, b, w_ss, x, gates, c, states, y = arguments
     importlib.import_module("npixel.layers.spatial_lstm")._scan(*arguments)
@@ -190,13 +190,13 @@ def _mcgsm_mix():
 
 
 def _mcgsm_shares():
-    """Made to sum to one; called again on shares, which takes the same time."""
+    """Log weights become shares of one; called again on shares, it takes the same time."""
     shares, log_sum = _normal(M, SCALES, BLOCK), np.empty(BLOCK, np.float32)
     return (shares, log_sum), lambda _: {"shares": shares, "log sum": log_sum}
 
 
 def _mcgsm_backward():
-    """And back; called again, it adds."""
+    """The backward pass of the same; called again, it adds."""
     shares = np.abs(_normal(2, M, SCALES, BLOCK)) / 100
     sums, energies = np.zeros((3, M, SCALES), np.float32), np.zeros((2, M, BLOCK), np.float32)
     given = _normal(BLOCK), np.exp(_normal(M, SCALES)), _normal(M, BLOCK)**2, _normal(M, BLOCK)**2

@@ -1,5 +1,4 @@
-"""Planning: our methods beside those of QuantEcon, mdpsolver and Storm, the exact solver, and a
-sweep beside what the memory can deliver.
+"""Planning: our methods beside those of QuantEcon, mdpsolver and Storm, and a sweep alone.
 
     grid      n x n cells, slip 0.8 / 0.1 / 0.1, -1 per step, walls, a goal in the far corner: news
               travels far
@@ -8,10 +7,13 @@ sweep beside what the memory can deliver.
               costs
     dense     every pair leads everywhere
 
-Values are compared before anything is timed; ours come with bounds 1e-6 apart, QuantEcon's with its
-own rule epsilon = 1e-6. Storm (stormpy) solves the exact process with the discount written as a
-probability to end, and its fractions are compared as residues modulo a prime. A peer that needs
-many seconds is timed in few rounds; the interval is then the range of the ratios.
+Values are compared before anything is timed. Ours come with bounds 1e-6 apart, QuantEcon's with its
+own rule epsilon = 1e-6. Storm (stormpy) solves the exact process, with the discount written as a
+probability to end. Its fractions are compared as residues modulo a prime. A peer that needs many
+seconds is timed in few rounds; the interval is then the range of the ratios. A sweep is held
+against what the memory can deliver.
+
+Read first: row.py, mdp/planning/solve.py.  Read next: generation.py.
 """
 
 from fractions import Fraction
@@ -85,8 +87,10 @@ def garnet(S, A, b, gamma):
 
 
 def queues(n, c, gamma):
-    """n queues of up to c customers and one server, in steps of uniformised time: an arrival at
-    some queue, or a service at the queue chosen."""
+    """n queues of up to c customers and one server, as an MDP.
+
+    In a step of uniformised time a customer arrives at some queue, or the queue chosen is served.
+    """
     import mdp
     S, rng = (c + 1) ** n, np.random.default_rng(0)
     length = np.stack(np.unravel_index(np.arange(S), (c + 1,) * n))      # (n, S)
@@ -245,8 +249,10 @@ def exactly(arguments):
 
 
 def fingerprints(v):
-    """Fractions as floats, and as residues modulo a prime: two that differ have the same residue
-    once in two billion times."""
+    """Fractions as floats, and as residues modulo a prime.
+
+    Two fractions that differ have the same residue once in two billion times.
+    """
     return {"v": np.array([float(x) for x in v]),
             "residues": np.array([x.numerator * pow(x.denominator, -1, PRIME) % PRIME for x in v],
                                  float)}

@@ -2,7 +2,7 @@
 
 Needs matplotlib.
 
-Read first: report.py.
+Read first: report.py.  Read next: cli.py.
 """
 
 import os

@@ -3,18 +3,18 @@
     npixel               forward and backward of a layer; of a model a whole training step
     NumPy definition     the same functions, kernels switched off
     PyTorch as written   conv1d per row or diagonal, autograd (torch_lstm.py)
-    PyTorch best         products over gathered neighbours, channels last, autograd; both directions
-                         of a BiLSTM at once; the Spatial LSTM with a backward pass of its own,
+    PyTorch best         products over gathered neighbours, channels last, autograd. A BiLSTM takes
+                         both directions at once. The Spatial LSTM has a backward pass of its own,
                          which is faster
-    floor                what no implementation in NumPy's precision gets below: the products of the
-                         layer as a few large ones in NumPy's BLAS, and its transcendentals by NumPy
-                         in the cache, spread over the threads; nothing is copied, nothing waits
+    floor                what no implementation in NumPy's precision gets below. The products of the
+                         layer are a few large ones in NumPy's BLAS. Its transcendentals are NumPy's
+                         in the cache, spread over the threads. Nothing is copied, nothing waits
 
 Layers have 2h maps in and h out, as in a PixelRNN. Their transcendentals are four gates and tanh(c)
-per state, and tanh(c) once more in the backward pass. For a cache holds gates, cells and states
-once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads neighbourhoods of
-12 pixels. It has five gates and tanh(o c) per state, and none in the backward pass, which finds
-tanh(o c) in h.
+per state, and tanh(c) once more in the backward pass. It is not kept: a cache holds gates, cells
+and states once and nothing else (tests/test_benchmarks.py weighs it). The Spatial LSTM reads
+neighbourhoods of 12 pixels. It has five gates and tanh(o c) per state. Its backward pass has none,
+since it finds tanh(o c) in h.
 
 Read first: row.py, torch_lstm.py.  Read next: report.py.
 """

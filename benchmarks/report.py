@@ -1,7 +1,8 @@
-"""What is printed, and what is written: one aligned table per family, the list of what falls short,
-and the JSON file.
+"""What is printed, and what is written.
 
-Read first: runner.py.
+One aligned table per family and the list of what falls short are printed. The JSON file is written.
+
+Read first: runner.py.  Read next: plots.py, cli.py.
 """
 
 import json
@@ -16,8 +17,7 @@ RATES = {"float32": "sgemm", "float64": "dgemm"}       # the ceiling of a row th
 
 
 def head(environment, ceilings, effort):
-    """The lines above the tables: the machine, the libraries, the ceilings, and how to read what
-    follows."""
+    """The lines above the tables: the machine, the libraries, the ceilings, how to read on."""
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     load = " ".join(f"{value:.2f}" for value in environment["load"] or ())
     return [
@@ -94,8 +94,10 @@ def _cells(row, measured, ceilings, verdict):
 
 
 def _rate(row, measured, ceilings):
-    """GF/s or GB/s and the percentage of the ceiling, or the time per image; of another quantity,
-    how many of it make one of ours."""
+    """(rate, of ceiling): GF/s or GB/s and the percentage of the ceiling, or the time per image.
+
+    For an implementation of another quantity: how many of it take the time of one of ours.
+    """
     if measured.other_quantity:
         return f"ours = {1 / measured.ratio.median:.3g} of it", ""
     if row.flops:
@@ -131,8 +133,10 @@ def _align(cells, widths):
 
 
 def shortfalls(families):
-    """One line per failed row, per target missed, and per target that a busy machine leaves open:
-    [(family, results), ...] -> [str]."""
+    """One line per failed row, per target missed, and per target that a busy machine leaves open.
+
+    families   pairs (family, results)
+    """
     lines = []
     for family, results in families:
         for result in results:

@@ -10,7 +10,7 @@ function at the top of a module, which a fresh process imports and calls with th
 Setup imports its library, draws the inputs from a fixed seed, and returns a Call: what is timed,
 and how to read its result.
 
-Read next: worker.py.
+Read first: nothing.  Read next: worker.py.
 """
 
 from dataclasses import dataclass, field
@@ -47,8 +47,11 @@ class Implementation:
 
 
 class Target(NamedTuple):
-    """The row's first implementation is to be `ratio` times as fast as the fastest one called (or
-    grouped under) `against`."""
+    """How fast the row's first implementation is to be.
+
+    against   the name of another one, or of a group, whose fastest counts
+    ratio     so many times as fast as that
+    """
     against: str
     ratio: float
 

@@ -6,9 +6,9 @@
 A drift of the machine that is linear in time costs both the same. Each implementation has a process
 of its own. Never do two run at once: each waits on its pipe while the other is timed.
 
-One timing repeats the call until it lasts LEAST seconds (the number is found beforehand);
-compilation and first touches are over by then. A round gives one ratio, the sum of B's two times
-over the sum of A's. The figure is the median ratio of all rounds, with the interval of
+One timing repeats the call until it lasts LEAST seconds. The number of calls is found beforehand,
+so compilation and first touches of memory are over. A round gives one ratio, the sum of B's two
+times over the sum of A's. The figure is the median ratio of all rounds, with the interval of
 intervals.py. Rounds during which other programs kept the machine busy are repeated (others.py).
 Outputs that differ by more than the row's tolerance fail the row: nothing of it is timed, and it is
 printed.
@@ -43,8 +43,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class Failure(Exception):
-    """An implementation raised, crashed, hung or returned something else; the message is one line.
-    """
+    """An implementation raised, crashed, hung or returned something else: one line says what."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,9 @@ class Result:
         return bool(self.error)
 
     def verdicts(self):
-        """[(target, the Measured it was held against or None, met)]; of a group, the fastest
-        counts.
+        """Triples (target, the Measured it was held against, whether it is met).
 
-        None and False where nothing was timed.
+        Of a group, the fastest counts. Where nothing was timed, the last two are None and False.
         """
         found = []
         for target in self.row.targets:

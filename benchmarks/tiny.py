@@ -1,13 +1,13 @@
-"""Every row once, at a tiny size: that it runs, and that its implementations agree.
+"""Every row once, at a tiny size: it shows that a row runs, and its implementations agree.
 
     python -m benchmarks --tiny [names...] [--peers]
 
-A family says how its rows become tiny: TINY has values for constants of its module, TINY_ARGUMENTS
-values for arguments of its rows (or functions of these arguments). One process serves all
+A family says how its rows become tiny. TINY has values for constants of its module. TINY_ARGUMENTS
+has values for arguments of its rows, or functions of these arguments. One process serves all
 implementations that have the same environment, since starting one takes longer than a tiny call.
 Nothing is measured: times of such sizes mean nothing.
 
-Read first: runner.py.
+Read first: runner.py.  Read next: cli.py.
 """
 
 from contextlib import ExitStack

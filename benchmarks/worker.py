@@ -17,12 +17,12 @@ output:
                                         what that function returns
 
 The number of threads is in its environment before anything is imported. Every answer waits until
-the process has come to rest: OpenBLAS's threads spin for about a tenth of a second after a product,
+the process has come to rest. OpenBLAS's threads spin for about a tenth of a second after a product,
 and would take a processor from whoever is timed next. Each answer also carries the processor time
 that this process has used so far ("processor"). The end of standard input ends it, so no worker
 outlives its parent.
 
-Read next: runner.py.
+Read first: row.py.  Read next: runner.py.
 """
 
 import importlib

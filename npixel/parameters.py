@@ -1,7 +1,7 @@
 """A model's weights as others hand them over: names, fields, shapes, dtypes and values are checked.
 
-    check(params, shapes)              what a model computes with must be exactly this
-    accept(params, shapes, dtype)      what Model.set_params is given: also tuples, dicts, tensors
+    check(params, shapes)              what a model computes with must have exactly this form
+    accept(params, shapes, dtype)      what `set_params` is given may be tuples, dicts, tensors, too
 
 `shapes` is what a model's module says: name -> Weights whose fields are shapes in place of arrays.
 
@@ -24,26 +24,20 @@ def check(params, shapes):
     for name, expected in shapes.items():
         weights = params[name]
         if type(weights) is not type(expected):
-            raise ValueError(
-                f"params[{name!r}] must be Weights({', '.join(expected._fields)}), "
-                f"is {type(weights).__name__}: "
-                "set_params takes tuples, dicts and tensors"
-            )
+            raise ValueError(f"params[{name!r}] must be Weights({', '.join(expected._fields)}), "
+                             f"is {type(weights).__name__}: "
+                             "set_params takes tuples, dicts and tensors")
         for field, array, shape in zip(expected._fields, weights, expected):
             if not isinstance(array, np.ndarray):
-                raise ValueError(
-                    f"params[{name!r}].{field} must be an array of NumPy, "
-                    f"is {type(array).__name__}: set_params takes tensors"
-                )
+                raise ValueError(f"params[{name!r}].{field} must be an array of NumPy, "
+                                 f"is {type(array).__name__}: set_params takes tensors")
             label = f"params[{name!r}].{field}"
             if array.dtype not in DTYPES:
                 raise ValueError(f"{label} must be float32 or float64, is {array.dtype}")
             first = first or (label, array.dtype)
             if array.dtype != first[1]:
-                raise ValueError(
-                    f"params must have one dtype: {first[0]} is {first[1]}, "
-                    f"{label} is {array.dtype}"
-                )
+                raise ValueError(f"params must have one dtype: {first[0]} is {first[1]}, "
+                                 f"{label} is {array.dtype}")
             _check_array(label, array, shape, array.dtype)
 
 
@@ -69,19 +63,16 @@ def accept(params, shapes, dtype):
         given = params[name]
         if isinstance(given, Mapping):
             if foreign := [field for field in given if field not in expected._fields]:
-                raise ValueError(
-                    f"params[{name!r}] has no field {foreign[0]!r}; "
-                    f"it has {', '.join(expected._fields)}"
-                )
+                raise ValueError(f"params[{name!r}] has no field {foreign[0]!r}; "
+                                 f"it has {', '.join(expected._fields)}")
             if missing := [field for field in expected._fields if field not in given]:
                 raise ValueError(f"params[{name!r}] lacks {', '.join(missing)}")
             given = [given[field] for field in expected._fields]
         if not isinstance(given, (tuple, list)) or len(given) != len(expected):
             several = isinstance(given, (tuple, list))
             count = f"{len(given)} arrays" if several else type(given).__name__
-            raise ValueError(
-                f"params[{name!r}] must be the arrays {', '.join(expected._fields)}, is {count}"
-            )
+            raise ValueError(f"params[{name!r}] must be the arrays {', '.join(expected._fields)}, "
+                             f"is {count}")
         arrays = []
         for field, value, shape in zip(expected._fields, given, expected):
             label = f"params[{name!r}].{field}"
@@ -93,9 +84,8 @@ def accept(params, shapes, dtype):
 
 def _check_names(params, shapes):
     if not isinstance(params, Mapping):
-        raise ValueError(
-            f"params must be a mapping from names to weights, is {type(params).__name__}"
-        )
+        raise ValueError("params must be a mapping from names to weights, "
+                         f"is {type(params).__name__}")
     missing = [name for name in shapes if name not in params]
     for name in params:
         if name not in shapes:
@@ -105,10 +95,8 @@ def _check_names(params, shapes):
             hint = f": {' or '.join(map(repr, near))} is meant?" if near else others
             raise ValueError(f"params has {name!r}, which this model has not{hint}")
     if missing:
-        raise ValueError(
-            f"params lacks {', '.join(map(repr, missing[:3]))}"
-            + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        )
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ValueError(f"params lacks {', '.join(map(repr, missing[:3]))}{more}")
 
 
 def _array(value, label):
@@ -118,10 +106,8 @@ def _array(value, label):
             value = value.detach().cpu().numpy()
         return np.asarray(value)
     except Exception as error:                         # each package has errors of its own
-        raise ValueError(
-            f"{label} cannot be read as an array: "
-            f"{' '.join(str(error).split()) or type(error).__name__}"
-        ) from None
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{label} cannot be read as an array: {what}") from None
 
 
 def _check_array(label, array, shape, dtype):

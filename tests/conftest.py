@@ -1,5 +1,8 @@
-"""Hypothesis without deadlines (the first call of a kernel compiles it), and derandomised where CI
-says so; Ctrl-C as it is on a terminal; the command line as a fixture."""
+"""What holds for all tests: settings of Hypothesis, Ctrl-C, and the command line as a fixture.
+
+Hypothesis has no deadlines, since the first call of a kernel compiles it. It is derandomised where
+CI says so. Ctrl-C is as on a terminal.
+"""
 
 import os
 import signal

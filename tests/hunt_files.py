@@ -3,7 +3,7 @@
     python tests/hunt_files.py --count 10000 --seed 0
 
 Each kind of file is written once, small and whole. Then bytes are flipped, parts are cut, repeated
-or put in, numbers become extreme ones, lines go missing, and arrays of .npz files get other values,
+or put in, numbers become extreme ones, and lines go missing. Arrays of .npz files get other values,
 types and shapes, with fresh checksums. Every damaged file goes to its reader in a process of its
 own kind. What counts as wrong:
 

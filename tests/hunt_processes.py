@@ -15,8 +15,9 @@ counts as wrong:
     * an exception that is no ValueError, or one process that takes more than ten seconds.
 
 "Refused" counts ValueErrors where a value exists: floats that cannot decide say so. It is counted,
-and it is not wrong. `tests/test_hunt.py` runs a small part and plants faults. Read first:
-oracles/enumeration.py.
+and it is not wrong. test_hunt.py runs a small part and plants faults.
+
+Read first: oracles/enumeration.py.
 """
 
 import argparse

@@ -3,7 +3,7 @@ broken.
 
 A promise takes a layer (a module with forward and backward, or anything that looks like one), a
 Case and a numpy Generator. The tests in test_layers.py hold every layer of both packages to every
-promise that applies; test_harness.py plants a fault for each promise and sees it caught.
+promise that applies. Those in test_harness.py plant a fault for each promise and see it caught.
 
     gradient                     central differences along a random direction, under a random
                                  cotangent

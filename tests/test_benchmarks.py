@@ -358,8 +358,6 @@ def test_a_tiny_run_finds_a_row_that_fails():
 
 
 def test_rows_name_kernels_that_exist():
-    import mdp
-    import npixel
     from npixel.runtime import kernels
 
     families.untimed_kernels()                         # imports every module of both packages

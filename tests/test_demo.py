@@ -1,7 +1,7 @@
 """The demo, with a few steps per model.
 
-It runs to its end, every figure is of something that ran and is the same again however busy the
-machine is, and every picture is written.
+It runs to its end, and every picture is written. Every figure is of something that ran, and is the
+same again however busy the machine is.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The MCGSM is the authors' density, to the digits that their program prints.
 
-It integrates to one, in raw units too, and what is drawn has its law. Each check is itself checked,
-by faults that are easy to make: features' weights that are not squared, a gate without the
-precision, and a forgotten determinant or Jacobian.
+It integrates to one, in raw units too, and what is drawn has its law. Each check is itself checked
+by faults that are easy to make. Features' weights are not squared, a gate lacks the precision, or a
+determinant or Jacobian is forgotten.
 """
 
 import numpy as np

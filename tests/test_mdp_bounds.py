@@ -1,9 +1,9 @@
 """Float mode never lies: the exact value lies within the bounds of every method of every criterion,
 and `converged` says how far apart these are.
 
-On every textbook problem, on 200 random processes of the kinds that break solvers, and where
-floating point itself gives up. The exact values come from solve_exact, each with a certificate that
-the checker accepts.
+This is asked on every textbook problem, on 200 random processes of the kinds that break solvers,
+and where floating point itself gives up. The exact values come from solve_exact, each with a
+certificate that the checker accepts.
 """
 
 import concurrent.futures

@@ -1,6 +1,6 @@
 """Constrained total rewards where a policy may stay for ever.
 
-By hand, and against the discounted program as gamma goes to 1.
+Answers are checked by hand, and against the discounted program as gamma goes to 1.
 """
 
 from fractions import Fraction

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mdp
-from cases_mdp import (exact_gain, exact_optimum, exact_q, gammas, garnet, hard_transitions,
-                       qvbs_models, qvbs_questions, transitions)
+from cases_mdp import (exact_gain, exact_optimum, exact_q, gammas, hard_transitions, qvbs_models,
+                       qvbs_questions, transitions)
 from mdp import lifting
 from mdp.cli import main
 from mdp.rational import rational, read_row

@@ -1,7 +1,7 @@
 """The checker as somebody who wants to deceive it sees it.
 
 Small processes are searched to the end: every certificate whose fields are small integers is shown
-to the checker, and none with a wrong value may be accepted. What is right is computed here, by
+to the checker. None with a wrong value may be accepted. What is right is computed here, by
 enumeration in Fractions. Then every field is given every wrong type.
 
 Read first: mdp/certificate_form.py, mdp/verify.py, mdp/verify_total.py.

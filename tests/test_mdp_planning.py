@@ -413,10 +413,6 @@ def anchor_model(model, gamma):
                               for s, choices in enumerate(model["choices"])}, gamma)
 
 
-def fraction_or_infinity(x):
-    return Fraction(x) if "inf" not in x else Fraction(10**400) * (-1 if x.startswith("-") else 1)
-
-
 def test_discounted_anchors_lie_within_the_bounds():
     seen = 0
     for model, question in anchor_questions("discounted"):

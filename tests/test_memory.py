@@ -1,5 +1,6 @@
-"""Keeping freed memory: the second step of a program that allocates much touches no new page. And
-estimates of what work would take.
+"""Memory that is kept, and estimates of what work would take.
+
+The second step of a program that allocates much touches no new page.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Random small configurations of every model, and the smallest, work in full or are refused.
 
-A configuration that can be built can be started from data, trained, evaluated and drawn from, on
-random images and on such as say little: constant ones, one row, one column, one pixel. Copies,
+A configuration that can be built can be started from data, trained, evaluated and drawn from. Its
+images are random, or such as say little: constant ones, one row, one column, one pixel. Copies,
 pickles and files give the same bits.
 """
 

@@ -1,8 +1,8 @@
 """What a model sees is exactly what theory says: measured, from the masks, and by formula, as sets.
 Too little is as wrong as too much.
 
-The second half plants the mistakes that are made when a PixelCNN is written, and each is found: by
-its leaks, or, where it is perfectly causal, by what it no longer sees.
+The second half plants the mistakes that are made when a PixelCNN is written, and each is found. It
+shows by its leaks or, where it is perfectly causal, by what it no longer sees.
 """
 
 import dataclasses

@@ -1,5 +1,6 @@
-"""Every gradient of every model, parameters and input: against PyTorch's autograd, and, where that
-is missing, against differences."""
+"""Every gradient of every model, parameters and input: against PyTorch's autograd.
+
+Where PyTorch is missing, they are held against differences."""
 
 import numpy as np
 import pytest

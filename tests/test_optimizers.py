@@ -91,9 +91,6 @@ def test_fifty_steps_equal_pytorch(name):
     assert difference(run(rule, lr=lr, **options), run_torch(make, lr=lr)) <= 1e-12
 
 
-PAPER = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
-
-
 def by_hand(name, fault=None, steps=50, **o):
     """The equations of each header on scalars, one entry at a time, with one planted fault."""
     p = params()

@@ -38,7 +38,10 @@ class Wanted(NamedTuple):
 class Levels:
     """A Model, whose images are levels."""
 
-    of_one_size = True                                 # it is for images of one shape and levels
+    @staticmethod
+    def of_one_size():
+        """True: each is for images of one shape and one number of levels."""
+        return True
 
     @staticmethod
     def add_training_options(parser, recipe):
@@ -100,7 +103,10 @@ class Levels:
 class Reals:
     """A Density, whose images are real numbers."""
 
-    of_one_size = False                                # it has no levels, and takes any size
+    @staticmethod
+    def of_one_size():
+        """False: each takes images of any height and width."""
+        return False
 
     @staticmethod
     def add_training_options(parser, recipe):

@@ -40,7 +40,7 @@ def _models(arguments):
             row["refused"] = str(error) or "not enough memory"
         rows.append(row)
     # a kind that takes any size says nothing about the size that was asked for
-    tried = [row for row in rows if kinds.of(row["name"]).of_one_size] or rows
+    tried = [row for row in rows if kinds.of(row["name"]).of_one_size()] or rows
     if all(row["refused"] for row in tried):
         raise ValueError(f"--image-shape {shape_words(arguments.image_shape)}, "
                          f"--levels {arguments.levels}: {tried[0]['refused']}")

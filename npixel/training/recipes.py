@@ -16,7 +16,7 @@ fvbn
     a quarter of the run each.
 pixelcnn
     It has DEFAULT with small batches. In a minute of binarised MNIST, batches of 16 are better by 2
-    nats than batches of 32, and batches of 8 are worse by half a nat than batches of 16.
+    nats than batches of 32. Batches of 8 are worse by half a nat than those of 16.
 row_lstm, diagonal_lstm, diagonal_bilstm
     They have a larger step. 6e-3 is not the best of these rates: longer runs were not compared, and
     might not bear the larger ones.

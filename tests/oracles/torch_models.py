@@ -1,9 +1,10 @@
-"""The models once more, in PyTorch: from the same weights the outputs, and by autograd the
-gradients. float64.
+"""The models once more, in PyTorch and float64: outputs from the same weights, and gradients by
+autograd.
 
-Written from the papers and the layout of the weights alone: dense masked kernels and F.conv2d, a
-dense triangular matrix for fvbn; PyTorch's own LSTM for the raster, a loop over rows, and the
-skewed map of the paper, stored whole and cut into columns, for the diagonals.
+They are written from the papers and the layout of the weights alone. Convolutions are F.conv2d with
+dense masked kernels, and fvbn is a dense triangular matrix. The raster LSTM is PyTorch's own, and
+the Row LSTM a loop over rows. The diagonals go over the skewed map of the paper, stored whole and
+cut into columns.
 
     run(model, x, doutputs) -> outputs, dx, {name: (gradients)}
     run_loss(model, images) -> mean negative log-likelihood in nats per image, {name: (gradients)}
