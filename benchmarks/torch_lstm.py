@@ -84,7 +84,7 @@ def row_best(x, w_is, b, w_ss):
     N, H, W, C = x.shape
     K, D, _ = w_ss.shape
     x = x.transpose(0, 1)                                                             # (H, N, W, C)
-    both = torch.cat([F.pad(x, (0, 0, 1, 0))[:, :, :W], x], 3)      # the pixel on the left; itself
+    both = torch.cat([F.pad(x, (0, 0, 1, 0))[:, :, :W], x], 3)      # left, itself
     z = torch.addmm(b, both.reshape(-1, 2 * C), w_is.reshape(2 * C, -1)).view(H, N * W, 4 * D)
     w, c, rows = w_ss.reshape(K * D, 4 * D), x.new_zeros(N * W, D), []
     for row, sums in enumerate(z.unbind(0)):

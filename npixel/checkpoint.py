@@ -5,7 +5,8 @@ A file is written whole or not at all.
 A checkpoint is a plain .npz (a zip of .npy arrays, readable by numpy.load), never pickle:
 
     meta                       JSON text, a string array of rank 0:
-        format, version            "npixel", 1: set by `write`, checked by `read`
+        format                     "npixel": set by `write`, checked by `read`
+        version                    1: set by `write`, checked by `read`
         arrays                     the names of all arrays: set by `write`, and compared and removed
                                    by `read`
         model                      {name, image_shape, levels, dtype, config}, from Network.describe

@@ -20,7 +20,7 @@ import numpy as np
 from . import sampling
 from .registry import MODELS, build
 
-# fields of a small model, as far as it has them
+# fields of a small model, where its Config has them
 SMALL = {"hidden": 6, "layers": 2, "first_kernel": 3, "head": 6}
 SHAPES = ((3, 3, 1), (4, 4, 1))                        # 512 or 65,536 images of two levels
 

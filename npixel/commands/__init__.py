@@ -1,8 +1,7 @@
-"""The verbs of the command npixel, one file each; cli.py has the whole.
+"""The verbs of the command npixel, one file each. The command itself is in cli.py.
 
-    train, evaluate, sample, complete, models          here, beside what they share: shared.py,
-                                                       drawing.py, kinds.py
-    data, demo, doctor                                 data/command.py, demo/, doctor.py
+Here are train, evaluate, sample, complete and models. What they share is in shared.py, drawing.py
+and kinds.py. The verbs data, demo and doctor are in data/command.py, demo/ and doctor.py.
 
 Each has `add_arguments(verbs)`, which adds its options to a parser and says what is called.
 

@@ -6,7 +6,7 @@
                                (dataset.hold_back)
     images                     one in ten is for the test, as many for validation; labels in
                                `labels`
-    levels                     optional; else what the values show (levels.of_file)
+    levels                     how many there are; without it, what the values show (levels.of_file)
 
 Axes in another order are read where `layout` names them, such as NCHW. Images that look like
 (N, C, H, W), or like (H, W, C, N), are refused without it.

@@ -96,7 +96,7 @@ def load_archive(path, name=None):
                 for member in archive:
                     batch = Path(member.name).name
                     if member.isfile() and batch in (*TRAIN, TEST):
-                        total += member.size           # a sparse file takes far less in here
+                        total += member.size           # a sparse file takes far less in the archive
                         limits.check(path, total, limits.most(path))
                         batches[batch] = archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

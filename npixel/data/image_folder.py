@@ -159,7 +159,7 @@ def _stack(paths, resize, crop):
             remedy = " (--resize HxW or --crop HxW makes them so)" if other_size else ""
             raise ValueError(f"{path}: (H, W, C) is {image.shape}, {name} is {stack.shape[1:]}; "
                              f"all must be equal{remedy}")
-        stack[i], found[i] = image, None               # not two copies of them all
+        stack[i], found[i] = image, None               # so all are never there twice
     return stack, counts
 
 
@@ -187,7 +187,7 @@ def _pictures(path, taken, resize, crop):
                     found.append((fit(_upright(file, grey), resize, crop, path), palette))
                     taken += found[-1][0].nbytes
         truncated = [warning for warning in warned if warning.category is UserWarning]
-        if truncated and file.format == "TIFF":        # elsewhere only notes beside the picture
+        if truncated and file.format == "TIFF":        # elsewhere of notes beside the picture
             raise OSError(truncated[0].message)
     except Exception as error:                         # damage makes Pillow raise nearly anything
         what = " ".join(str(error).split()) or type(error).__name__
@@ -209,7 +209,7 @@ def _upright(file, grey):
 def _check_mode(path, image, animated):
     """ValueError unless the picture is 8-bit grey or colour, and nothing of it is transparent."""
     if animated and image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
-        return                                         # how Pillow says what a frame left as it was
+        return                                         # so Pillow marks what a frame did not change
     if image.mode not in GREY | COLOUR or "transparency" in image.info:
         kind = image.mode + (" with transparency" if "transparency" in image.info else "")
         raise ValueError(f"{path}: Pillow mode {kind}, must be 8-bit grey (L, 1) or colour (RGB, P)"

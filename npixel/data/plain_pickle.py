@@ -11,8 +11,8 @@ step. `read` is that machine with the steps that plain data and NumPy arrays of 
     GLOBAL, REDUCE, BUILD         push a name; call it; give a state to what it made
 
 Any other step is an error, and so is any name but those in NAMES. These names do not call NumPy:
-they make inert records, from which the bytes are taken later. Nothing is hashed but text, since
-tuples within tuples, as keys, can take all of the stack or of the time.
+they make inert records, from which the bytes are taken later. A key must be text: to hash tuples
+within tuples can take all of the stack or of the time.
 
 Read first: nothing.  Read next: data/cifar10.py.
 """
@@ -157,7 +157,7 @@ class _Machine:
             raise ValueError("it calls something that is no name")
         self.stack.append(function(*arguments))
         self.made += len(self.stack[-1]) if function is _encode else 0
-        limits.check("what it makes", self.made)       # of one text, again and again
+        limits.check("what it makes", self.made)       # one text may be encoded again and again
 
     def give_state(self):
         """A record and its state become that record."""

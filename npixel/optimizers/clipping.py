@@ -56,7 +56,7 @@ def norm(params, grads, *, step):
 def _square(g, scale=1.0):
     """The sum of (g / scale)², in float64."""
     # BLAS would split long vectors among its threads, and the last digits with them: a plain sum
-    with np.errstate(over="ignore"):                   # seen by `norm`
+    with np.errstate(over="ignore"):                   # `norm` looks for it
         return float(sum(np.square(block / scale, dtype=np.float64).sum()
                          for (block,) in blocks(g)))
 

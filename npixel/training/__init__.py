@@ -25,9 +25,9 @@ on the same machine.
     fit.py         the function that users call
     recipes.py     the options with which each model is trained
 
-What goes wrong. A loss, a gradient, or weights after an update that are not finite end the run:
-Diverged. So do weights whose likelihood is not finite, at an entry of the learning curve and before
-a checkpoint is written. The weights that had the last finite loss stay.
+A run ends with Diverged if a loss, a gradient, or a weight after an update is not finite. It also
+does if weights have a likelihood that is not finite. That is asked at each entry of the learning
+curve and before a checkpoint is written. The weights that had the last finite loss stay.
 
 Densities (density.py) are trained by the same loop. Their batches are patches, and their loss is in
 nats per pixel. After each part of the run they refine some of their weights themselves (`refine`);

@@ -50,7 +50,7 @@ def measure(run, budget, evaluate_every, signals):
 
     left, cost = budget - (time.monotonic() - started) - 2 * saving - refining, seconds
     if run.every > 0:
-        left *= run.every / (run.every + saving)       # what is saved as the run goes on
+        left *= run.every / (run.every + saving)       # saving takes its share
     else:
         cost += saving
     steps = _steps_that_fit(plan, left, cost, evaluation, evaluate_every)

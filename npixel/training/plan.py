@@ -147,7 +147,7 @@ def make(steps, evaluate_every, saved, *, data, valid, valid_size, **asked):
     """
     fields = {name: READERS[name](name, value) if name in READERS else value
               for name, value in asked.items()}
-    if saved is not None and saved.minutes is not None:                    # as its steps are
+    if saved is not None and saved.minutes is not None:    # its steps fit into these
         if fields["minutes"] is None:
             fields["minutes"] = saved.minutes
         if fields["refine"] and saved.refine:

@@ -129,7 +129,7 @@ class Run:
         dropout = streams.generator(self.plan.seed, streams.DROPOUT, step)
         try:
             loss, grads = self.model.loss_and_grads(images, condition=condition, rng=dropout)
-        except ValueError as error:                    # the images are checked: it is the weights
+        except ValueError as error:                    # of the weights: images are checked
             raise self._diverged(step, error, lr) from None
         try:
             self.plan.rule.step(params, loss, grads, state, step=step, lr=lr, unit="nats")
@@ -171,7 +171,7 @@ class Run:
         """model.mean_nll under these weights, in nats.   Diverged if it is not finite"""
         try:
             nll = self.model.with_params(params).mean_nll(images, condition=condition)
-        except ValueError as error:                    # the images are checked: it is the weights
+        except ValueError as error:                    # of the weights: images are checked
             raise self._diverged(self.step, f"no loss on {words}: {error}") from None
         if not math.isfinite(nll):
             raise self._diverged(self.step, f"the loss on {words} is {nll} nats")

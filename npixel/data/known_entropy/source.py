@@ -68,11 +68,11 @@ class Source:
             raise ValueError(f"n must be an integer of at least 1, is {n!r}")
         rng = np.random.default_rng(rng)
         images = np.empty((n, self.H, self.W, 1), np.uint8)
-        some = max(1, UNIFORMS // (self.H * self.W))   # at a time: the numbers are the same ones
+        some = max(1, UNIFORMS // (self.H * self.W))   # at a time, with the same numbers
         for start in range(0, n, some):
             part = images[start:start + some]
             uniforms = rng.random(part.shape)
-            x = np.zeros((self.H, self.W, len(part)), np.uint8)      # a pixel of all is contiguous
+            x = np.zeros((self.H, self.W, len(part)), np.uint8)      # x[r, c] is contiguous
             for r in range(self.H):
                 for c in range(self.W):
                     x[r, c] = uniforms[:, r, c, 0] >= 1 - self.conditional(x, r, c)
