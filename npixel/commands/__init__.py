@@ -19,7 +19,7 @@ def parser(argv=()):
     """The whole command line; `argv` is what is parsed, for the line that says how to go on."""
     top = command.Parser.of_verbs(
         "npixel", "Autoregressive image models with exact likelihoods.",
-        environment=["  NPIXEL_DATA        directory in which data sets are looked for by name"],
+        environment=["  NPIXEL_DATA        directory of data sets, where no --data-dir is given"],
         status=["  0      done", "  1      doctor found a fault"])
     top.set_defaults(argv=list(argv))
     verbs = top.add_subparsers(metavar="COMMAND", title="commands")
