@@ -10,25 +10,27 @@ dr < 0, or dr = 0 and dc < 0. At the pixel itself, dr = dc = 0, it depends on th
               (later layers: a feature of colour g holds only colours before g)
 
 van den Oord et al. 2016, section 3.4. With C colours the h features of every layer are split into
-C groups, in order: feature k belongs to colour floor(C k / h), also where C does not divide h. A
-layer with several gates computes their features side by side, [gate][feature], and every gate has
-all the groups: `groups(D, C, gates)`. One split of all 4h features would mislabel half of the
-gates. The logits are split by the same function, so L logits for each colour reshape to (C, L).
+C groups, in order: feature k belongs to colour floor(C k / h), also where C does not divide h. The
+logits are split by the same function, so L logits for each colour reshape to (C, L).
+
+A layer with several gates computes their features side by side, [gate][feature]. Every gate has all
+the groups: `groups(D, C, gates)`. To split the 4h features of four gates as one list is a fault: it
+would give whole gates to one colour.
 
 Taps are a list of offsets, with a mask over channels. These functions make them:
 
     square(K)               all K² offsets around the pixel
-    mask_a(K, ...)          these, with the future masked away, mask A; weights keep K² matrices
-    mask_b(K, ...)          the same with mask B
+    mask_a(K, ...)          these with mask A; taps into the future stay in the list, masked away
+    mask_b(K, ...)          these with mask B
     causal_row(K, ...)      1 x K along the row being generated, mask A or B
     row(K)                  1 x K along a finished row, nothing masked
     above(K)                the rows of the K x K window above the pixel's own
-    vertical(K)             these and the pixel's own: for a stack whose output is shifted down
+    vertical(K)             these rows and the pixel's own, for a stack that is shifted down
     down_shifted(KH, KW)    a window that ends in this row, centred (PixelCNN++)
     down_right_shifted(KH, KW)      a window that ends at this pixel (PixelCNN++)
 
 Read first: nothing.
-Read next: layers/live_taps.py, layers/conv2d.py, models/pixelcnn.py, losses/__init__.py.
+Read next: losses/__init__.py, layers/conv2d.py, models/pixelcnn.py.
 """
 
 from typing import NamedTuple
@@ -101,17 +103,29 @@ def mask_a(K, inputs, outputs):
 
     inputs    (C,) the colour of every input channel, from `groups`
     outputs   (D,) the colour of every output channel
+
+    >>> taps = mask_a(3, groups(3, 3), groups(3, 3))
+    >>> taps.offsets[4], taps.mask[4].astype(int).tolist()         # the pixel itself: (C, D)
+    ((0, 0), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+
+    ValueError if K is even.
     """
     return _causal(square(K), np.less.outer(inputs, outputs))
 
 
 def mask_b(K, inputs, outputs):
-    """K x K taps with mask B; mask_b(1, ...) is the 1 x 1 convolution within a pixel."""
+    """K x K taps with mask B; inputs and outputs as in mask_a.
+
+    mask_b(1, ...) is for the 1 x 1 convolution within a pixel.
+    """
     return _causal(square(K), np.less_equal.outer(inputs, outputs))
 
 
 def causal_row(K, inputs, outputs, *, first=False):
-    """1 x K along the row being generated: mask A where `first`, else mask B."""
+    """1 x K along the row being generated; inputs and outputs as in mask_a.
+
+    first   True: mask A, else mask B
+    """
     compare = np.less if first else np.less_equal
     return _causal(row(K).offsets, compare.outer(inputs, outputs))
 
@@ -135,7 +149,11 @@ def vertical(K):
 
 
 def down_shifted(KH, KW):
-    """KH rows that end in this one, KW columns around the pixel (KW odd)."""
+    """KH rows that end in this one, KW columns around the pixel (KW odd).
+
+    >>> down_shifted(1, 3).offsets, down_right_shifted(2, 2).offsets
+    (((0, -1), (0, 0), (0, 1)), ((-1, -1), (-1, 0), (0, -1), (0, 0)))
+    """
     return Taps(tuple((dr, dc) for dr in range(1 - KH, 1) for dr_, dc in square(KW) if dr_ == 0))
 
 
@@ -145,7 +163,7 @@ def down_right_shifted(KH, KW):
 
 
 def above_and_left(seen):
-    """Where the states in `seen` come from, if states are handed on downwards and to the right.
+    """The places from which states reach those in `seen`, handed on downwards and to the right.
 
     seen      (H, W, D) bool
     returns   (H, W, D) bool: `seen`, and all features of every place above and to the left of it

@@ -6,15 +6,18 @@
 
     log p(y | x) = log p'(y' | x') + log |det (Cyy - P Pᵀ)^(-1/2)|
 
-x' and y' have covariance 1 and are uncorrelated. The last term is the logarithm of the map's
-Jacobian: only with it is the density in the units of y. A standard normal p' makes this the
-linear-Gaussian predictor. The square roots are the symmetric ones.
+x' and y' are uncorrelated, and the covariance of each is the identity matrix. The last term is the
+logarithm of the map's Jacobian: only with it is the density in the units of y. A standard normal p'
+makes this the linear-Gaussian predictor. The square roots are the symmetric ones.
 
 Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, section 3.1 (conditional
 whitening).
 
-`fit` computes the maps from data once; nothing here is trained. An eigenvalue below 1e-10 of the
-largest is raised to that, so that a direction in which the data are constant is not blown up.
+`fit` computes the maps from data once; nothing here is trained. An eigenvalue of a covariance that
+is below 1e-10 of the largest is raised to that. Else a direction in which the data are constant
+would be blown up.
+
+In the shapes below, I is the length of x, D that of y, and B counts samples.
 
 Read first: nothing.  Read next: models/ride.py, losses/mcgsm.py.
 """
@@ -27,6 +30,7 @@ LEAST = 1e-10                                          # eigenvalues, relative t
 
 
 class Weights(NamedTuple):
+    """The means and matrices of the header."""
     mean_x: np.ndarray                                 # (I,)
     w_x: np.ndarray                                    # (I, I)   Cxx^(-1/2), symmetric
     mean_y: np.ndarray                                 # (D,)
@@ -35,6 +39,7 @@ class Weights(NamedTuple):
 
 
 def shapes(I, D):
+    """The shapes of the weights for I numbers in x and D in y."""
     return Weights((I,), (I, I), (D,), (I, D), (D, D))
 
 
@@ -45,7 +50,7 @@ def identity(I, D, *, dtype=np.float64):
 
 
 def fit(x, y):
-    """Weights from samples, one a row.
+    """Weights from B samples, one in each row.
 
     x   (B, I) float64
     y   (B, D) float64
@@ -85,12 +90,12 @@ def predict(white_x, weights):
 
 
 def outputs(y, base, weights):
-    """y (..., D) -> y' (..., D)"""
+    """y and base (..., D) -> y' (..., D)"""
     return (y - base) @ weights.w_y
 
 
 def restore(white_y, base, weights):
-    """y' (..., D) -> y (..., D) float64: the way back."""
+    """y' and base (..., D) -> y (..., D) float64: the way back from `outputs`."""
     w_y, white_y = weights.w_y.astype(np.float64), white_y[..., None].astype(np.float64)
     return base + np.linalg.solve(w_y, white_y)[..., 0]
 

@@ -1,6 +1,7 @@
 """Concatenated elu:  y = (elu(x), elu(-x)), side by side.
 
-There are twice as many features. Whichever sign a number has, one of its two is linear in it.
+There are twice as many features. A number x other than 0 gives x or -x in one of its two, whichever
+is positive, and an exponential in the other.
 
 Shang, Sohn, Almeida, Lee, "Understanding and Improving Convolutional Neural Networks via
 Concatenated Rectified Linear Units", 2016, do this with relu. PixelCNN++ does it with elu (Salimans
@@ -17,7 +18,11 @@ from ..runtime.kernels import kernel
 
 
 def forward(x, /):
-    """x (..., D) -> y (..., 2 D), and the cache.   float32 or float64"""
+    """x (..., D) -> y (..., 2 D), and the cache.   float32 or float64
+
+    >>> forward(np.array([2.0, -1.0]))[0].round(3).tolist()        # exp(-2) - 1 = -0.865
+    [2.0, -0.632, -0.865, 1.0]
+    """
     y = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     blas.rows_in_lanes(_both, x, y)
     return y, y
@@ -31,7 +36,7 @@ def backward(dy, cache, /):
 
 
 def reach(seen, /, *, shape=None):                    # of the map, which stays what it is
-    """Which inputs (..., D) the outputs in `seen` (..., 2 D) bool depend on."""
+    """Which inputs (..., D) the outputs in `seen` (..., 2 D), bool, depend on."""
     D = seen.shape[-1] // 2
     return seen[..., :D] | seen[..., D:]
 

@@ -22,10 +22,12 @@ HERE = [(0, 0)]
 
 
 class Weights(NamedTuple):
-    v: np.ndarray                                      # (V, D); the layer in front has a bias
+    """A matrix alone: the layer that computes z has a bias already."""
+    v: np.ndarray                                      # (V, D)
 
 
 def shapes(V, D):
+    """The shapes of the weights for a condition of V numbers and D features."""
     return Weights((V, D))
 
 
@@ -41,7 +43,8 @@ def encode(condition, classes, dtype):
     """A condition as the code s.
 
     condition   (N,) integers in [0, classes), if classes > 0; else (N, V) or (N, H, W, V) numbers
-    returns     (N, 1, 1, V) or (N, H, W, V), of the dtype; a class is its one-hot code, V = classes
+    returns     (N, 1, 1, V) or (N, H, W, V), of the dtype. The code of a class is one-hot, and V
+                is `classes`
 
     ValueError if a class is no such integer.
 
@@ -69,6 +72,10 @@ def forward(z, s, v, /):
     returns   y (N, H, W, D), and the cache
 
     ValueError if shapes or dtypes disagree.
+
+    >>> z, s, v = np.zeros((1, 1, 1, 2)), np.full((1, 1, 1, 1), 3.0), np.array([[1.0, 10.0]])
+    >>> forward(z, s, v)[0].ravel().tolist()
+    [3.0, 30.0]
     """
     if s.ndim != 4 or z.ndim != 4 or len(s) != len(z) or s.shape[1:3] not in ((1, 1), z.shape[1:3]):
         raise ValueError("s must be (N, 1, 1, V) or (N, H, W, V) where z is (N, H, W, D); "

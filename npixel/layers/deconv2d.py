@@ -4,7 +4,7 @@
 
     u: the taps for which both divisions come out even    s: stride    x = 0 outside the map
 
-It is conv2d over the map with s - 1 zeros between its pixels, where most products would be with
+It is conv2d over the map with s - 1 zeros between its pixels, without the products with these
 zeros. So the taps are those of conv2d, and what is causal there is causal here: with dr <= 0, row r
 reads rows up to floor(r / s). The size of y is given; s need not divide H and W.
 
@@ -27,8 +27,8 @@ edges off. That is this sum with dr = -a, dc = -e. So their kernels, cut as Pixe
 ours read backwards (Salimans et al. 2017, the authors' nn.py, deconv2d with down_shifted and
 down_right_shifted).
 
-Generation: a strip of y is decided by x at `coarse(at)` and before. So `write` at `coarse(at)`,
-then `read` at `at`.
+Generation: a strip of y is decided by x at `coarse(at)` and before. So a model calls `write` with x
+at the strip `coarse(at)`, and then `read` at the strip `at`.
 
 Read first: masks.py, layers/live_taps.py, layers/conv2d.py.  Read next: models/pixelcnn_pp.py.
 """
@@ -86,7 +86,12 @@ def backward(dy, cache, /):
 
 
 def _phases(offsets, mask, stride):
-    """For every phase that some tap meets: its place in y, which taps, and these in pixels of x."""
+    """Yields (place, which, taps) for every phase (p, q) that some tap meets.
+
+    place   index of the phase in y (N, H, W, D)
+    which   numbers of the taps that meet it
+    taps    these, in pixels of x
+    """
     for p, q in np.ndindex(stride, stride):
         which = [u for u, (dr, dc) in enumerate(offsets)
                  if (p + dr) % stride == 0 and (q + dc) % stride == 0]
@@ -111,13 +116,17 @@ def coarse(at, stride=2):
 
 
 class State(NamedTuple):
+    """The memory of the convolution of each phase."""
     phases: list                                       # [p][q] -> conv2d.State; None: no tap
     b: np.ndarray                                      # (D,)
     stride: int
 
 
 def start(shape, w, b, /, *, taps, size, stride=2):
-    """Memory for reading y strip by strip.   shape (N, ceil(H/s), ceil(W/s), C) of x"""
+    """Memory for reading y strip by strip; the other arguments are those of forward.
+
+    shape   (N, ceil(H/s), ceil(W/s), C) of x
+    """
     offsets, mask = check(shape, w.dtype, w, b, taps, stride)
     phases = [[None] * stride for _ in range(stride)]
     for (_, rows, columns), which, near in _phases(offsets, mask, stride):
@@ -151,7 +160,7 @@ def _with_taps(state):
 
 
 def reach(seen, /, *, shape, taps, size, stride=2):
-    """Which inputs (*shape, C) the outputs in `seen` (H, W, D) bool can depend on, bool.
+    """Which inputs (*shape, C) the outputs in `seen` (H, W, D) can depend on; both are bool.
 
     ValueError if taps have no channel mask: then C is unknown.
     """

@@ -13,10 +13,11 @@ its bias is added would differ.
 
 What it sees: together almost all the past, but not quite, although the paper says so. Say the first
 convolution reaches m columns. From (r, c) with c + m < W - 1, the pixel (r - 1, W - 1) is invisible
-at any depth. For the right map of row r - 1 at column c reads x only through that convolution,
-which is centred, and no feature that contains the pixel lies in row r - 1 or to the left. Such
-pairs number (H - 1) max(0, W - 1 - m). With several colours only the last colour of that pixel is
-invisible: features of a later colour hold the earlier ones.
+at any depth. It could come only through the right map, whose row r - 1 is added here. Mask A hides
+the pixel from the features at its own place. No other feature in row r - 1 or above contains it,
+since in its own row it is the last. There are (H - 1) max(0, W - 1 - m) such pairs. With several
+colours only the last colour of that pixel is invisible: features of a later colour hold the earlier
+ones.
 
 Read first: layers/diagonal_lstm.py.
 Read next: models/pixelrnn.py, models/diagonal_bilstm.py, layers/conditional_bias.py.

@@ -2,12 +2,12 @@
 
     y[n, i] = b[i] + Σ_{j < i} x[n, j] · w[i (i - 1) / 2 + j]
 
-Neal, "Connectionist learning of belief networks", 1992: logistic units, C = D = 1. Here a unit
-gives C numbers to the units after it, and D numbers come out of it. Unit i is a sub-pixel in the
-order of generation.
+Neal, "Connectionist learning of belief networks", 1992, has logistic units with C = D = 1. Here a
+unit gives C numbers to the units after it, and D numbers come out of it. There are I units. In a
+model, unit i is the i-th sub-pixel in the order of generation.
 
-Only the pairs j < i have a matrix. The I (I - 1) / 2 matrices are a list in which those of a unit
-stand together. So nothing is masked, and no gradient can be forgotten behind a mask.
+Only the pairs j < i have a matrix, (C, D). The I (I - 1) / 2 matrices are one list, in which those
+of a unit stand together. So nothing is masked, and no gradient has to be masked.
 
     >>> x, w, b = np.array([[[1.0], [2.0], [3.0]]]), np.ones((3, 1, 1)), np.zeros((3, 1))
     >>> y = np.zeros((1, 3, 1))
@@ -28,7 +28,6 @@ import numpy as np
 
 from ..runtime.kernels import computed_by
 from . import unit_blocks
-from .unit_blocks import unpacked                                          # noqa: F401  for models
 
 
 class Weights(NamedTuple):
@@ -38,6 +37,7 @@ class Weights(NamedTuple):
 
 
 def shapes(I, C, D):
+    """The shapes of the weights for I units of C numbers in and D out."""
     return Weights((I * (I - 1) // 2, C, D), (I, D))
 
 
@@ -64,7 +64,7 @@ def forward(x, w, b, /):
 
 
 def backward(dy, cache, /):
-    """dy (N, I, D) -> dx (N, I, C), dw, db."""
+    """dy (N, I, D) -> dx (N, I, C), dw (I (I - 1) / 2, C, D), db (I, D)."""
     x, w = cache
     return _sum_backward(dy, x, w)
 
@@ -101,21 +101,23 @@ def _pairs(i):
 class State(NamedTuple):
     """The units known so far, and the weights."""
     x: np.ndarray                                      # (N, I, C)
-    w: np.ndarray
-    b: np.ndarray
+    w: np.ndarray                                      # (I (I - 1) / 2, C, D)
+    b: np.ndarray                                      # (I, D)
 
 
 def start(shape, w, b, /):
-    """Memory for going through units in their order. They lie in one row: `at` = (0, units).
+    """Memory for going through the units in their order.
 
     shape   (N, I, C) of x
+
+    The units lie in one row, so `at` below is (0, a slice of the units).
     """
     _check(shape, w.dtype, w, b)
     return State(np.zeros(shape, w.dtype), w, b)
 
 
 def write(x_t, state, /, *, at):
-    """x_t (N, k, C) is x of the units at[1].   Updates `state` in place."""
+    """The units at[1] of the input are known now: x_t (N, k, C).   Updates `state` in place."""
     state.x[:, at[1]] = x_t
 
 

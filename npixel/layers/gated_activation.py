@@ -3,11 +3,11 @@
     f, g = the two halves of x
     y = tanh(f) · σ(g)
 
-van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 2. It replaces
-the relu, since gates are one thing that PixelRNN has and PixelCNN has not.
+van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, eq. 2. There it
+replaces PixelCNN's relu. The paper's reason is that the LSTMs of PixelRNN have gates.
 
 Features are in the order [gate][feature], so `masks.groups(2 * D, C, gates=2)` splits each half
-among the colours. The D features that come out have the groups of either half.
+among the colours. The D features that come out have the groups of one half.
 
 A common fault is a sigmoid in both halves. It is causal and it trains; only a comparison of numbers
 finds it.
@@ -27,6 +27,9 @@ def forward(x, /):
     """x (..., 2 D) -> y (..., D), and the cache: tanh(f) and σ(g).   float32 or float64
 
     ValueError if the last axis cannot be halved.
+
+    >>> forward(np.array([1.0, 0.0]))[0].round(3).tolist()         # tanh(1) σ(0) = 0.762 / 2
+    [0.381]
     """
     if not x.ndim or x.shape[-1] % 2:
         raise ValueError(f"x must have an even number of features, has shape {x.shape}")

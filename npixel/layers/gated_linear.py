@@ -19,6 +19,9 @@ def forward(x, /):
     """x (..., 2 D) -> y (..., D), and the cache.   float32 or float64
 
     ValueError if the last axis cannot be halved.
+
+    >>> forward(np.array([5.0, 0.0]))[0].tolist()                  # 5 σ(0)
+    [2.5]
     """
     if not x.ndim or x.shape[-1] % 2:
         raise ValueError(f"x must have an even number of features, has shape {x.shape}")
@@ -36,5 +39,5 @@ def backward(dy, cache, /):
 
 
 def reach(seen, /, *, shape=None):                    # of the map, which stays what it is
-    """Which features (..., 2 D) the outputs in `seen` (..., D) bool depend on: of both halves."""
+    """Which features (..., 2 D) the outputs in `seen` (..., D), bool, depend on: both halves."""
     return np.concatenate([seen, seen], axis=-1)

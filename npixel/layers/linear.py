@@ -2,8 +2,8 @@
 
     y[..., d] = b[d] + Σ_c x[..., c] · w[c, d]
 
-The sum runs over the last axis; whatever stands before it is a batch. On an image this is a 1 x 1
-convolution without a mask (conv2d.py). On (N, C) it is what value functions and policies end with.
+The sum runs over the last axis; all axes before it are a batch. On an image (N, H, W, C) this is a
+1 x 1 convolution without a mask (conv2d.py). On (N, C) value functions and policies end with it.
 
 These are plain NumPy products. BLAS may share a large one out among its own threads, and their
 number then shows in the last bits (runtime/blas.py).
@@ -17,19 +17,21 @@ import numpy as np
 
 
 class Weights(NamedTuple):
+    """The matrix and the bias of the equation."""
     w: np.ndarray                                      # (C, D)
     b: np.ndarray                                      # (D,)
 
 
 def shapes(C, D):
+    """The shapes of the weights for C numbers in and D out."""
     return Weights((C, D), (D,))
 
 
 def init(rng, C, D, /, *, dtype, gain=1.0):
     """w with mean 0 and variance gain² / C; b is zero.
 
-    gain   1 keeps the variance of the input (LeCun 1998), sqrt(2) that of an input that has passed
-           a relu (He et al. 2015)
+    gain   1 keeps the variance of the input (LeCun 1998). After a relu sqrt(2) keeps it (He et al.
+           2015)
     """
     w = rng.standard_normal((C, D)) * (gain / np.sqrt(max(C, 1)))
     return Weights(w.astype(dtype), np.zeros(D, dtype))

@@ -3,10 +3,10 @@
     two levels     p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} w_ij x_j)
     L levels       p(x_i | x_<i) = softmax(b_i + Σ_{j<i} w_ij onehot(x_j)),   w_ij an L x L matrix
 
-Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. The simplest
-model that sees its whole past, and a convex one. It shares nothing between places. So it has
-I (I - 1) / 2 + I parameters for I binary sub-pixels (307,720 for 28 x 28), and
-I (I - 1) / 2 L² + I L for L levels: for small images only.
+Neal, "Connectionist learning of belief networks", 1992; Frey, Hinton, Dayan 1996. It is the
+simplest model that sees its whole past, and its log-likelihood is concave in the parameters. It
+shares nothing between places. So it has I (I - 1) / 2 + I parameters for I binary sub-pixels
+(307,720 for 28 x 28), and I (I - 1) / 2 L² + I L for L levels. That is for small images only.
 
 A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the
 input is zero.
@@ -19,13 +19,13 @@ from math import prod
 
 import numpy as np
 
-from ..layers import fully_visible
+from ..layers import fully_visible, unit_blocks
 from . import wiring
 from .discrete import draws, loss                      # noqa: F401  the model contract
 from .wiring import Layer, Wiring
 
-# most parameters, 1 GB in float32, and training holds four times that; and most numbers of one
-# block of units, which are more where few units have many levels
+# The most parameters: 1 GB in float32, and training holds four times that. It is also the most
+# numbers of one block of units. Few units with many levels have more of these than parameters.
 LIMIT = 2**28
 
 
@@ -36,7 +36,7 @@ class Config:
 
     def __post_init__(self):
         parameters = sum(map(prod, fully_visible.shapes(*_sizes(self))))
-        block = fully_visible.unpacked(*_sizes(self))
+        block = unit_blocks.unpacked(*_sizes(self))
         for size, what in ((parameters, "has {:,} parameters"),
                            (block, "computes with {:,} numbers at a time")):
             if size > LIMIT:
@@ -97,7 +97,10 @@ def step(state, /, *, at):
 
 
 def reach(seen, config):
-    """Everything before the last output in `seen`, in the order of generation."""
+    """Which sub-pixels (H, W, C) the predictions of those in `seen` (H, W, C) can depend on.
+
+    These are all before the last one in `seen`, in the order of generation.
+    """
     flat = seen.reshape(-1)
     past = np.arange(flat.size) < (np.flatnonzero(flat).max() if flat.any() else 0)
     return past.reshape(seen.shape)
@@ -109,7 +112,7 @@ def width(config):
 
 
 def _sizes(config):
-    """Units I, numbers into each C, numbers out of each D."""
+    """(I, C, D): how many units, numbers into each, and numbers out of each."""
     numbers = 1 if config.levels == 2 else config.levels
     return prod(config.image_shape), numbers, numbers
 
@@ -122,7 +125,10 @@ def _units(at, config):
 
 
 def _encode(x, config):
-    """Encoded pixels (N, ..., C) as the units' inputs (N, I, C): the bit, or the level one-hot."""
+    """Encoded pixels as what the units read: (N, I, 1) bits, or (N, I, L) one-hot levels.
+
+    x   (N, H, W, C), or a strip (N, k, C)
+    """
     if config.levels == 2:
         return x.reshape(len(x), -1, 1)
     levels = np.rint((x.reshape(len(x), -1, 1) + 1) / 2 * (config.levels - 1))
@@ -130,4 +136,5 @@ def _encode(x, config):
 
 
 def _as_outputs(y, shape, config):
+    """What the units give, as logits of this shape, with an axis of levels if there are many."""
     return y.reshape(shape if config.levels == 2 else (*shape, config.levels))
