@@ -19,7 +19,7 @@ would be blown up.
 
 In the shapes below, I is the length of x, D that of y, and B counts samples.
 
-Read first: nothing.  Read next: models/ride.py, losses/mcgsm.py.
+Read first: nothing.  Read next: losses/mcgsm.py, models/ride.py.
 """
 
 from typing import NamedTuple

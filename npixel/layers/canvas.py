@@ -1,8 +1,8 @@
 """Convolution on a canvas: the fast form of the sums in conv2d.py and relu_conv2d.py.
 
 An image is copied into a canvas: a list of pixels, in which its rows lie `pitch` pixels apart, with
-zeros between and around them. There a tap is one constant offset, wherever the output pixel is. So
-one product of matrices serves many pixels, across the ends of rows:
+zeros between and around them. On a canvas the offset of a tap is one number, the same for every
+output pixel. So one product of matrices serves many pixels, across the ends of rows:
 
     Y[here] += X[here + offset_u] w[u]                 forward       X, Y: the canvases of x and y
     dX[here + offset_u] += dY[here] w[u]ᵀ              backward, the same loops
@@ -10,18 +10,20 @@ one product of matrices serves many pixels, across the ends of rows:
 
 Y has the pitch of X. What is computed for the pixels between two rows is dropped.
 
-Tiles. `here` are as many pixels as make a product that stays in the first cache: runtime/blas.py.
+Tiles. `here` are pixels that follow one another, so many that their product stays in the first
+cache: runtime/blas.py.
 Strides. With stride s the canvas holds s² smaller images, one below the other: image (i, j) has the
 pixels (s r + i, s c + j). A tap reads one of them, pixel by pixel.
 Thin inputs. A product with few channels is too thin to be fast. So the taps of an input with fewer
 than THIN channels are gathered first: U taps of C channels become one tap of U C channels.
 Relu. max(x, 0) is taken while x is copied, and never stored.
-Lanes. Images are computed alone, in lanes: runtime/blas.py.
+Lanes. Each image is computed by itself. Lanes share them out among threads: runtime/blas.py.
 
-The functions that define the kernels go the same way through a canvas, in NumPy.
+The functions that define the kernels use the same canvases, in NumPy. Below, R and Q are the rows
+and columns of y, and s is the stride.
 
-Read first: masks.py, layers/conv2d.py, layers/relu_conv2d.py.
-Read next: runtime/blas.py, runtime/kernels.py.
+Read first: layers/conv2d.py, layers/relu_conv2d.py, layers/live_taps.py, runtime/blas.py.
+Read next: layers/unit_blocks.py.
 """
 
 import numpy as np
@@ -88,10 +90,10 @@ def _backward(dy, x, w, offsets, stride, rectify):
 
 
 def as_matrix(x, w, b, /, *, taps):
-    """conv2d's sum as one product, for layers that do it bit by bit: y = z m + b.
+    """conv2d's sum as one product y = z m + b, for a layer that computes it place by place.
 
-    returns   z (N, H, W, I): the I numbers that live taps read, side by side;
-              m (I, D): their weights, masked;
+    returns   z (N, H, W, I), the I numbers that live taps read, side by side;
+              m (I, D), their weights, masked;
               and what from_matrix needs
 
     ValueError as in conv2d.forward.
@@ -101,7 +103,10 @@ def as_matrix(x, w, b, /, *, taps):
 
 
 def from_matrix(dz, dm, back):
-    """dz (N, H, W, I), dm (I, D) -> dx, dw: the way back from as_matrix."""
+    """dz (N, H, W, I), dm (I, D) -> dx (N, H, W, C), dw (U, C, D): the way back from as_matrix.
+
+    back   the last thing that as_matrix returned
+    """
     shape, offsets, live = back
     dw = put_back(dm.reshape(len(offsets), shape[3], dm.shape[1]), live)
     return scatter(dz, shape, offsets, 1), dw
@@ -132,7 +137,12 @@ def scatter(dz, shape, offsets, stride):
 
 
 def _arrange(w, offsets, stride, rows, columns):
-    """How to compute rows x columns outputs: whether x is gathered first, the weights, the plan."""
+    """How to compute rows x columns outputs: (thin, w, plan).
+
+    thin   True: the taps of x are gathered first
+    w      the weights for what is then read
+    plan   the canvas: _plan
+    """
     U, C, D = w.shape
     if thin := C < THIN and U * stride > 1:
         w, offsets, stride = w.reshape(1, U * C, D), HERE, 1
@@ -142,10 +152,10 @@ def _arrange(w, offsets, stride, rows, columns):
 def _plan(offsets, stride, rows, columns):
     """The canvas for rows x columns outputs: (left, pitch, top, height, stride, places).
 
-    left     zero columns in front of a row; those in front of the next row also serve behind it
+    left     zero columns in front of a row; they also stand behind the row before it
     pitch    pixels from one row to the next
     top      rows of zeros above the image
-    height   rows of one of the s² images; the last is zero, for taps right of the row before it
+    height   rows of one of the s² images, zeros included; taps right of the image end in the last
     places   (U,) the pixel that each tap reads when the output pixel is (0, 0)
     """
     shift, phase = np.divmod(offsets, stride)          # x[s r + dr] is pixel r + shift of its image
@@ -156,14 +166,20 @@ def _plan(offsets, stride, rows, columns):
 
 
 def _tile(w):
-    """Pixels in one product, so that it multiplies at most TILE numbers; a multiple of 8 if > 8."""
+    """Pixels in one product, which then has at most TILE multiplications.
+
+    More than 8 are rounded down to a multiple of 8.
+    """
     _, C, D = w.shape
     size = TILE // (min(C, BLOCK) * min(D, BLOCK))
     return max(1, size - size % 8 if size > 8 else size)
 
 
 def _space(plan, w, rows, inputs):
-    """Numbers in the canvases of one image: `inputs` for x (and dx), one for y."""
+    """How many numbers the canvases of one image have.
+
+    inputs   canvases of the size of x: 1 forward, 2 backward (x and dx). There is one of y's size
+    """
     (_, pitch, _, height, stride, _), (_, C, D) = plan, w.shape
     return inputs * stride * stride * height * pitch * C + rows * pitch * D
 
@@ -182,6 +198,9 @@ def _correlate_numpy(x, w, b, plan, rectify, y):
             Y[:last] += X[place:place + last] @ w_u
         y[n] = Y.reshape(R, pitch, D)[:, :Q]
 
+
+# The kernels are given two things for speed: `tile`, the pixels in one product, and `space`, memory
+# for the canvases. Where a canvas would be the image itself, they use the image.
 
 @kernel(defined_by=_correlate_numpy)
 def _correlate(x, w, b, plan, rectify, y, tile, space):
@@ -393,7 +412,12 @@ def _scatter(dz, offsets, stride, dx):
 
 
 def _frame(offsets, shape, stride):
-    """Images in a frame of zeros: the shape, where the images are, and what each tap reads."""
+    """Images in a frame of zeros: (shape, inside, windows).
+
+    shape     (N, rows, columns, C) of the framed images
+    inside    index of the images themselves in it
+    windows   for each tap, index of what it reads in it
+    """
     (N, H, W, C), (top, left, bottom, right) = shape, margins(offsets)
     all_images, rows, columns = slice(None), slice(top, top + H), slice(left, left + W)
     windows = [(all_images, slice(top + dr, top + dr + H, stride),

@@ -30,7 +30,7 @@ down_right_shifted).
 Generation: a strip of y is decided by x at `coarse(at)` and before. So a model calls `write` with x
 at the strip `coarse(at)`, and then `read` at the strip `at`.
 
-Read first: masks.py, layers/live_taps.py, layers/conv2d.py.  Read next: models/pixelcnn_pp.py.
+Read first: masks.py, layers/conv2d.py.  Read next: models/wiring.py, models/pixelcnn_pp.py.
 """
 
 from typing import NamedTuple

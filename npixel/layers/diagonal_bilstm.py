@@ -20,7 +20,7 @@ colours only the last colour of that pixel is invisible: features of a later col
 ones.
 
 Read first: layers/diagonal_lstm.py.
-Read next: models/pixelrnn.py, models/diagonal_bilstm.py, layers/conditional_bias.py.
+Read next: layers/conditional_bias.py, models/pixelrnn.py, models/diagonal_bilstm.py.
 """
 
 from typing import NamedTuple

@@ -1,13 +1,13 @@
 """Diagonal LSTM: an LSTM that reads the pixel above and the one on its left.
 
     z[r, c] = K_is x[r, c] + K_ss[0] h[r-1, c] + K_ss[1] h[r, c-1] + b
-    o, f, i, g, c[r, c], h[r, c]        of z[r, c] and the cell on the left, c[r, c-1]: lstm_cell.py
+    h[r, c], c[r, c] = cell(z[r, c], c[r, c-1])        the gates o, f, i, g are inside: lstm_cell.py
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2. K_is
 is a 1 x 1 convolution with mask B. In the paper's skewed map (skew.py) a column is a diagonal of
 the image. There K_ss is a 2 x 1 convolution down the column, padded with a zero row on *top*, and
-the recurrence runs from column to column. Here each diagonal is cut out of the image when its turn
-comes; the skewed map is never stored.
+the recurrence runs from column to column. Here the skewed map is never stored. Each diagonal is cut
+out of the image when its turn comes.
 
 As a loop, for one image of 2 x 4 pixels. Index -1 is what stands outside the image:
 
@@ -33,11 +33,11 @@ what they hold. There are two choices, called `padding`:
                 a state that has run longer. Public code that does not mask these cells does this.
 Both are causal, but the numbers differ. In both, h is zero above the image (the zero row).
 
-What it sees: everything above and to the left of the pixel, columns <= c. After a first convolution
-that reaches m columns it is columns <= c + m in the rows above.
+What it sees from (r, c): all pixels in rows <= r and columns <= c. After a first convolution that
+reaches m columns, they are the columns <= c + m in the rows above.
 
 Read first: layers/row_lstm.py, layers/skew.py.
-Read next: layers/diagonal_bilstm.py, models/diagonal_lstm.py.
+Read next: layers/shift.py, layers/diagonal_bilstm.py, models/diagonal_lstm.py.
 """
 
 from typing import NamedTuple
@@ -53,6 +53,7 @@ from .lstm_cell import cell, cell_backward
 
 
 class Weights(NamedTuple):
+    """K_is with its bias, K_ss, and what stands left of the image."""
     w_is: np.ndarray                                   # (1, C, 4D)  gates o, f, i, g side by side
     b: np.ndarray                                      # (4D,)
     w_ss: np.ndarray                                   # (2, D, 4D)  from above; from the left
@@ -82,8 +83,9 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=Fals
     x         (N, H, W, C)  float32 or float64
     taps      masks.Taps of K_is: masks.mask_b(1, ...)
     padding   "start" or "evolve", see above
-    mirrored  True: of the mirrored image. Give x as it is: K_is is 1 x 1, so its output can be
-              mirrored instead of x, and no mirrored copy of x is kept. h and dh are mirrored
+    mirrored  True: the states are those of the image with its columns turned round. x is given as
+              it is, h comes out turned round. K_is is 1 x 1, so its output is turned round instead
+              of x, and no second copy of x is kept
     returns   h (N, H, W, D); and the cache
 
     ValueError if shapes or dtypes disagree.
@@ -106,7 +108,7 @@ def forward(x, w_is, b, w_ss, h0, c0, /, *, taps, padding="start", mirrored=Fals
 def backward(dh, cache, /):
     """dh (N, H, W, D) -> dx, dw_is, db, dw_ss, dh0, dc0.
 
-    Where forward was mirrored, dh must be mirrored, too. dx is never mirrored.
+    Where forward was mirrored, dh is turned round as h was. dx is as x was.
     """
     cache_is, gates, c, h, w_ss, h_left, c_left, steps, mirrored = cache
     dh, dz = plain(dh, h.shape), np.empty_like(gates)
@@ -127,7 +129,7 @@ def backward(dh, cache, /):
 def _mirror(z):
     """Turn the columns of z (N, H, W, 4D) round, in place.
 
-    It goes image by image, since one image stays in the cache.
+    It goes image by image, since one image fits in the processor's cache.
     """
     for image in z:
         image[...] = image[:, ::-1].copy()
@@ -145,7 +147,7 @@ class State(NamedTuple):
 
 
 def start(shape, w_is, b, w_ss, h0, c0, /, *, taps, padding="start"):
-    """Memory for stepping through images of this shape, (N, H, W, C)."""
+    """Memory for stepping through images of this shape, (N, H, W, C); the rest as in forward."""
     check(w_is, w_ss, h0, c0, padding)
     N, H, W, _ = shape
     h, c = (np.zeros((N, 1 + H, 1 + W, len(h0)), w_is.dtype) for _ in range(2))
@@ -170,7 +172,7 @@ def step(x_t, state, /, *, at):
 def reach(seen, /, *, shape, taps, padding="start"):
     """Which inputs (H, W, C) the states in `seen` (H, W, D) can depend on.
 
-    These are all places above and to the left in every colour, and what K_is sees at each.
+    These are what K_is sees of all places above and to the left, in every colour.
     """
     return conv2d.reach(np.tile(masks.above_and_left(seen), 4), shape=shape, taps=taps)
 
@@ -192,13 +194,15 @@ def check(w_is, w_ss, h0, c0, padding):
 
 
 def _left_of_the_image(H, b, w_ss, h0, c0, padding):
-    """((h, c), steps): states and cells (H, D) each in the column left of the image.
+    """((h, c), steps): what stands left of the image.
+
+    h       (H, D)   the state left of each row
+    c       (H, D)   the cell left of each row
+    steps   what the way back needs, a tuple for each time
 
     Where padding is "evolve", padding cell (r, c), -r <= c < 0, is computed at time t = r + c. At
     t = -1 every row holds h0 and c0. Row r is padding at the times t = 0, ..., r - 1. No pixel has
     a part in it, so it is done once for all images.
-
-    steps   what the way back needs, a tuple for each time
     """
     h, c = (np.tile(start, (H, 1)) for start in (h0, c0))                  # (H, D) each
     steps = []

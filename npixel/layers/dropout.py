@@ -9,7 +9,7 @@ The mask is an argument. `draw` makes one; only a model's forward has a random g
 Setting whole maps to zero at once (Dropout2d) is another layer. A network with it trains too, but
 it is not PixelCNN++.
 
-Read first: nothing.  Read next: models/pixelcnn_pp.py, layers/weight_norm.py.
+Read first: nothing.  Read next: layers/weight_norm.py, models/pixelcnn_pp.py.
 """
 
 import numpy as np

@@ -19,7 +19,7 @@ of a unit stand together. So nothing is masked, and no gradient has to be masked
 
 unit_blocks.py computes the same faster, in blocks of units.
 
-Read first: nothing.  Read next: layers/unit_blocks.py, models/fvbn.py.
+Read first: nothing.  Read next: models/fvbn.py, layers/unit_blocks.py.
 """
 
 from typing import NamedTuple

@@ -12,8 +12,7 @@ among the colours. The D features that come out have the groups of one half.
 A common fault is a sigmoid in both halves. It is causal and it trains; only a comparison of numbers
 finds it.
 
-Read first: masks.py.
-Read next: layers/conditional_bias.py, models/gated_pixelcnn.py, models/condition.py.
+Read first: masks.py.  Read next: models/condition.py, models/gated_pixelcnn.py.
 """
 
 import numpy as np

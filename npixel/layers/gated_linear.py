@@ -6,8 +6,7 @@
 PixelCNN++ (Salimans et al. 2017, the authors' nn.py, gated_resnet). The Gated PixelCNN has
 tanh(a) · σ(g) in its place: gated_activation.py.
 
-Read first: layers/gated_activation.py.
-Read next: layers/shift.py, models/pixelcnn_pp.py, layers/dropout.py.
+Read first: layers/gated_activation.py.  Read next: layers/dropout.py, models/pixelcnn_pp.py.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ The sum runs over the last axis; all axes before it are a batch. On an image (N,
 These are plain NumPy products. BLAS may share a large one out among its own threads, and their
 number then shows in the last bits (runtime/blas.py).
 
-Read first: nothing.  Read next: layers/relu.py, layers/conv2d.py, models/__init__.py.
+Read first: nothing.  Read next: models/__init__.py.
 """
 
 from typing import NamedTuple

@@ -6,9 +6,9 @@ mask B of 7 x 7, 24 of 49 taps are dead. A convolution picks the live ones and s
     wm, offsets, live = pick(x.shape, x.dtype, w, b, taps)       w ∘ mask, live taps only
     dw = put_back(dwm, live)                                     all taps; dead ones have gradient 0
 
-Here every argument of a convolution is held against the others.
+`check` compares the arguments of a convolution with one another.
 
-Read first: masks.py.  Read next: layers/conv2d.py.
+Read first: masks.py, layers/conv2d.py.  Read next: layers/canvas.py.
 """
 
 import numpy as np
@@ -18,10 +18,13 @@ from ..runtime.blas import check_dtype
 
 
 def pick(shape, dtype, w, b, taps, stride=1, dilation=1):
-    """The live taps: their weights, masked; their offsets, times the dilation; what put_back needs.
+    """The live taps of a convolution, of which there are n.
 
-    shape, dtype   of x (N, H, W, C)
-    returns        (U', C, D), (U', 2) int64, and a pair
+    shape     (N, H, W, C) of x
+    dtype     of x
+    returns   wm (n, C, D), their weights, masked;
+              offsets (n, 2) int64, times the dilation;
+              and what put_back needs
 
     ValueError as in `check`.
 
@@ -38,7 +41,10 @@ def pick(shape, dtype, w, b, taps, stride=1, dilation=1):
 
 
 def put_back(dwm, live):
-    """The gradient (U, C, D) of w, from the gradient (U', C, D) of what `pick` returned."""
+    """The gradient (U, C, D) of w, from the gradient (n, C, D) of the weights that `pick` returned.
+
+    live   the last thing that `pick` returned
+    """
     mask, live = live
     dw = np.zeros(mask.shape, dwm.dtype)
     dw[live] = dwm
@@ -67,7 +73,7 @@ def check(shape, dtype, w, b, taps, stride=1, dilation=1):
 
 
 def check_gradient(dy, x, w, stride):
-    """ValueError if dy has not the shape and the dtype of y."""
+    """ValueError unless dy has the shape and the dtype of y."""
     N, H, W, _ = x.shape
     expected = N, -(-H // stride), -(-W // stride), w.shape[2]
     if dy.shape != expected or dy.dtype != w.dtype:

@@ -1,7 +1,7 @@
 """LSTM over a sequence: the plain recurrence, each place reads the one before.
 
     z[t] = x[t] · w_x + h[t-1] · w_h + b
-    o, f, i, g, c[t], h[t]               of z[t] and c[t-1]: lstm_cell.py
+    h[t], c[t] = cell(z[t], c[t-1])      the gates o, f, i, g are inside: lstm_cell.py
     h[-1] = h0, c[-1] = c0               learned, and the same for every sequence
 
 A model over pixels flattens the image and feeds pixel t - 1 at place t: models/raster_lstm.py. The
@@ -18,8 +18,8 @@ As a loop, for two sequences of three places:
     ...     assert np.allclose(h, forward(x, w_x, w_h, b, h0, c0)[0][:, t])
 
 How it is computed. All products x[t] w_x are one large one. h[t-1] w_h must wait for h[t-1], so
-compiled loops go through the sequence. They take 8 sequences at once, which makes each step a small
-matrix product.
+compiled loops go through the sequence. They take up to 8 sequences at once, which makes each step a
+small matrix product.
 
 Read first: layers/lstm_cell.py, layers/conv2d.py.
 Read next: models/raster_lstm.py, layers/spatial_lstm.py.
@@ -35,10 +35,11 @@ from ..runtime.kernels import kernel, plain
 from . import conv2d, lstm_cell
 from .lstm_cell import cell, cell_backward
 
-TOGETHER = 8                                           # sequences in one lane
+TOGETHER = 8                                           # most sequences in one lane
 
 
 class Weights(NamedTuple):
+    """Those of the equations, the gates side by side."""
     w_x: np.ndarray                                    # (C, 4D)   gates o, f, i, g side by side
     w_h: np.ndarray                                    # (D, 4D)
     b: np.ndarray                                      # (4D,)
@@ -52,9 +53,9 @@ def shapes(C, D):
 
 
 def init(rng, C, D, /, *, dtype):
-    """w_x of variance 1 / C; w_h of orthogonal matrices, one per gate; the rest is zero.
+    """w_x of variance 1 / C; w_h of orthogonal matrices, one per gate; h0 and c0 are zero.
 
-    But the bias of the forget gate is 1, so that a new cell remembers.
+    The bias of the forget gate is 1, so that a new cell remembers. The others are zero.
     """
     w_h = np.concatenate([np.linalg.qr(rng.standard_normal((D, D)))[0] for _ in range(4)], axis=1)
     b = np.zeros(4 * D)
@@ -67,6 +68,7 @@ def forward(x, w_x, w_h, b, h0, c0, /):
     """The states of every place, and the cache, which holds the gates, cells and states once.
 
     x         (N, T, C)  float32 or float64
+    weights   the five fields of Weights
     returns   h (N, T, D); and the cache
 
     ValueError if shapes or dtypes disagree.
@@ -97,7 +99,7 @@ HERE = ((0, 0),)                                       # the list of taps of a 1
 
 
 class State(NamedTuple):
-    """States and cells of every place so far; place t lies at t + 1, the learned start at 0."""
+    """States and cells so far. Place t lies at t + 1, and the learned start at 0."""
     h: np.ndarray                                      # (N, 1 + T, D)
     c: np.ndarray                                      # (N, 1 + T, D)
     weights: Weights
@@ -198,8 +200,8 @@ def _scan_backward_numpy(w_h, h0, c0, dh, gates, c, h, dz, dw_h, dh0, dc0):
     dc0 += dc.sum(axis=0)
 
 
-# The gradient of w_h waits for nothing: after the loops it is one large product for each sequence.
-# w_back (4D, D) is w_h transposed.
+# The gradient of w_h is needed by no step of the loops. After them it is one large product for each
+# sequence. w_back (4D, D) is w_h transposed.
 
 @kernel(defined_by=_scan_backward_numpy)
 def _scan_backward(w_h, h0, c0, dh, gates, c, h, dz, dw_h, dh0, dc0, w_back):

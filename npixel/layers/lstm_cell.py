@@ -1,15 +1,16 @@
-"""LSTM cell: what happens at one place, once its gates' sums are known.
+"""LSTM cell: what happens at one place, once the sums z of its four gates are known.
 
     o, f, i, g = σ(z_o), σ(z_f), σ(z_i), tanh(z_g)
     c = f · c_prev + i · g
     h = o · tanh(c)
 
 Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000. The gates are in the order
-of van den Oord et al. 2016, eq. 3. A sigmoid in place of tanh for g is causal and trains. It is a
-common fault, and only a comparison of numbers finds it.
+of van den Oord et al. 2016, eq. 3. A sigmoid in place of tanh for g is a common fault. Such a cell
+is causal and trains, so only a comparison of numbers finds it.
 
-The layers lstm, row_lstm and diagonal_lstm are this cell. They differ in what z sums up and where
-c_prev comes from. spatial_lstm has a cell of its own, since it has two cells before it.
+The layers lstm, row_lstm and diagonal_lstm use this cell. They differ in what z sums up and where
+c_prev comes from. A place of spatial_lstm has two cells before it, so that layer has a cell of its
+own.
 
 As a layer it maps (z, c_prev) to h and c side by side. The other layers call `cell` and
 `cell_backward`, which work in place on many places at once.

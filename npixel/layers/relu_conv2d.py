@@ -1,8 +1,8 @@
 """Convolution of a rectified map:  y = conv2d(max(x, 0)).
 
 It is relu.py followed by conv2d.py. PixelCNN's blocks and the readout have a relu in front of each
-convolution, so they consist of this layer. canvas.py computes it without ever storing max(x, 0):
-that saves two passes over memory, and one map in the cache.
+convolution, so they consist of this layer. canvas.py computes it and never stores max(x, 0). That
+saves two passes over memory, and one map in the cache.
 
 Read first: layers/relu.py, layers/conv2d.py.
 Read next: models/readout.py, models/pixelcnn.py, layers/linear.py.
@@ -40,11 +40,13 @@ def backward(dy, cache, /):
 
 @computed_by(canvas.correlate_rectified)
 def _correlate(x, w, b, offsets, stride):
+    """The sum of conv2d.py over max(x, 0)."""
     return conv2d.correlate(np.maximum(x, 0), w, b, offsets, stride)
 
 
 @computed_by(canvas.correlate_rectified_backward)
 def _correlate_backward(dy, x, w, offsets, stride):
+    """The gradients of `_correlate`: dx, dw, db."""
     dh, dw, db = conv2d.correlate_backward(dy, np.maximum(x, 0), w, offsets, stride)
     return np.where(x > 0, dh, 0), dw, db
 

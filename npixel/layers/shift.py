@@ -1,18 +1,25 @@
 """A map moved down and to the right:  y[r, c] = x[r - rows, c - columns], zero outside x.
 
-PixelCNN++'s down_shift is rows=1, its right_shift is columns=1. Where a convolution sees the pixel
-itself, its output may be used only one place further on.
+PixelCNN++'s down_shift is rows=1, its right_shift is columns=1. It needs them where a convolution
+sees the pixel itself: the output may then be used only one place further on.
 
-The zeros that come in are not what the convolution gives for an empty image: it has a bias.
+Zeros come in at the edge. A convolution over an empty image would give its bias there instead.
 
-Read first: layers/conv2d.py.  Read next: layers/deconv2d.py, models/pixelcnn_pp.py.
+Read first: layers/conv2d.py.  Read next: layers/diagonal_bilstm.py, layers/shifted.py.
 """
 
 import numpy as np
 
 
 def forward(x, /, *, rows=0, columns=0):
-    """x (N, H, W, C) -> y of the same shape, and the cache.   rows, columns >= 0"""
+    """x (N, H, W, C), any dtype -> y of the same shape, and the cache.
+
+    rows      how far down, >= 0
+    columns   how far to the right, >= 0
+
+    >>> forward(np.array([[[[4.0], [5.0]]]]), columns=1)[0].ravel().tolist()
+    [0.0, 4.0]
+    """
     y = np.zeros_like(x)
     _, H, W, _ = x.shape
     y[:, rows:, columns:] = x[:, :max(0, H - rows), :max(0, W - columns)]
@@ -29,5 +36,5 @@ def backward(dy, cache, /):
 
 
 def reach(seen, /, *, shape, rows=0, columns=0):
-    """Which inputs (H, W, C) the outputs in `seen` (H, W, C) are."""
+    """Which inputs (H, W, C) the outputs in `seen` (H, W, C) can depend on: one for each."""
     return backward(seen[None], (rows, columns))[0][0]

@@ -1,7 +1,8 @@
 """A convolution and the shift of its output, as one layer: shift(convolution(x)).
 
-Together they are causal where the convolution alone is not. In generation the convolution is read
-one place earlier, where it is complete, and not shifted. Out of the image the layer is zero.
+Together they are causal where the convolution alone is not. In generation nothing is shifted. The
+convolution is read one place earlier, where it is complete. Where that place is outside the image,
+the layer gives zero.
 
     >>> from npixel.layers import conv2d
     >>> layer, x = Shifted(conv2d, columns=1), np.array([[[[4.0], [5.0]]]])
@@ -10,7 +11,7 @@ one place earlier, where it is complete, and not shifted. Out of the image the l
     [0.0, 9.0]
 
 Read first: layers/shift.py, layers/conv2d.py.
-Read next: models/pixelcnn_pp.py, layers/weight_normed.py.
+Read next: layers/weight_normed.py, models/pixelcnn_pp.py.
 """
 
 from typing import NamedTuple
@@ -21,8 +22,11 @@ from . import shift
 
 
 class Shifted(NamedTuple):
-    """See above.   convolution: conv2d, or what has its functions"""
-    convolution: object
+    """The layer of the header: it has the functions of a layer's module.
+
+    Weights, shapes, init, start and write are those of the convolution.
+    """
+    convolution: object                                # conv2d, or what has its functions
     rows: int = 0                                      # down, 0 or 1
     columns: int = 0                                   # to the right, 0 or 1
 
@@ -51,7 +55,7 @@ class Shifted(NamedTuple):
         return self.convolution.backward(dy, cache)
 
     def from_data(self, x, /, *weights, **options):
-        """What the data say of the weights is the convolution's: before the shift."""
+        """Weights from data, as the convolution makes them: they concern its output unshifted."""
         return self.convolution.from_data(x, *weights, **options)
 
     @property
@@ -74,7 +78,10 @@ class Shifted(NamedTuple):
         return np.pad(y, ((0, 0), (missing, 0), (0, 0))) if missing else y
 
     def step(self, x_t, state, /, *, at):
-        """These pixels x_t (N, k, C) of the input are known now, and y at the same strip."""
+        """forward's y (N, k, D) at the strip `at`, given the input x_t (N, k, C) there.
+
+        Updates `state` in place.
+        """
         self.write(x_t, state, at=at)
         return self.read(state, at=at)
 

@@ -4,7 +4,7 @@
 
 van den Oord et al. 2016, section 3.2 (2n - 1 wide for n x n images; here H and W may differ). The
 places with r + c = t form column t of y. A recurrence that reads left and up can compute them all
-at once, column after column. `backward` is the way back, and `unskew` does it for maps.
+at once, column after column. `unskew` is the way back, and `backward` is `unskew` of a gradient.
 
 Compiled loops need no skewed map: `rows` says which rows meet diagonal t, `cut` takes its pixels
 out of the image, and `paste` puts them back.
@@ -13,7 +13,7 @@ out of the image, and `paste` puts them back.
     >>> forward(x)[0][0, :, :, 0].tolist()
     [[0, 1, 2, 0], [0, 3, 4, 5]]
 
-Read first: nothing.  Read next: layers/diagonal_lstm.py.
+Read first: nothing.  Read next: layers/spatial_lstm.py, layers/diagonal_lstm.py.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..runtime.kernels import kernel
 
 
 def forward(x, /):
-    """x (N, H, W, C) -> y (N, H, W + H - 1, C), and the cache.   any dtype"""
+    """x (N, H, W, C), any dtype -> y (N, H, W + H - 1, C), and the cache."""
     N, H, W, C = x.shape
     y = np.zeros((N, H, W + H - 1, C), x.dtype)
     for r in range(H):
@@ -36,7 +36,7 @@ def backward(dy, cache, /):
 
 
 def unskew(y, W):
-    """y (N, H, W + H - 1, C) -> x (N, H, W, C).   W is given, since for H != W it is not H"""
+    """y (N, H, W + H - 1, C) -> x (N, H, W, C).   W: columns of x"""
     return np.stack([y[:, r, r:r + W] for r in range(y.shape[1])], axis=1)
 
 

@@ -8,9 +8,9 @@
     extended: the gates see the cells, too: W [h[r, c-1], h[r-1, c], c[r, c-1], c[r-1, c]]
 
 Theis & Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015. The order of inputs and
-gates, the extended form, and the tanh around o · c are those of the authors' program. o · tanh c
-trains as well, and is a common fault. A forget gate for each dimension is Graves & Schmidhuber
-2009. Outside the image h and c are zero; nothing is learned there.
+gates, the extended form, and the tanh around o · c are those of the authors' program. To take
+o · tanh(c) is a common fault, and trains as well. A forget gate for each dimension is due to Graves
+& Schmidhuber 2009. Outside the image h and c are zero; nothing is learned there.
 
 As a loop, for one image of 2 x 3 pixels. Index -1 is what stands outside the image:
 
@@ -28,15 +28,17 @@ As a loop, for one image of 2 x 3 pixels. Index -1 is what stands outside the im
 Order of w_ss: the matrix from the left comes first, then the one from above. diagonal_lstm.py has
 them the other way round, as in its paper. Files of weights keep both orders.
 
-Input. The paper's x_<rc is a causal neighbourhood of the pixel. Either it is the list of taps of
-K_is, masks.mask_a(5, ...) over the image itself. Or the neighbourhoods are the channels of x, and
-the list is [(0, 0)]: a layer on top of another needs this, and so does whitening them first.
+Input. The paper's x_<rc is a causal neighbourhood of the pixel. There are two ways to give it:
+    x is the image, and K_is has the taps of the neighbourhood, masks.mask_a(5, ...)
+    the numbers of the neighbourhood are the channels of x, and K_is has the one tap (0, 0). This is
+    for layers on top of another, and for neighbourhoods that are whitened first
+`canvas.as_matrix` brings both to one matrix I x 5D, where I numbers are read at each place.
 
-Turning the image over (rows become columns) turns h over, if f_r and f_c are exchanged and the two
-neighbours are. So the two directions are alike.
+The two directions are alike. If the image is transposed, f_r and f_c are exchanged, and so are the
+two neighbours, then h is transposed.
 
-What it sees: what K_is sees of all places above and to the left of the pixel, columns <= c. A
-Diagonal LSTM sees the same.
+What it sees from (r, c): what K_is sees of all places in rows <= r and columns <= c. A Diagonal
+LSTM sees the same.
 
 Read first: layers/conv2d.py, layers/lstm.py, layers/skew.py.
 Read next: models/spatial_lstm.py, layers/row_lstm.py.
@@ -55,10 +57,14 @@ from . import canvas, conv2d, skew
 
 
 class Weights(NamedTuple):
-    w_is: np.ndarray    # (U, C, 5D)  input to state, a matrix per tap; gates g, i, o, f_r, f_c
-    b: np.ndarray       # (5D,)
-    w_ss: np.ndarray    # (2, D, 5D)  of h on the left; of h above
-                        # extended (4, D, 5D): then of c on the left; of c above
+    """The gates g, i, o, f_r, f_c stand side by side.
+
+    The matrices of w_ss belong to h on the left, h above and, in the extended form, c on the left
+    and c above.
+    """
+    w_is: np.ndarray                                   # (U, C, 5D)
+    b: np.ndarray                                      # (5D,)
+    w_ss: np.ndarray                                   # (2, D, 5D), or (4, D, 5D) if extended
 
 
 def shapes(U, C, D, *, extended=False):
@@ -69,11 +75,10 @@ def shapes(U, C, D, *, extended=False):
 def init(rng, C, D, /, *, taps, extended=False, dtype):
     """Weights uniform in [-0.08, 0.08] and biases zero, as in the authors' program.
 
-    extended   gates see the cells, too
-
-    Weights that `taps` masks away are zero.
+    taps       as in forward; weights that it masks away are zero
+    extended   True: gates see the cells, too
     """
-    offsets, mask = conv2d.as_taps(taps, C, 5 * D)
+    _, mask = masks.as_taps(taps, C, 5 * D)
     w_is = rng.uniform(-0.08, 0.08, mask.shape) * mask
     w_ss = rng.uniform(-0.08, 0.08, (4 if extended else 2, D, 5 * D))
     return Weights(w_is.astype(dtype), np.zeros(5 * D, dtype), w_ss.astype(dtype))
@@ -190,7 +195,8 @@ def check(w_is, b, w_ss):
 def _by_place(*arrays):
     """Memory of a lane, (images, places, width) each, as (places, images, width).
 
-    Nothing is moved. Place after place is filled in, with all images at each.
+    Nothing is moved. Forward fills the memory in this order, all images of a place side by side.
+    Backward has the same lanes, and reads it in this order.
     """
     return [array.reshape(array.shape[1], array.shape[0], array.shape[2]) for array in arrays]
 
@@ -240,7 +246,7 @@ def cell(z, c_left, c_above, c, h):
 
 
 def _cell_backward_numpy(gates, c_left, c_above, c, h, dh, dc, dz, dc_left, dc_above):
-    """From dh (n, D) to the gradients of all that the cell read; no two rows meet.
+    """From dh (n, D) to the gradients of all that the cell read, row by row.
 
     dc         (n, D)    so far, from the cells that read this one; becomes all of it
     dz         (n, 5D)   filled in
@@ -310,14 +316,24 @@ def _scan_numpy(w_is, b, w_ss, x, gates, c, h, y):
 
 
 # The kernels go from diagonal t = row + column to diagonal, and on each through all rows and all
-# images together. These lie side by side in gates, c and h. In the diagonal before, so do their
-# neighbours on the left, and so do those above. Nothing is gathered: each operand of a product is a
-# block of rows as it stands. At the edge of the image one row has no neighbour:
+# images together. The places of a diagonal lie side by side in gates, c and h. In the diagonal
+# before, their neighbours on the left lie side by side, and so do those above. So nothing has to be
+# gathered: each operand of a product is a block of rows as it stands. At the edge of the image one
+# row has no neighbour:
 #     left    rows first, ..., min(last, t) - 1     the first `stop` places have one on the left
 #     above   rows max(first, 1), ..., last - 1     all but the first `skip` places have one above
 
 def _neighbours_numpy(c, left, stop, above, skip, c_left, c_above):
-    """The rows of c on the left and above each place of a diagonal, zero where there is none."""
+    """Fill in the cells on the left of each place of a diagonal, and those above.
+
+    They are zero where there is no neighbour.
+
+    c         (places, D)   those of the diagonal before begin at `left` and at `above`
+    stop      how many places have a neighbour on the left: the first ones
+    skip      how many have none above: the first ones
+    c_left    filled in
+    c_above   filled in
+    """
     c_left[:stop], c_left[stop:] = c[left:left + stop], 0
     c_above[:skip], c_above[skip:] = 0, c[above:above + len(c_above) - skip]
 

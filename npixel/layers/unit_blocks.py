@@ -1,12 +1,13 @@
 """Fully visible units in blocks: the fast form of the sum in fully_visible.py.
 
-A unit's product is too thin to be fast. So the weights of BLOCK units are unpacked, as the rows of
-one matrix: those of unit i over all inputs before it, then zeros. One product serves the block.
+A unit has few numbers, so its product alone is too thin to be fast. So the weights of BLOCK units
+are unpacked as the rows of one matrix. A row of unit i has the weights over all inputs before i,
+and zeros after them. One product serves the block.
 
 The product is made in tiles so small that BLAS does not share them out among its threads
 (runtime/blas.py). So the last bits do not depend on how many threads BLAS has.
 
-Read first: layers/fully_visible.py.  Read next: models/fvbn.py, runtime/blas.py, runtime/memory.py.
+Read first: layers/fully_visible.py, runtime/blas.py.  Read next: runtime/memory.py.
 """
 
 import numpy as np
@@ -40,12 +41,12 @@ def sum_over_pairs_backward(dy, x, w):
 
 
 def unpacked(I, C, D):
-    """The most numbers that one block of units is unpacked to."""
+    """The most numbers that the weights of one block are unpacked to."""
     return min(I, BLOCK) * D * I * C
 
 
 def _blocks(I):
-    """The units in blocks: slices."""
+    """The blocks of units, as slices."""
     return [slice(first, min(I, first + BLOCK)) for first in range(0, I, BLOCK)]
 
 
@@ -60,7 +61,10 @@ def _product(a, b):
 
 
 def _unpack(w, units):
-    """(units D, stop C): row (i, d) holds the weights of unit i's number d, then zeros."""
+    """The rows (units D, stop C): row (i, d) has the weights of number d of unit i, then zeros.
+
+    units   a slice; `stop` is its end
+    """
     _, C, D = w.shape
     rows = np.zeros((units.stop - units.start, D, units.stop * C), w.dtype)
     for row, i in zip(rows, range(units.start, units.stop)):

@@ -3,7 +3,7 @@
     w = g v / |v|                                      weight_norm.py
     y = convolution(x, w, b)                           conv2d.py or deconv2d.py
 
-`WeightNormed(conv2d)` has the functions of a layer's module; its weights are v, g and b.
+`WeightNormed(conv2d)` has the functions of a layer's module, and its weights are v, g and b.
 
     >>> from npixel.layers import conv2d
     >>> layer, x = WeightNormed(conv2d), np.ones((1, 1, 1, 1))
@@ -12,8 +12,7 @@
     >>> y.item()
     -2.0
 
-Read first: layers/weight_norm.py, layers/conv2d.py.
-Read next: layers/shifted.py, models/pixelcnn_pp.py.
+Read first: layers/weight_norm.py, layers/conv2d.py.  Read next: models/pixelcnn_pp.py.
 """
 
 from types import ModuleType
@@ -25,21 +24,21 @@ from . import weight_norm
 
 
 class WeightNormed(NamedTuple):
-    """See above.   convolution: conv2d or deconv2d"""
-    convolution: ModuleType
+    """The layer of the header. write, read, step and reach are those of the convolution."""
+    convolution: ModuleType                            # conv2d or deconv2d
 
     Weights = weight_norm.Weights
     shapes = staticmethod(weight_norm.shapes)
     init = staticmethod(weight_norm.init)
 
     def forward(self, x, v, g, b, /, **options):
-        """x (N, H, W, C) -> y, and the cache.   options: what the convolution takes"""
+        """x (N, H, W, C) -> y, and the cache.   options: those of the convolution, such as taps"""
         w, norm = weight_norm.forward(v, g)
         y, cache = self.convolution.forward(x, w, b, **options)
         return y, (cache, norm)
 
     def backward(self, dy, cache, /):
-        """dy -> dx, dv, dg, db"""
+        """dy, of y's shape -> dx (N, H, W, C), dv (U, C, D), dg (D,), db (D,)"""
         cache, norm = cache
         dx, dw, db = self.convolution.backward(dy, cache)
         return dx, *weight_norm.backward(dw, norm), db

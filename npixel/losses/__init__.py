@@ -17,7 +17,7 @@ mcgsm is a density of real numbers and has weights of its own, so it is a layer 
 is forward(h, *weights, /, *, targets), and its backward gives the gradient of each weight. RIDE
 ends with it (models/ride.py).
 
-Read first: nothing.  Read next: losses/discretized_logistic_mixture.py, masks.py, losses/levels.py.
+Read first: nothing.  Read next: losses/levels.py, losses/bernoulli.py.
 """
 
 from . import bernoulli, categorical

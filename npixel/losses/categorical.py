@@ -11,7 +11,7 @@ van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016
 is 256. Nothing in it knows that level 100 is close to 101; a model learns that from data.
 
 Read first: losses/bernoulli.py, losses/levels.py.
-Read next: losses/__init__.py, masks.py, layers/__init__.py.
+Read next: layers/__init__.py, losses/discretized_logistic_mixture.py.
 """
 
 import numpy as np

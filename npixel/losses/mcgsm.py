@@ -34,7 +34,7 @@ log p is the logarithm of a density, in nats. In other units of y it differs by 
 ratio. Three mistakes are easy to make, and the tests plant them: w that is not squared, a gate
 without exp(α), and a forgotten determinant.
 
-Read first: losses/discretized_logistic_mixture.py.  Read next: whitening.py, models/ride.py.
+Read first: losses/discretized_logistic_mixture.py.  Read next: models/ride.py.
 """
 
 from typing import NamedTuple

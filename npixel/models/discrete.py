@@ -7,7 +7,7 @@ A network computes them as features, (..., C) or (..., C L). The L logits of a c
 side, so they belong to one group of masks.groups. The colours of a pixel are drawn one by one.
 
 Read first: losses/__init__.py, losses/bernoulli.py, losses/categorical.py.
-Read next: models/wiring.py.
+Read next: layers/deconv2d.py, models/wiring.py.
 """
 
 import numpy as np

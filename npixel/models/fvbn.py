@@ -11,7 +11,7 @@ shares nothing between places. So it has I (I - 1) / 2 + I parameters for I bina
 A one-hot code is piecewise constant, so with more than two levels the gradient with respect to the
 input is zero.
 
-Read first: layers/fully_visible.py, models/wiring.py.  Read next: models/pixelcnn.py.
+Read first: layers/fully_visible.py, models/wiring.py.  Read next: sampling.py.
 """
 
 from dataclasses import dataclass

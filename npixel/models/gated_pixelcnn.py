@@ -53,7 +53,7 @@ is this network with skip=True and head_layers=1, but for four differences:
   * h itself does not go to the head.
 
 Read first: models/pixelcnn.py, layers/gated_activation.py, models/condition.py.
-Read next: models/pixelcnn_pp.py, sampling.py.
+Read next: layers/elu.py, models/pixelcnn_pp.py.
 """
 
 import itertools

@@ -24,7 +24,7 @@ lies below it.
 
 Read first: models/pixelrnn.py, models/row_lstm.py, models/diagonal_lstm.py,
 models/diagonal_bilstm.py.
-Read next: sampling.py, layers/gated_activation.py.
+Read next: layers/gated_activation.py.
 """
 
 from dataclasses import dataclass

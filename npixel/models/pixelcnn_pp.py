@@ -60,7 +60,7 @@ Where we depart:
 Read first: layers/concat_elu.py, layers/gated_linear.py, layers/weight_normed.py,
 layers/deconv2d.py, layers/shifted.py, losses/discretized_logistic_mixture.py, models/condition.py,
 models/wiring.py.
-Read next: sampling.py, whitening.py.
+Read next: whitening.py.
 """
 
 from dataclasses import dataclass, replace

@@ -11,7 +11,7 @@ What it sees, with m = K0 // 2 and n layers of kernel 3: the pixel's own row fro
 the same wedge on the right as PixelCNN's blind spot, but without PixelCNN's limit upward. "Full
 dependency field" is not true of it.
 
-Read first: models/pixelrnn.py, layers/row_lstm.py.  Read next: models/diagonal_bilstm.py.
+Read first: models/pixelrnn.py, layers/row_lstm.py.  Read next: models/diagonal_lstm.py.
 """
 
 from dataclasses import dataclass

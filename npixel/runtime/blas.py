@@ -23,7 +23,7 @@ Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): a 
 GF/s with such tiles, since OpenBLAS multiplies small matrices without packing them. One large
 product over two threads of OpenBLAS does 200 to 240 GF/s in all. So threadpoolctl is not needed.
 
-Read first: runtime/kernels.py.  Read next: layers/canvas.py.
+Read first: runtime/kernels.py.  Read next: runtime/elementary.py, layers/canvas.py.
 """
 
 import itertools

@@ -16,7 +16,7 @@ only by a file of the same kind, and never where it is an input of the command.
 
 This file imports nothing heavy, so that `start` is there before NumPy and numba are.
 
-Read first: runtime/whole_file.py.  Read next: cli.py, runtime/progress.py.
+Read first: runtime/whole_file.py, runtime/safe_npz.py.  Read next: runtime/progress.py.
 """
 
 import argparse

@@ -16,7 +16,7 @@ The reductions, the coefficients of R and those of the float32 polynomial are Ce
 "Methods and Programs for Mathematical Functions", 1989). Outside a kernel these names are NumPy's
 functions, which is what they mean.
 
-Read first: runtime/kernels.py.  Read next: layers/lstm_cell.py.
+Read first: runtime/kernels.py.  Read next: layers/live_taps.py.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ As the last line of a notebook's cell it shows itself, whatever backend pyplot h
 asks an object for _repr_png_. Names of files, models and states are shown as they are: a dollar
 sign begins no formula. matplotlib is imported when the first figure is made.
 
-Read first: nothing.  Read next: plots.py, runtime/lazy.py.
+Read first: nothing.  Read next: runtime/lazy.py.
 """
 
 import functools

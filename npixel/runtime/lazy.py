@@ -9,7 +9,7 @@ A function may have the name of its module, as mdp.verify has. The import system
 that name in its package; here the function takes its place, whichever of the two is asked for
 first.
 
-Read first: nothing.  Read next: __init__.py, runtime/same_name.py.
+Read first: nothing.  Read next: runtime/same_name.py.
 """
 
 import importlib

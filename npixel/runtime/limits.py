@@ -8,7 +8,7 @@ NPIXEL_DATA_LIMIT, a number of bytes, sets another. It holds for the readers of 
 It is about input that somebody else may have written, and is the same on every machine. What a
 computation takes is compared with the memory of this machine in memory.py (NPIXEL_MEMORY).
 
-Read first: nothing.  Read next: runtime/safe_npz.py, data/files.py, data/image_folder.py.
+Read first: nothing.  Read next: runtime/safe_npz.py, data/files.py.
 """
 
 import os

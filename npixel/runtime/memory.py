@@ -16,7 +16,7 @@ system when they are freed, and every page of the next ones must be cleared agai
 about a fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
 implementation alike) call this once at their beginning.
 
-Read first: nothing.  Read next: runtime/limits.py.
+Read first: nothing.  Read next: runtime/whole_file.py, runtime/limits.py.
 """
 
 import ctypes

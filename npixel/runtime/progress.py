@@ -10,7 +10,7 @@ The first piece of work may compile kernels. The rate leaves it out, so the time
 the second piece on. Nothing here ever ends the work: where standard error is closed, full or
 unread, nothing more is written.
 
-Read first: nothing.  Read next: training/progress.py, sampling.py.
+Read first: nothing.  Read next: runtime/figure.py.
 """
 
 import sys

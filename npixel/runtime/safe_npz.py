@@ -12,7 +12,7 @@ checked against its checksum.
 contradictions that the checksums of the zip cannot show: an array that is missing, renamed, or from
 another file.
 
-Read first: runtime/limits.py.  Read next: checkpoint.py, data/arrays.py.
+Read first: runtime/limits.py.  Read next: checkpoint.py, data/arrays.py, runtime/command.py.
 """
 
 import hashlib

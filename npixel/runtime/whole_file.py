@@ -13,7 +13,7 @@ it, unless its writer still lives.
     with lock(path):                                   while one process has it, another is refused
         ...
 
-Read first: nothing.  Read next: checkpoint.py, runtime/command.py.
+Read first: nothing.  Read next: runtime/limits.py.
 """
 
 import contextlib
