@@ -5,17 +5,17 @@
     log_conditionals(logits, /, *, targets) -> (..., L)        log-probability of every level
     draw(logits, /, *, uniforms) -> levels                     the inverse distribution function
 
-bernoulli is for two levels, categorical for any number. A model names its loss in `loss(config)`;
-nearly all models take `by_levels`.
+bernoulli.py is for two levels, categorical.py for any number; levels.py has the checks of both. The
+function `loss(config)` of a model names its loss. Nearly all models take `by_levels`.
 
-discretized_logistic_mixture is joint over the colours of a pixel. Its outputs are some numbers per
-pixel, and its log_prob is (N, H, W). It has one function more:
+discretized_logistic_mixture.py is joint over the colours of a pixel. A network gives it one list of
+numbers for each pixel, and its log_prob is (N, H, W). It has one function more:
 
-    terms(outputs, /, *, targets) -> (N, H, W, C)              the same, colour by colour
+    terms(outputs, /, *, targets) -> (N, H, W, C)              log_prob, colour by colour
 
-mcgsm is a density of real numbers and has weights of its own, so it is a layer as well. Its forward
-is forward(h, *weights, /, *, targets), and its backward gives the gradient of each weight. RIDE
-ends with it (models/ride.py).
+mcgsm.py is a density of real numbers and has weights of its own, so it is a layer as well. Its
+forward is forward(h, *weights, /, *, targets), and its backward gives the gradient of each weight.
+RIDE ends with it (models/ride.py).
 
 Read first: nothing.  Read next: losses/levels.py, losses/bernoulli.py.
 """

@@ -32,7 +32,7 @@ def forward(logits, /, *, targets):
 
 
 def backward(dlog_prob, cache, /):
-    """d log p / d a = v - σ(a)"""
+    """dlog_prob -> dlogits, both of the shape of logits:  d log p / d a = v - σ(a)"""
     logits, targets = cache
     slope = targets - expit(logits.astype(np.float64))
     return ((dlog_prob * slope).astype(logits.dtype),)

@@ -8,7 +8,7 @@
     True
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 4, where L
-is 256. Nothing in it knows that level 100 is close to 101; a model learns that from data.
+is 256. The softmax does not know that level 100 is close to 101. A model learns that from data.
 
 Read first: losses/bernoulli.py, losses/levels.py.
 Read next: layers/__init__.py, losses/discretized_logistic_mixture.py.
@@ -40,7 +40,7 @@ def forward(logits, /, *, targets):
 
 
 def backward(dlog_prob, cache, /):
-    """d log p(v) / d a_u = [u = v] - p(u)"""
+    """dlog_prob (N, H, W, C) -> dlogits (N, H, W, C, L):  d log p(v) / d a_u = [u = v] - p(u)"""
     e, total, targets = cache
     scale = dlog_prob[..., None]
     dlogits = e * (-scale / total).astype(e.dtype)

@@ -24,18 +24,18 @@ Scales. s = exp(max(log s, least)), where
 
     least = -7 for L <= 256, as the authors have it, else -7 - log((L - 1) / 255)
 
-so that a bell may be as narrow in bins as with 256 levels. With -7 the most probable inner level
-has at most 0.97 of the mass at 256 levels, 0.49 at 1,024 and 0.13 at 4,096, however sure the
-network is. These shares cost 0.04, 1.03 and 2.91 bits.
+so a bell may always be as narrow, counted in bins, as with 256 levels. With -7 throughout, the
+most probable inner level would have at most 0.97 of the mass at 256 levels, 0.49 at 1,024 and 0.13
+at 4,096, however sure the network is. These shares cost 0.04, 1.03 and 2.91 bits.
 
 Precision. The difference of two σ cancels where a bell is far away or narrow. This form does not:
 
     log(σ(upper) - σ(lower)) = -softplus(-upper) - softplus(lower) + log(1 - exp(-width))
     width = upper - lower = 2 half / s
 
-robust=True is the authors' form, to compare with their numbers: where the difference is below 1e-5,
-it is the density in the middle of the bin, times the bin's width. Its levels sum to one only within
-7.3e-6. `draw` inverts the exact distribution function in either case.
+robust=True is the authors' form, to compare with their numbers. Where the difference is below 1e-5,
+it takes the density in the middle of the bin, times the bin's width. The sum over levels is then 1
+only within 7.3e-6. `draw` inverts the exact distribution function in either case.
 
 Colours. They factorise by the chain rule, exactly. The colours observed first weigh the bells,
 
@@ -43,13 +43,13 @@ Colours. They factorise by the chain rule, exactly. The colours observed first w
     w_mc = softmax over m of  log π_m + Σ_(j < c) log P_m(v_j)
 
 so each conditional is again a mixture of discretised logistics. `terms`, `log_conditionals` and
-`draw` are made of these. The authors draw a bell, then a logistic number, and do not round it to a
-level. Here a level is drawn, and one uniform per colour decides.
+`draw` use this. The authors draw a bell, then a logistic number, and do not round it to a level.
+Here a level is drawn, and one uniform per colour decides.
 
-Layout. The numbers of a pixel stand as the authors have them: M log-weights, then for each colour M
-means, M log s and M coefficients a for each pair that is dealt to it. The pairs (c, j) = (1, 0),
-(2, 0), (2, 1), ... are dealt out to the colours in turn. That makes 10 M numbers for three colours
-and 3 M for one.
+Layout. The numbers of a pixel stand in the authors' order. First come M log-weights, then the
+numbers of each colour: M means, M log s, and M coefficients a for each pair that is dealt to it.
+The pairs (c, j) = (1, 0), (2, 0), (2, 1), ... are dealt out to the colours in turn. That makes 10 M
+numbers for three colours and 3 M for one.
 
 Read first: losses/bernoulli.py, losses/categorical.py, losses/levels.py.
 Read next: models/pixelcnn_pp.py, layers/shifted.py.
@@ -68,7 +68,7 @@ ENOUGH = 1e-5                                          # mass of a bin that `rob
 
 
 class Bound(NamedTuple):
-    """The loss of one model: the functions of this module with the number of levels filled in."""
+    """The loss of one model: the functions of this module, with `levels` and `robust` filled in."""
     levels: int
     robust: bool = False
 
@@ -89,7 +89,7 @@ class Bound(NamedTuple):
 
 
 def size(mixtures, colours):
-    """Numbers per pixel.
+    """How many numbers a pixel has.
 
     >>> size(10, 3), size(10, 1)
     (100, 30)
@@ -106,7 +106,7 @@ def forward(outputs, /, *, targets, levels, robust=False):
     robust    True: the authors' approximation
     returns   log_prob (N, H, W) float64, in nats; and the cache
 
-    ValueError if shapes disagree or a target is outside [0, levels).
+    ValueError if shapes disagree, or a target is no integer in [0, levels).
     """
     targets, x, mixture = _observe(outputs, targets, levels)
     log_p, bins = _log_p_observed(x, targets, mixture, levels, robust)     # (..., C, M)
@@ -277,7 +277,7 @@ def least_log_scale(levels):
 
 
 def _encode(levels_seen, levels):
-    """v -> x in [-1, 1], float64."""
+    """Levels v as numbers x in [-1, 1], float64."""
     return levels_seen * (2 / (levels - 1)) - 1
 
 
@@ -322,7 +322,7 @@ def _log_p(x, v, means, log_scales, levels, robust):
 
 
 def _slopes(bins, robust):
-    """d log P / d mean and d log P / d log s."""
+    """d log P / d mean, and d log P / d log s, of the bins that were observed."""
     inverse, upper, lower, width, first, last = bins
     above = np.where(last, 0, expit(-upper))           # d log σ(upper) / d upper
     below = np.where(first, 0, -expit(lower))          # d log (1 - σ(lower)) / d lower
@@ -340,7 +340,7 @@ def _slopes(bins, robust):
 
 
 def _slopes_robust(bins):
-    """s d log P / d mean and d log P / d log s, of the authors' form, for bins with two edges."""
+    """s d log P / d mean, and d log P / d log s, of the authors' form, for bins with two edges."""
     _, upper, lower, _, _, _ = bins
     mass, middle = _mass_and_middle(bins)
     by_mass, safe = mass > ENOUGH, np.maximum(mass, 1e-12)
@@ -352,7 +352,7 @@ def _slopes_robust(bins):
 
 
 def _mass_and_middle(bins):
-    """σ(upper) - σ(lower), which cancels far from the mean, and (x - mean) / s."""
+    """(mass, middle): σ(upper) - σ(lower), which cancels far from the mean; and (x - mean) / s."""
     return expit(bins.upper) - expit(bins.lower), (bins.upper + bins.lower) / 2
 
 
@@ -360,12 +360,13 @@ def _mass_and_middle(bins):
 
 
 def _log_softmax(a):
+    """log softmax over the last axis."""
     a = a - a.max(axis=-1, keepdims=True)              # else large numbers round
     return a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
 
 
 def _conditional_weights(log_weights, log_p):
-    """log w_mc (..., C, M).
+    """log w_mc (..., C, M): how the colours before weigh the bells.
 
     log_weights   (..., M)      log π
     log_p         (..., C, M)   log P_m(v_c) of the observed colours

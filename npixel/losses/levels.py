@@ -1,4 +1,4 @@
-"""The checks that every loss makes of its targets, and of its outputs where it draws.
+"""The checks of losses over levels: of the targets, and of the outputs that levels are drawn from.
 
 Read first: nothing.  Read next: losses/bernoulli.py.
 """
@@ -13,6 +13,11 @@ def check_targets(targets, shape, levels):
     levels   L: targets are integers or bools in [0, L)
 
     ValueError, with the numbers, if shape, type or range is another.
+
+    >>> check_targets([0, 2], (2,), 2)
+    Traceback (most recent call last):
+        ...
+    ValueError: targets must be levels in [0, 2), found 0 to 2
     """
     targets = np.asarray(targets)
     if targets.shape != tuple(shape):
@@ -30,7 +35,8 @@ def check_targets(targets, shape, levels):
 def check_outputs(outputs, what="the outputs of the network"):
     """`outputs` themselves.
 
-    ValueError if a value is not finite: a nan compares as if it were small, and would be drawn.
+    ValueError if a value is not finite. Comparisons with a nan are false, so a level would be drawn
+    from it without complaint.
     """
     if bad := outputs.size - np.count_nonzero(np.isfinite(outputs)):
         raise ValueError(f"{what} have {bad} of {outputs.size} values that are not finite: "

@@ -5,9 +5,9 @@
                                                        e_m = |L_mᵀ (y - A_m h - μ_m)|²
     log p(y | h) = log Σ_mg exp(gate_mg + expert_mg) - log Σ_mg exp(gate_mg)
 
-h has C numbers and y has D. Each of the M components has a linear prediction A_m h, one shape of
-noise, L_m L_mᵀ, and G scales exp(α_mg), which make heavy tails. Which component it is depends on h,
-through F squared features that all components share.
+h has C numbers and y has D. Each of the M components has a linear prediction A_m h. Its noise has
+the inverse covariance exp(α_mg) L_m L_mᵀ, with G scales g, which make heavy tails. The gates say
+how probable a component is given h, through F squared features (b_fᵀ h)² that all components share.
 
     >>> rng = np.random.default_rng(0)
     >>> weights = init(rng, 3, 1, components=2, scales=2, features=4, dtype=np.float64)
@@ -26,13 +26,13 @@ Representations", 2012. The authors' program can add exp(α_mg) l_mᵀ h to the 
 zero by default, and we omit it.
 
 L_m is lower triangular with 1 in its first place, since α holds the scale. The array L stores its
-other entries, row by row. μ is optional: an array without rows if there is none (the authors keep
-it at zero). There are 2 M G + M F + C F + M D C + M (D (D + 1) / 2 - 1) numbers, and M D more
-with μ.
+other entries, row by row. μ is optional: if there is none, it is an array without rows (the authors
+keep it at zero). The weights are 2 M G + M F + C F + M D C + M (D (D + 1) / 2 - 1) numbers, and M D
+more with μ.
 
-log p is the logarithm of a density, in nats. In other units of y it differs by the logarithm of the
-ratio. Three mistakes are easy to make, and the tests plant them: w that is not squared, a gate
-without exp(α), and a forgotten determinant.
+log p is the logarithm of a density, in nats. If y is measured in units s times as large, log p is
+more by D log s. Three mistakes are easy to make, and the tests plant them: w that is not squared, a
+gate without exp(α), and a forgotten determinant.
 
 Read first: losses/discretized_logistic_mixture.py.  Read next: models/ride.py.
 """
@@ -45,31 +45,33 @@ from scipy.special import ndtri
 from ..runtime.elementary import exp
 from ..runtime.kernels import kernel, plain
 
-# Rows at a time: their M G numbers stay in the processor's cache. Products of larger blocks could
-# be computed by BLAS's own threads, whose number would then show in the last bits.
+# Rows at a time: their M G numbers stay in the processor's cache. BLAS may share the products of a
+# block out among its own threads, whose number then shows in the last bits (runtime/blas.py).
 BLOCK = 512
 
 
 class Weights(NamedTuple):
+    """Those of the equations; `lower` makes the matrices L_m of L."""
     eta: np.ndarray                                    # (M, G)     log-weights of the gate
     alpha: np.ndarray                                  # (M, G)     log-precisions
     w: np.ndarray                                      # (M, F)     weights of features, squared
     b: np.ndarray                                      # (C, F)     features
     A: np.ndarray                                      # (M, D, C)  predictions
-    L: np.ndarray                                      # (M, D (D + 1) / 2 - 1)  entries of `lower`
+    L: np.ndarray                                      # (M, D (D + 1) / 2 - 1)  factors
     mu: np.ndarray                                     # (M, D) or (0, D)  means
 
 
 def shapes(C, D, *, components, scales, features, means=False):
+    """The shapes of the weights for C numbers in h and D in y.   means: whether there is μ"""
     M, G, F = components, scales, features
     entries = D * (D + 1) // 2 - 1
     return Weights((M, G), (M, G), (M, F), (C, F), (M, D, C), (M, entries), (M if means else 0, D))
 
 
 def init(rng, C, D, /, *, components, scales, features, means=False, dtype):
-    """As in the authors' program for whitened data: η = 0, L_m = 1, and small numbers elsewhere.
+    """As in the authors' program for whitened data: η = 0, L_m = 1, and small random numbers else.
 
-    They are random, so that no two components are alike.
+    The random numbers make the components differ from the start. Options are those of `shapes`.
     """
     M, G, F = components, scales, features
     arrays = (np.zeros((M, G)),
@@ -86,6 +88,7 @@ def forward(h, eta, alpha, w, b, A, L, mu, /, *, targets):
     """log p of what was observed, joint over its D numbers.
 
     h         (..., C)  float32 or float64
+    weights   the seven fields of Weights
     targets   (..., D)  numbers y; they get no gradient
     returns   log_prob (...) float64, in nats; and the cache
 
@@ -147,7 +150,11 @@ def backward(dlog_prob, cache, /):
 
 
 def posterior(h, eta, alpha, w, b, A, L, mu, /, *, targets):
-    """p(m | h, y), (..., M): the share of each component in what was observed."""
+    """p(m | h, y), (..., M): the share of each component in what was observed.
+
+    h         (..., C)
+    targets   (..., D)
+    """
     weights = Weights(eta, alpha, w, b, A, L, mu)
     rows, y = _rows(h, weights, targets)
     blocks = (_shares(rows[part], y[part], weights) for part in _parts(len(rows)))
@@ -156,12 +163,12 @@ def posterior(h, eta, alpha, w, b, A, L, mu, /, *, targets):
 
 
 def prior(h, eta, alpha, w, b, A, L, mu, /):
-    """p(m | h), (..., M)."""
+    """p(m | h), (..., M): how probable the gate makes each component.   h (..., C)"""
     return _gate(h, eta, alpha, w, b).sum(axis=-1)
 
 
 def draw(h, eta, alpha, w, b, A, L, mu, /, *, uniforms):
-    """y (..., D) from uniforms in [0, 1) of the same shape: one uniform per number, and no search.
+    """y (..., D) from uniforms in [0, 1) of the same shape, one for each number.
 
     The first uniform decides which (m, g) it is. Where it lies within that one's share of [0, 1) is
     uniform again, and independent of the choice. This and the other uniforms become normal numbers
@@ -210,7 +217,7 @@ def lower_entries(matrices):
     return np.ascontiguousarray(matrices[:, row[1:], column[1:]])
 
 
-# a block of B rows
+# Below, h and y are rows: every leading axis is one, and B rows are a block.
 
 
 class Block(NamedTuple):
@@ -331,11 +338,11 @@ def _mix_backward_numpy(dlog_prob, beta, q, e, joint, gate, deta, total, energy,
     e           (M, B)
     joint       (M, G, B)   shares of p(y | h)
     gate        (M, G, B)   shares of the gate
-    deta        (M, G)      a sum over the rows is added, here and to the next two
-    total       (M, G)      of d log p / d expert
-    energy      (M, G)      of d log p / d(-½ β), where alone q and e are multiplied by β
-    dq          (M, B)      the gradient is added
-    de          (M, B)      the gradient is added
+    deta        (M, G)      the gradient of η is added
+    total       (M, G)      the gradient of the experts, summed over the rows, is added
+    energy      (M, G)      the gradient of -½ β, as the factor of q and e, is added
+    dq          (M, B)      the gradient of q is added
+    de          (M, B)      the gradient of e is added
     """
     more = dlog_prob * (joint - gate)                  # (M, G, B)
     shares = dlog_prob * joint
@@ -408,6 +415,7 @@ def _by_factor(r, factors):
 
 
 def _parts(rows):
+    """The rows in blocks, as slices."""
     return [slice(first, first + BLOCK) for first in range(0, rows, BLOCK)]
 
 

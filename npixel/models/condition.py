@@ -1,6 +1,6 @@
-"""What a conditional model is told beside the image: a class, a vector, or a map.
+"""What a conditional model is given beside the image: a class, a vector, or a map.
 
-    classes = n                 (N,) integers in [0, n)    one label for each image
+    classes = V                 (N,) integers in [0, V)    one label for each image
     condition_features = V      (N, V) numbers             one vector for each image
     condition_maps = V          (N, H, W, V) numbers       one vector for each pixel
 
@@ -16,7 +16,7 @@ FIELDS = ("classes", "condition_features", "condition_maps")
 
 
 def check(config):
-    """ValueError if a configuration asks for two conditions."""
+    """ValueError if a configuration asks for more than one condition."""
     sizes = {field: getattr(config, field, 0) for field in FIELDS}
     given = [f"{field}={size}" for field, size in sizes.items() if size]
     if len(given) > 1:
@@ -24,12 +24,12 @@ def check(config):
 
 
 def codes(config):
-    """V, the numbers in the code of a condition; 0: the model has none."""
+    """V, how many numbers the code of a condition has. It is 0 for a model without condition."""
     return config.classes or config.condition_features or getattr(config, "condition_maps", 0)
 
 
 def live(config):
-    """How many numbers of the code count at once: 1 of a class, whose code is one-hot, else V."""
+    """How many numbers of the code are not 0 at once: 1 for a class, which is one-hot, else V."""
     return 1 if config.classes else codes(config)
 
 
@@ -40,7 +40,10 @@ def code(condition, config, dtype):
 
 
 def code_backward(ds, config):
-    """ds, as the code is -> dcondition, as the condition is; None for integers and for nothing."""
+    """ds, of the code's shape -> dcondition, of the condition's shape.
+
+    It is None for classes, and for a model without condition.
+    """
     if config.classes or not codes(config):
         return None
     return ds[:, 0, 0] if config.condition_features else ds

@@ -2,13 +2,14 @@
 it sees all that is above and to the left.
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.2,
-without its second direction. The network is pixelrnn.py, the layer layers/diagonal_lstm.py: K_is is
-1 x 1 with mask B, K_ss reads left and above.
+without its second direction. The network is pixelrnn.py, and the layer is layers/diagonal_lstm.py:
+K_is is 1 x 1 with mask B, and K_ss reads left and above.
 
-What it sees: rows <= r, in rows above columns <= c + m, where m = K0 // 2 comes from the first
-convolution. It is half a Diagonal BiLSTM, and shows what the other half is for.
+What it sees from (r, c): its own row to the left, and of every row above the columns <= c + m. Here
+m = K0 // 2 comes from the first convolution. The model is half a Diagonal BiLSTM, and shows what
+the other half is for.
 
-`padding` says what stands left of the image ("start" or "evolve", layers/diagonal_lstm.py).
+`padding` says what stands left of the image: "start" or "evolve", as in layers/diagonal_lstm.py.
 
 Read first: models/pixelrnn.py, layers/diagonal_lstm.py.  Read next: models/diagonal_bilstm.py.
 """
@@ -34,6 +35,6 @@ class Config(pixelrnn.Config):
             raise ValueError(f'padding must be "start" or "evolve", is {self.padding!r}')
 
     def lstm(self, C, D):
-        """The row of the table: C maps in, D out."""
+        """The row of the table for one LSTM: C maps in, D out."""
         taps = mask_b(1, self.image_shape[2], gates=4, free=self.condition_maps)
         return Layer(self.layer, C, D, taps, {"padding": self.padding})

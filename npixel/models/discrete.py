@@ -30,22 +30,22 @@ def draws(C):
 
 
 def logits(config):
-    """Logits per sub-pixel."""
+    """How many logits a sub-pixel has: 1 for two levels, else L."""
     return 1 if config.levels == 2 else config.levels
 
 
 def as_outputs(features, config):
-    """(..., C L) -> outputs (..., C) or (..., C, L)."""
+    """Features (..., C) or (..., C L) -> outputs (..., C) or (..., C, L)."""
     if config.levels == 2:
         return features
     return features.reshape(*features.shape[:-1], config.image_shape[-1], config.levels)
 
 
 def as_features(outputs, config):
-    """Outputs (..., C) or (..., C, L) -> (..., C L)."""
+    """Outputs (..., C) or (..., C, L) -> features (..., C) or (..., C L): the way back."""
     return outputs if config.levels == 2 else outputs.reshape(*outputs.shape[:-2], -1)
 
 
 def seen_outputs(seen, config):
-    """A set of sub-pixels (H, W, C), as the set of all their outputs (H, W, C) or (H, W, C, L)."""
+    """A bool map of sub-pixels (H, W, C) -> that of their outputs, (H, W, C) or (H, W, C, L)."""
     return seen if config.levels == 2 else np.repeat(seen[..., None], config.levels, axis=-1)

@@ -15,7 +15,7 @@ the n layers after it, K is `kernel` and conv_row has mask B. The network may be
 
     v = gate(z + s A),   y = gate(z' + s B)            conditional_bias.py
 
-A and B (V, 2p) are of this layer. They hold V_f and V_g of equations 4 and 5, side by side.
+A and B (V, 2p) belong to this layer. They hold V_f and V_g of equations 4 and 5, side by side.
 
 van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu, "Conditional Image Generation
 with PixelCNN Decoders", 2016, sections 2.2 and 2.3, figure 2. For ImageNet there: 20 layers,
@@ -24,27 +24,27 @@ p = 384, 5 x 5 kernels.
 Implementations go wrong in three places:
 
   The row.       z at row r knows row r itself, also to the right. So it may be used only one row
-                 further down. The link is a 1 x 1 convolution whose tap stands one row up. This is
-                 "shift the map down one row, then 1 x 1" in one. Above row 0 the link is its bias.
+                 further down. The link is a 1 x 1 convolution whose tap stands one row up: it
+                 shifts the map down by one row, too. At row 0 it gives its bias.
   The residual.  The first layer's input is the image. So `h +` there would add the pixel to its own
                  prediction.
-  The link       is added before the gate. Added to y it would be causal too, and would train, but
-                 it would be another model.
+  The link.      It is added before the gate. Added to y it would be causal too, and would train,
+                 but it would be another model.
 
 Colours. The convolutions of the horizontal stack carry masks over groups of colours, in each half
 of the gate alike. The vertical stack and the link have no masks: all they read lies in rows above.
 
-What it sees. After n later layers let m = K0 // 2 + n (K // 2). A pixel sees its own row from
-column -m to -1, and the rows r - 1 to r - (m + 1) from column -m to m. That is a rectangle: where
-it covers the image, nothing of the past is missing. What is handed on by many layers is learned
+What it sees. Let m = K0 // 2 + n (K // 2), and count columns from the pixel. It sees its own row
+from column -m to -1, and the rows r - 1 to r - (m + 1) from column -m to m. That is a rectangle:
+where it covers the image, nothing of the past is missing. What many layers must hand on is learned
 late, and never if the steps are too large. An example is blind_corner:8x8, where the pixel needed
-is 7 columns away: 500 steps of 32 images at 3e-3 close the gap (0.005 is left of 3.462), and at
-6e-3 they have not begun to.
+is 7 columns away. 500 steps of 32 images close the gap at 3e-3 (0.005 is left of 3.462). At 6e-3
+they have not begun to.
 
 What the paper leaves open, and where we depart. The link reads z without the condition. The
-vertical gate of the last layer leads nowhere, so there is none. Skip connections are those of
-public ports. pytorch-generative's Gated (10 layers, 128 maps, head 32) has 3,364,161 parameters. It
-is this network with skip=True and head_layers=1, but for four differences:
+vertical gate of the last layer would lead nowhere, so there is none. Skip connections are those of
+public ports. One is pytorch-generative's Gated (10 layers, 128 maps, head 32), with 3,364,161
+parameters. It is this network with skip=True and head_layers=1, but for four differences:
 
   * z is a 1 x K convolution to p maps and then a K x 1 one to 2p.
   * v = gate(z + conv1x1(v)).
@@ -118,6 +118,7 @@ def layers(config):
 
 
 def gate_layers(name, config):
+    """The layers of one gate: what it is conditional on, where the model is, and the activation."""
     codes = conditions.codes(config)
     if codes:
         yield f"condition_{name}", Layer(
@@ -134,7 +135,10 @@ def vertical(K):
 
 
 def causal_row(K, colours, *, first=False):
-    """1 x K along the row being generated, where both halves of the output have all the colours."""
+    """1 x K along the row being generated; each half of the output is split into all colours.
+
+    first   True: mask A, else mask B
+    """
     def make(C, D):
         inputs, gates = masks.groups(C, colours), masks.groups(D, colours, gates=2)
         return masks.causal_row(K, inputs, gates, first=first)
@@ -154,7 +158,7 @@ def network(f, x, config, *, condition=None):
 
 
 def vertical_stack(f, v, config, s=None):
-    """Yields z (N, H, W, 2p) of every layer, which the links need."""
+    """From the image v: yields z (N, H, W, 2p) of every layer, which the links need."""
     for i in range(1 + config.layers):
         z = f(f"vertical{i}", v)
         yield z
@@ -163,7 +167,10 @@ def vertical_stack(f, v, config, s=None):
 
 
 def horizontal_stack(f, h, above, config, s=None):
-    """From the image to the logits; above: z of the vertical stack, layer by layer."""
+    """From the image h to the logits.
+
+    above   z of the vertical stack, layer by layer
+    """
     skipped = 0
     for i, z in zip(range(1 + config.layers), above):
         z = add(f(f"link{i}", z), f(f"horizontal{i}", h))                  # (N, H, W, 2p)
@@ -176,6 +183,7 @@ def horizontal_stack(f, h, above, config, s=None):
 
 
 def gate(f, name, z, config, s):
+    """y = gate(z + s A)   z (N, H, W, 2p) -> y (N, H, W, p)"""
     if conditions.codes(config):
         z = f(f"condition_{name}", z, s)
     return f(f"gate_{name}", z)
@@ -203,7 +211,7 @@ def network_backward(b, doutputs, config):
 
 
 def gate_backward(b, name, dy, config, ds):
-    """dy -> dz, and ds with what this gate adds to it: every layer reads the condition."""
+    """dy -> dz, and ds + what this gate adds to it, since every layer reads the condition."""
     dz = b(f"gate_{name}", dy)
     if conditions.codes(config):
         dz, ds_here = b(f"condition_{name}", dz)
@@ -244,7 +252,7 @@ def step(state, /, *, at):
 
 
 def vertical_row(state, at):
-    """The vertical stack at a row. The links remember its z, and read it one row further down."""
+    """The vertical stack at a whole row. The links remember its z, and read it at the next row."""
     for i, z in enumerate(vertical_stack(wiring.steps(state, at), None, state.config)):
         conv2d.write(z, state.memories[f"link{i}"], at=at)
 

@@ -13,10 +13,10 @@ van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016
 paper names "deconvolution" layers and gives no sizes; the sizes are ours.
 
 The likelihood. The pixels of the small image stand in the large one, so they are known when that is
-drawn. Each is charged once, by the small network. The large network is charged for the others only.
-The logits of both are laid into one map, where outputs[::s, ::s] come from the small network, and
-the model is normalised like every other. Charging the copied pixels twice would give a bound below
-the likelihood, not a likelihood: the sum over images would be less than 1.
+drawn. Their probability counts once, as the small network gives it. From the large network only the
+probability of the other pixels counts. The logits of both stand in one map, where outputs[::s, ::s]
+come from the small network. So the model is normalised like every other. If the large network
+predicted the copied pixels as well, the sum over images would be less than 1.
 
 Order of generation. The small image comes first, in raster order, then the other pixels in raster
 order. Every pixel of the second stage sees the whole small image that its maps reach, also what
@@ -68,7 +68,7 @@ class Config:
                              f"{H} x {W}, scale {self.scale}")
 
     def parts(self):
-        """The configurations of the small network and of the large one."""
+        """(small, large): the configurations of both networks."""
         H, W, C = self.image_shape
         small_shape = H // self.scale, W // self.scale, C
         shared = {name: getattr(self, name) for name in SHARED}
@@ -96,7 +96,7 @@ def network(f, x, config):
     outputs_small = pixelrnn.network(of_part(f, "small_"), x_small, small)
     maps = upsample(f, x_small, config)                                    # (N, H, W, h)
     outputs = pixelrnn.network(of_part(f, "large_"), x, large, condition=maps)
-    outputs[:, ::s, ::s] = outputs_small               # charged once, by the network that drew them
+    outputs[:, ::s, ::s] = outputs_small               # of the network that draws these pixels
     return outputs
 
 
@@ -122,6 +122,7 @@ def upsample(f, x_small, config):
 
 
 def upsample_backward(b, dmaps, config):
+    """dmaps (N, H, W, h) -> dx_small (N, H/s, W/s, C)"""
     return b("deconv", blocks_backward(b("maps", dmaps), config.scale))
 
 
@@ -137,14 +138,14 @@ def blocks(y, s):
 
 
 def blocks_backward(dy, s):
-    """(..., H, W, h) -> (..., H/s, W/s, s s h)"""
+    """(..., H, W, h) -> (..., H/s, W/s, s s h): the way back from `blocks`."""
     *N, H, W, h = dy.shape
     dy = dy.reshape(*N, H // s, s, W // s, s, h).swapaxes(-4, -3)
     return dy.reshape(*N, H // s, W // s, s * s * h)
 
 
 def of_part(f, prefix):
-    """f or b for one of the two networks, which knows its layers by their own names."""
+    """f or b for one of the two networks, whose text names its layers without the prefix."""
     return lambda name, *inputs: f(prefix + name, *inputs)
 
 
@@ -172,7 +173,8 @@ class State(NamedTuple):
 def start(params, shape, config, *, stage=0, x=None):
     """Memory for one stage of going through images of this shape (N, H, W, C).
 
-    x   (N, H, W, C) with the small image in its place, from which stage 1 computes the maps, once
+    stage   0 for the small image, 1 for the other pixels
+    x       (N, H, W, C) with the small image in its place; stage 1 computes the maps from it
     """
     small, large = config.parts()
     (N, H, W, C), s = shape, config.scale
@@ -185,7 +187,7 @@ def start(params, shape, config, *, stage=0, x=None):
 
 
 def part_of(params, prefix):
-    """The weights of one of the two networks, under its own names."""
+    """The weights of one of the two networks, named without the prefix."""
     return {name.removeprefix(prefix): weights for name, weights in params.items()
             if name.startswith(prefix)}
 

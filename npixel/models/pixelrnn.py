@@ -1,24 +1,25 @@
 """PixelRNN: residual layers of LSTMs. What Row, Diagonal and Diagonal BiLSTM have in common.
 
     h = conv_A(x)                            K0 x K0, mask A, C -> 2h maps
-    y = lstm(h)                              2h -> h maps; which LSTM: the three files below
-    h = h + conv1x1(y)                       h -> 2h maps, mask B; this and `y` `layers` times
+    y = lstm(h)                              2h -> h maps, by one of three LSTMs
+    h = h + conv1x1(y)                       h -> 2h maps, mask B; the last two `layers` times
     logits = readout(h + Σ conv1x1_skip(y))  readout.py; the sum over layers only with skip=True
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, sections 3.1 to
 3.3, table 1 and figure 5. The input-to-state map takes the 2h maps to the four gates of h each.
 Every gate has all colour groups; there is no relu in front of it. Skip connections go from each
-LSTM to the head, 1 x 1 with mask B (the paper: "learnable skip connections from each layer to the
-output", sizes not given). MNIST there: Row LSTM 12 layers, h = 32; Diagonal BiLSTM 7 layers,
-h = 16, or 1 layer, h = 32. CIFAR-10: 12 layers, h = 128.
+LSTM to the head, 1 x 1 with mask B. The paper has "learnable skip connections from each layer to
+the output" and gives no sizes. Its networks for MNIST are a Row LSTM of 12 layers with h = 32, and
+Diagonal BiLSTMs of 7 layers with h = 16 and of 1 layer with h = 32. For CIFAR-10 there are 12
+layers with h = 128.
 
 Start states h0 and c0 are learned, one number per feature: 2 h parameters more per LSTM than a
 count without them.
 
 With condition_maps = V the network is conditional on maps (N, H, W, V), known in advance at every
-place. An unmasked 1 x 1 convolution takes them to the gates of every LSTM and is added to the
-input-to-state map (section 3.6, where the maps come from a smaller image: multiscale_pixelrnn.py).
-It is written as V more input channels of that map, which its centre tap reads unmasked.
+place. An unmasked 1 x 1 convolution takes them to the gates of every LSTM, where it is added to the
+input-to-state map. In section 3.6 the maps come from a smaller image: multiscale_pixelrnn.py. The
+convolution is written as V more input channels of that map, which its centre tap reads unmasked.
 
 A model of this family is its Config, which names its layer:
     Config.layer          the module in layers
@@ -35,7 +36,7 @@ import numpy as np
 from ..layers import conv2d
 from . import readout
 from .discrete import draws, loss                      # noqa: F401  the model contract
-from .wiring import NOTHING, Layer, State, Wiring, mask_a, mask_b        # noqa: F401
+from .wiring import NOTHING, Layer, Wiring, mask_a, mask_b
 
 
 @dataclass(frozen=True)

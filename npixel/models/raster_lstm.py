@@ -1,19 +1,19 @@
 """Raster LSTM: the plain LSTM over an image read as one long line of sub-pixels, the first thing
 one would try.
 
-    s[t] = [x[t-1], one-hot of the colour of t]        x[-1] = 0; the colour where there are several
+    s[t] = [x[t-1], one-hot of the colour of t]        x[-1] = 0; one colour needs no one-hot code
     h = lstm(s)                                        `layers` times, each over the whole line
-    logits[t] = w h[t] + b                             one, or L; the same for every place
+    logits[t] = w h[t] + b                             one logit, or L; w and b for every place
 
 Graves, "Generating sequences with recurrent neural networks", 2013, is the model of text that this
-is for pixels; no paper fixes its sizes. There is no cut anywhere: the gradient goes through all
-H W C places. The start token is x = 0 with learned h0 and c0, in training and sampling alike.
+is for pixels; no paper fixes its sizes. The gradient goes through all H W C places and is cut
+nowhere. The start token is x = 0 with learned h0 and c0, in training and sampling alike.
 
-It sees its whole past, in principle. What it loses is the second dimension: the pixel above is W C
-places ago, and everything on the way must be carried through one state of `hidden` numbers. Nothing
-is masked: the order of the line is all there is.
+It sees its whole past, in principle. But the line has lost the second dimension. The pixel above is
+W C places ago, and all that is between must pass through one state of `hidden` numbers. Nothing is
+masked, since the line has only the past in it.
 
-In the table, a place of the line stands where a column of an image would: the line has one row.
+In the table the line is an image of one row, and its places are the columns.
 
 Read first: layers/lstm.py, models/wiring.py.  Read next: models/spatial_lstm.py, layers/skew.py.
 """
@@ -79,7 +79,8 @@ shapes, init, forward, backward, *_ = Wiring(layers, network, network_backward).
 
 
 class State(NamedTuple):
-    line: np.ndarray                                   # (N, 1 + places)   line[t] is x[t - 1]
+    """The line so far, the memories of the LSTMs, and the weights of the logits."""
+    line: np.ndarray                                   # (N, 1 + places)   line[:, t] is x[t - 1]
     lstms: wiring.State
     logits: conv2d.Weights
 
@@ -108,7 +109,10 @@ def step(state, /, *, at):
 
 
 def reach(seen, config):
-    """Everything before the last output in `seen`; without a layer, the sub-pixel before each."""
+    """Which sub-pixels (H, W, C) the predictions of those in `seen` (H, W, C) can depend on.
+
+    These are all before the last one in `seen`. Without a layer it is the one before each.
+    """
     flat = seen.reshape(-1)
     past = np.zeros_like(flat)
     if config.layers:
@@ -124,7 +128,10 @@ def width(config):
 
 
 def as_inputs(before, first, config):
-    """(N, k) sub-pixels, those before the places first, first + 1, ... -> s (N, k, inputs)."""
+    """s (N, k, inputs) at the places first, first + 1, ...
+
+    before   (N, k) the sub-pixel before each of them
+    """
     C = config.image_shape[2]
     if C == 1:
         return before[..., None]
@@ -139,7 +146,7 @@ def _inputs(config):
 
 
 def _places(at, config):
-    """The strip `at` = (row, columns) as places on the line, first and last."""
+    """(first, last): the strip `at` = (row, columns) is the places first, ..., last - 1."""
     row, columns = at
     _, W, C = config.image_shape
     return (row * W + columns.start) * C, (row * W + columns.stop) * C

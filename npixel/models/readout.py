@@ -1,10 +1,11 @@
 """From the features of every pixel to its logits: what all networks of convolutions end with.
 
-    h = conv1x1(relu(h))              `head` maps;  `head_layers` times
-    logits = conv1x1(relu(h))         one per sub-pixel, or L per sub-pixel
+    h = conv1x1(relu(h))              to `head` maps; `head_layers` times
+    logits = conv1x1(relu(h))         one logit per sub-pixel, or L
 
 van den Oord et al. 2016, table 1. Every 1 x 1 convolution carries mask B. The layers are named
-head0, head1, ..., logits. A network ends with these three functions: its own have the same names.
+head0, head1, ..., logits. A model's layers, network and network_backward call the functions of the
+same names here.
 
 Read first: models/discrete.py, models/wiring.py, layers/relu_conv2d.py.
 Read next: models/pixelcnn.py.

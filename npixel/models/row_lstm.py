@@ -2,14 +2,14 @@
 field is a triangle that opens upward.
 
 van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, section 3.1.
-The network is pixelrnn.py, the layer layers/row_lstm.py: K_is is 1 x `kernel` along the row, mask B
-(the first convolution has removed the pixel itself); K_ss is 1 x `kernel` over the row above,
-unmasked.
+The network is pixelrnn.py, and the layer is layers/row_lstm.py. K_is is 1 x `kernel` along the row
+with mask B, since the first convolution has removed the pixel itself. K_ss is 1 x `kernel` over the
+row above, unmasked.
 
-What it sees, with m = K0 // 2 and n layers of kernel 3: the pixel's own row from column -(n + m) to
--1; row r - d, d >= 1, from -(d + n + m) to d - 1 + m. The lecture calls the field triangular; it is
-the same wedge on the right as PixelCNN's blind spot, but without PixelCNN's limit upward. "Full
-dependency field" is not true of it.
+What it sees. Take m = K0 // 2, n layers of kernel 3, and count columns from the pixel. It sees its
+own row from column -(n + m) to -1, and row r - d, d >= 1, from column -(d + n + m) to d - 1 + m. On
+the right the same wedge is missing as in PixelCNN's blind spot. But there is no limit upward, as
+PixelCNN has one. "Full dependency field" is not true of it.
 
 Read first: models/pixelrnn.py, layers/row_lstm.py.  Read next: models/diagonal_lstm.py.
 """
@@ -30,6 +30,6 @@ class Config(pixelrnn.Config):
     layer = row_lstm
 
     def lstm(self, C, D):
-        """The row of the table: C maps in, D out."""
+        """The row of the table for one LSTM: C maps in, D out."""
         taps = causal_row(self.kernel, self.image_shape[2], gates=4, free=self.condition_maps)
         return Layer(self.layer, C, D, taps, sizes={"K": self.kernel})
