@@ -1,7 +1,7 @@
 """PixelCNN++: two streams of convolutions at three resolutions, with shortcuts across, and a
 mixture of logistics for the whole pixel.
 
-    x' = (x, 1)                 a channel of ones: a pixel of value 0 is not padding
+    x' = (x, 1)                 a channel of ones, which tells a pixel of value 0 from padding
     u  = down_shift(conv 2 x 3 (x'))                   stream u sees the rows above
     ul = down_shift(conv 1 x 3 (x')) + right_shift(conv 2 x 1 (x'))
                                                        stream ul sees also what is left of the pixel
@@ -12,9 +12,9 @@ Each stream is a U. On the way up, at full, half and quarter size, stand R resne
     ul = resnet(ul, u)          convolutions 2 x 2 that end at the pixel
 
 A convolution of stride 2 leads from one size to the next. Every map, the first and the shrunken
-ones too, is put on the stack of its stream. The way down begins with the map on top of the stack.
-There are R resnets at quarter size and R + 1 at half and at full size. Each takes the next map off
-the stack, which makes a shortcut over everything between:
+ones too, is put on a stack; each stream has its own. The way down begins with the map on top of the
+stack. There are R resnets at quarter size and R + 1 at half and at full size. Each takes the next
+map off the stack, which makes a shortcut over everything between:
 
     u  = resnet(u, map)
     ul = resnet(ul, (u, map))
@@ -26,7 +26,7 @@ numbers per pixel for three colours and 3 M for one (discretized_logistic_mixtur
 
     resnet(h, a):   c1 = conv(concat_elu(h)) + conv1x1(concat_elu(a))            F maps
                     c2 = conv(dropout(concat_elu(c1))) + s V                     2 F maps
-                    h + c σ(g)                             c, g: the halves of c2; it is not tanh(c)
+                    h + c σ(g)                             c, g: the halves of c2; there is no tanh
 
 s is the condition, where there is one (conditional_bias.py). Every convolution has weight
 normalisation, with parameters v, g and b (weight_norm.py).
@@ -44,14 +44,14 @@ resnet). Without it g = 1 and b = 0, and the network trains badly.
 Colours. Nothing is masked by colour: the network predicts a pixel from earlier pixels, and the
 mixture orders the colours of the pixel. So all colours are drawn together, one pass for each pixel.
 
-What it sees: nearly everything before. A row of the half-size map is decided at even rows. So with
-R = 1, 8 pairs of an 8 x 8 image are out of reach, all in odd rows. With R = 2 none is; on 12 x 12
-there are 12.
+What it sees: nearly everything before. A row of the half-size map is computed at even rows only. So
+with R = 1, 8 pairs of pixels of an 8 x 8 image are out of reach, all of odd rows. With R = 2 there
+are none on 8 x 8, and 12 on 12 x 12.
 
 Where we depart:
 
-  * Sizes need not be divisible by 4: small maps are rounded up, and the transposed convolutions are
-    cut. At sizes that are divisible this is the published network.
+  * Sizes need not be divisible by 4. The sizes of small maps are rounded up, and the transposed
+    convolutions are cut. At sizes that are divisible this is the published network.
   * A level is drawn. The authors' sampler leaves real numbers between the levels.
   * The initialisation takes mean and deviation over the maps that the network uses. At transposed
     convolutions the authors take them over the map before it is cut, whose edges are made of fewer
@@ -150,12 +150,15 @@ def resnet_layers(name, config, level, taps, beside=0):
 
 
 def resnets_down(level, config):
-    """As many as there are maps on the stack; at quarter size one of them was the first map."""
+    """How many resnets the way down has at a level: one for each map on the stack.
+
+    At quarter size one map fewer is left: the way down began with it.
+    """
     return config.layers + (level < 2)
 
 
 def resnets(config):
-    """The level of every resnet of a stream, in the order of the forward pass."""
+    """The level of every resnet of one stream, in the order of the forward pass."""
     up = [level for level in LEVELS for _ in range(config.layers)]
     return up + [level for level in reversed(LEVELS) for _ in range(resnets_down(level, config))]
 
@@ -207,6 +210,7 @@ def stream(f, name, h, beside, config, s=None, rng=None):
 
 
 def resnet(f, name, h, a, config, s=None, rng=None):
+    """The resnet of the header: h (N, H', W', F), and a or None -> a map like h."""
     c1 = f(f"{name}_conv1", f(f"{name}_elu1", h))                          # (N, H', W', F)
     if a is not None:
         c1 = add(f(f"{name}_aux", f(f"{name}_elu_a", a)), c1)
@@ -230,6 +234,7 @@ def readout(f, uls):
 
 
 def with_ones(x):
+    """x (..., C) -> (x, 1), (..., C + 1)"""
     return np.concatenate([x, np.ones_like(x[..., :1])], axis=-1)
 
 
@@ -249,10 +254,10 @@ def network_backward(b, doutputs, config):
 
 
 def stream_backward(b, name, dh, dbeside, config, ds):
-    """Back through the U: yields what stream's `beside` gets of each resnet, and last dh.
+    """Back through the U: yields the gradient of what each resnet read beside h, and at last dh.
 
-    dh        of the last map
-    dbeside   for stream u: what it gets of each resnet of ul; for ul: None
+    dh        the gradient of the last map
+    dbeside   for stream u: the gradients that the resnets of ul yield; for stream ul: None
     """
     F, dstack = config.hidden, []
     for level in LEVELS:
@@ -278,7 +283,10 @@ def stream_backward(b, name, dh, dbeside, config, ds):
 
 
 def resnet_backward(b, name, dy, beside, config, ds):
-    """dy -> dh, and da where there is an a; the gradient of the condition's code goes into ds."""
+    """dy -> dh, da.   The gradient of the condition's code is appended to ds.
+
+    beside   True if the resnet has an a; else da is None
+    """
     dc2, da = b(f"{name}_gate", dy), None
     if conditions.codes(config):
         dc2, ds_here = b(f"{name}_condition", dc2)
@@ -301,16 +309,20 @@ def backward(doutputs, caches):
 
 
 def loss(config):
+    """The mixture, with the number of levels filled in."""
     return discretized_logistic_mixture.Bound(config.levels, config.robust)
 
 
 def encode(images, levels, dtype):
-    """2 v / (L - 1) - 1, for two levels as well: the scale on which the mixture's means lie."""
+    """Levels v -> 2 v / (L - 1) - 1, for two levels as well: the scale of the mixture's means."""
     return (images * (2 / (levels - 1)) - 1).astype(dtype)
 
 
 def init_images(n):
-    """Which of n images init_from_data gets: INIT_BATCH, evenly spaced, as data may be sorted."""
+    """Which of n images init_from_data gets: INIT_BATCH of them, evenly spaced.
+
+    Data may be sorted, so the first ones could all be alike.
+    """
     return np.linspace(0, n - 1, min(n, INIT_BATCH)).astype(int)
 
 
@@ -375,7 +387,7 @@ def step(state, /, *, at):
 
 
 def row_of_u(state, row):
-    """Stream u for a whole row. In odd rows the smaller maps have no columns to do."""
+    """Stream u for a whole row. In odd rows nothing is computed of the smaller maps."""
     config = state.network.config
     f = wiring.steps(state.network, (row, slice(0, config.image_shape[1])))
     for kept, u in zip(state.rows, stream(f, "u", f("first_u", None), None, config)):
@@ -383,14 +395,15 @@ def row_of_u(state, row):
 
 
 def draws(C):
-    return [slice(None)]                               # all colours together
+    """All colours are drawn together."""
+    return [slice(None)]
 
 
 def reach(seen, config):
     """Which sub-pixels (H, W, C) the predictions of those in `seen` (H, W, C) can depend on.
 
-    Everything in a pixel mixes, so a network with one map of each kind sees what all of them see.
-    Of its own pixel a colour sees those before it.
+    All channels of a pixel mix. So a network of one colour and one map sees the same pixels, and is
+    asked in its place. Of its own pixel a colour sees the colours before it.
     """
     H, W, C = seen.shape
     narrow = replace(config, image_shape=(H, W, 1), hidden=1, mixtures=1)
@@ -405,8 +418,8 @@ def reach(seen, config):
 def width(config):
     """Numbers alive at once per pixel of a forward pass without caches.
 
-    They are the stacks, with a third more for the smaller maps, the inside of one resnet, and the
-    mixture, of which each number is a float64 or two.
+    They are the stacks, with a third more for the smaller maps, and the inside of one resnet. To
+    these come the numbers of the mixture, each a float64 or two.
     """
     C, M = config.image_shape[2], config.mixtures
     streams = 3 * (config.layers + 1) * config.hidden + 16 * config.hidden

@@ -2,19 +2,20 @@
 left, and an MCGSM for the pixel.
 
     x_rc = the causal neighbourhood of the pixel, whitened         K x K, mask A: 12 pixels if K = 5
-    h_rc = spatial LSTM layers over x                              without a layer h = x
+    h_rc = spatial LSTM layers over x                              h = x if there is no layer
     log p(image) = Σ_rc log p(y_rc | h_rc) + log |det dy / d pixel|
 
-y_rc is the whitened pixel. Its density is an MCGSM (losses/mcgsm.py), whose input is h.
+y_rc is the whitened pixel (whitening.py). Its density is an MCGSM (losses/mcgsm.py), whose input is
+h.
 
 Theis and Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015, sections 2.3 and 3. Sizes
 are those of the authors' program: 64 hidden, 32 components, 4 scales, 32 features. All colours of a
 pixel are predicted together, from neighbourhoods without the pixel itself.
 
-Units. Pixels are real numbers of scale [0, 1). An integer image v of L levels becomes (v + u) / L,
-u uniform in [0, 1). The density is in nats at that scale. At the scale [0, L) it is less by log L
-for each colour of each pixel. Its mean is then a lower bound of the integer image's
-log-probability.
+Units. Pixels are real numbers of scale [0, 1). An integer image v of L levels becomes (v + u) / L
+with u uniform in [0, 1). The log-density is in nats at that scale. At the scale [0, L) it is less
+by log L for each colour of each pixel. Its mean over u is then a lower bound of the
+log-probability of the integer image.
 
 The border. Neighbourhoods also see what lies left of, right of and above an image. `border` says
 what that is:
@@ -22,16 +23,18 @@ what that is:
     "given"     The first K // 2 rows are given, and as many columns on the left and on the right.
                 The density is that of the inside, given them. This is for patches of larger
                 pictures, as the authors train and test on photographs (the default).
-    "padded"    It is the mean grey. The density is that of the whole image.
+    "padded"    The border is the mean grey. The density is that of the whole image.
 
 So networks here take a *canvas* (N, H + m, W + 2m, C) with m = K // 2, and predict its H x W
 inside. Outside of that the LSTM's states are zero.
 
+In the shapes below, I numbers are in a neighbourhood, and h has D numbers.
+
 A prediction at (r, c) sees the rows of the canvas above, up to column c + m, and the pixels to its
 left in its own row. Without a layer it sees its neighbourhood alone.
 
-With one component, one scale and no layer RIDE is the linear-Gaussian predictor. Whitening has
-found that already, so nothing is left to train.
+With one component, one scale and no layer RIDE is the linear-Gaussian predictor. Fitting the
+whitening has found that already, so nothing is left to train.
 
 Read first: layers/spatial_lstm.py, losses/mcgsm.py, whitening.py, models/wiring.py.
 Read next: density.py, training/patches.py, optimizers/lbfgs.py.
@@ -109,6 +112,7 @@ def stack(f, white, config):
 
 
 def stack_backward(b, dh, config):
+    """dh (N, H, W, D) -> the gradient (N, H, W, I) of x"""
     for i in reversed(range(config.layers)):
         dh = b(f"lstm{i}", dh)
     return dh
@@ -118,6 +122,7 @@ def stack_backward(b, dh, config):
 
 
 def mcgsm_sizes(config):
+    """What mcgsm.shapes and mcgsm.init ask for beside C and D."""
     return {"components": config.mixtures, "scales": config.scales, "features": config.features,
             "means": config.means}
 
@@ -230,6 +235,7 @@ def draw(params, outputs, uniforms):
 
 
 class State(NamedTuple):
+    """The canvas so far, and what the layers remember."""
     canvas: np.ndarray                                 # (N, H + m, W + 2m, C)
     whitening: whitening.Weights
     network: wiring.State                              # memories of the LSTMs
@@ -237,7 +243,10 @@ class State(NamedTuple):
 
 
 def start(params, canvas, config):
-    """Memory for stepping through the inside of a canvas, of which the border is known."""
+    """Memory for stepping through the inside of a canvas (N, H + m, W + 2m, C).
+
+    Its border is known already; the inside may hold anything.
+    """
     (N, H, W, C), m = canvas.shape, config.margin
     shape = N, H - m, W - 2 * m, C
     network = wiring.started(dict(layers(config)), params, shape, config)
@@ -245,7 +254,10 @@ def start(params, canvas, config):
 
 
 def see(x_t, state, /, *, at):
-    """These pixels are known now.   Updates `state` in place."""
+    """The pixels x_t (N, k, C) at the strip `at` of the inside are known now.
+
+    Updates `state` in place.
+    """
     (row, columns), m = at, state.config.margin
     state.canvas[:, row + m, columns.start + m:columns.stop + m] = x_t
 

@@ -3,23 +3,23 @@ pixel.
 
     h = slstm(x)                             K0 x K0 taps, mask A, C -> h maps: K0 // 2 rows above,
                                              and the left part of the pixel's own
-    h = slstm(h)                             1 x 1, mask B, h -> h maps; `layers` - 1 times
+    h = slstm(h)                             1 x 1, mask B, h -> h maps, `layers` - 1 times
     logits = readout(conv1x1(h))             h -> 2h maps, mask B; readout.py
 
-Theis & Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015: neighbourhoods of 5 (here
-K0 = 5: two rows above and the left part of the pixel's own, 12 pixels), 64 states, layers on top of
-one another. There a mixture of Gaussian scale mixtures reads h as the density of a real number.
-Here it is the head of the other models, Bernoulli for two levels, softmax otherwise, so that
-likelihoods compare. `extended`: the gates see the cells.
+Theis & Bethge, "Generative Image Modeling Using Spatial LSTMs", 2015. They have neighbourhoods of
+12 pixels (here K0 = 5: two rows above and the left part of the pixel's own), 64 states, and layers
+on top of one another. There a mixture of Gaussian scale mixtures reads h as the density of a real
+number. Here the readout of the other models reads h, Bernoulli for two levels and softmax
+otherwise. So likelihoods can be compared. With `extended` the gates see the cells.
 
-The paper's inputs leave out the whole pixel. Here later colours see the earlier ones: the h
-features are split into colours as everywhere, the first layer has mask A, all later ones mask B.
+The paper's inputs leave out the whole pixel. Here later colours see the earlier ones. The h
+features are split into colours as everywhere; the first layer has mask A, all later ones mask B.
 
-What it sees. h[r, c] gathers the neighbourhoods of all places (r', c') with r' <= r, c' <= c. Each
-shows rows above up to column c' + m, m = K0 // 2, and its own row left of it. Together, for
-K0 >= 3: the pixel's own row to its left, and of every row above the columns <= c + m, however far
-up and however many layers. That is what a Diagonal LSTM sees. What is further to the right stays
-out of sight: H (H - 1) / 2 times (W - 1 - m) (W - m) / 2 pairs of pixels.
+What it sees. h[r, c] gathers the neighbourhoods of all places (r', c') with r' <= r, c' <= c. Let
+m = K0 // 2. Each neighbourhood shows rows above up to column c' + m, and its own row left of c'.
+For K0 >= 3 all of them show the pixel's own row to its left, and of every row above the columns
+<= c + m, however far up and however many layers. That is what a Diagonal LSTM sees. What is further
+to the right stays out of sight: H (H - 1) / 2 times (W - 1 - m) (W - m) / 2 pairs of pixels.
 
 Read first: layers/spatial_lstm.py, models/readout.py.
 Read next: models/ride.py, models/pixelrnn.py.

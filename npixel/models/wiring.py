@@ -10,18 +10,19 @@
     def network_backward(b, doutputs, config):         the way back, in mirror
         return b("first", b("second", doutputs))
 
-f and b are functions of a layer's name. Which functions they are decides what a text computes, so
-each text serves two purposes:
+f and b are functions of a layer's name. A text computes one thing or another with other functions
+for f and b, so each text serves two purposes:
 
     forwards    f(name, x) is the layer's output; its cache is kept
     steps       f(name, x) is its output at a strip of the image, from what it remembers
     backwards   b(name, dy) is the gradient of its input; those of its weights are kept
     reaches     b(name, seen) says which inputs a set of outputs can depend on
 
-A gradient flows back where an output can depend on an input. So the text that adds gradients finds
-the past that a model sees, if it is handed bools: a sum of bools is "or".
+A gradient flows back where an output can depend on an input. So the text that adds gradients also
+finds the past that a model sees, if it is given bools in place of numbers: a sum of bools is "or".
 
-In a step the image is None: the layers that look at it were told by `see`, and read what they know.
+In a step the image is None. `see` has given the pixels to the layers that look at the image, and
+these layers read what they remember.
 
 `Wiring` makes a model's functions of the table and the texts. A network that needs more, such as
 two streams that are stepped in different places, calls the four functions above itself.
@@ -44,7 +45,7 @@ from .. import masks
 from ..layers.deconv2d import coarse
 from . import discrete
 
-NOTHING = False                                        # the empty sum: 0 of numbers, "no" of bools
+NOTHING = False                                        # the empty sum, of numbers and of bools
 
 
 class Layer(NamedTuple):
@@ -85,7 +86,9 @@ class Layer(NamedTuple):
 
 
 class Window:
-    """A list of taps and its mask, made when they are needed: an absurd size costs nothing before.
+    """A list of taps and its mask, made when they are first asked for.
+
+    So an absurd size in a configuration costs nothing while its weights are only counted.
 
     U       how many taps it has
     make    a function of (C, D) that makes masks.Taps for C numbers in and D numbers out
@@ -95,32 +98,37 @@ class Window:
         self.U, self._make, self._made = U, make, {}
 
     def made(self, C, D):
-        """The taps; layers of one table that share a window and its sizes share its mask."""
+        """masks.Taps for C numbers in and D out. They are made once for each (C, D)."""
         if (C, D) not in self._made:
             self._made[C, D] = self._make(C, D)
         return self._made[C, D]
 
 
 def mask_a(K, colours, *, gates=1):
-    """K x K taps with mask A, for a layer that reads the image itself.   gates: as in mask_b"""
+    """A Window of K x K taps with mask A, for a layer that reads the image itself.
+
+    gates   as in mask_b
+    """
     return _coloured(K * K, lambda ins, outs: masks.mask_a(K, ins, outs), colours, gates,
                      image=True)
 
 
 def mask_b(K, colours, *, gates=1, free=0):
-    """K x K taps with mask B, for a layer that reads features, which are split into colours.
+    """A Window of K x K taps with mask B, for a layer that reads features split into colours.
 
     gates   how many maps of D numbers a layer computes side by side
-    free    how many channels at the end of the input are no features of the image but maps that
-            are known in advance: the tap at the pixel itself reads them unmasked
+    free    how many channels at the end of the input are maps known in advance, not features of
+            the image. The tap at the pixel itself reads them unmasked, the others do not read them
     """
     return _coloured(K * K, lambda ins, outs: masks.mask_b(K, ins, outs), colours, gates, free)
 
 
 def causal_row(K, colours, *, gates=1, free=0, first=False):
-    """1 x K taps along the row being generated.
+    """A Window of 1 x K taps along the row being generated.
 
-    first   mask A, for a layer that reads the image itself; else mask B. The rest as in mask_b
+    first   True: mask A, for a layer that reads the image itself; else mask B
+
+    gates and free are as in mask_b.
     """
     mask = {"first": True} if first else {}
     return _coloured(K, lambda ins, outs: masks.causal_row(K, ins, outs, **mask), colours, gates,
@@ -128,7 +136,11 @@ def causal_row(K, colours, *, gates=1, free=0, first=False):
 
 
 def _coloured(U, make, colours, gates=1, free=0, image=False):
-    """A Window whose mask follows the colours of the channels; make(colours in, colours out)."""
+    """A Window whose mask follows the colours of the channels.
+
+    make    a function of masks.py: (colours of inputs, colours of outputs) -> masks.Taps
+    image   True: the inputs are the colours themselves, else features
+    """
     def made(C, D):
         inputs = np.arange(C) if image else masks.groups(C - free, colours)
         offsets, mask = make(inputs, masks.groups(gates * D, colours, gates))
@@ -185,7 +197,7 @@ class State(NamedTuple):
     held: dict                                         # name -> (step, read, memory) for `steps`
     table: dict                                        # name -> Layer
     config: object
-    condition: np.ndarray | None = None                # (N, H, W, V) maps, if the text reads them
+    condition: np.ndarray | None = None                # (N, H, W, V) maps that the text reads
 
 
 def started(table, params, shape, config, *, condition=None, code=None):
@@ -210,8 +222,8 @@ def started(table, params, shape, config, *, condition=None, code=None):
 def _step_and_read(layer):
     """step(*inputs, memory, at=at) and read(memory, at=at) of a layer, at a strip of the image.
 
-    A layer without memory computes its forward pass at the strip. One whose maps are smaller than
-    the image is at the part of the strip that its maps have: coarse(at).
+    A layer without memory computes its forward pass at the strip. Where maps are smaller than the
+    image, the strip is the part of it that the maps have: coarse(at).
     """
     module, told, scale, to = layer.module, layer.told(), layer.scale, layer.to or layer.scale
     if not hasattr(module, "start"):
@@ -245,8 +257,8 @@ def _part(at, scale):
 def steps(state, at):
     """f(name, x) -> the output of a layer at the strip `at`, from what it remembers.
 
-    f(name, x, second)    of a layer of two inputs
-    f(name, None)         the layer was told its input before, as the first layers are of the image
+    f(name, x, second)    the same for a layer of two inputs
+    f(name, None)         the same for a layer that was given its input before, by its `write`
     """
     held = state.held
 
@@ -265,8 +277,8 @@ def reaches(table, grid):
 
     grid   (H, W) of the image
 
-    A layer that does not say what it sees works number by number: it sees its own place. A
-    condition is no pixel: of a conditional layer the second answer is NOTHING.
+    A layer without `reach` works number by number, so an output depends on its own place. The
+    condition of a conditional layer is no pixel: the second answer is NOTHING there.
     """
     def b(name, seen):
         layer = table[name]
@@ -280,14 +292,14 @@ def reaches(table, grid):
 
 
 def _with_mask(taps, layer):
-    """masks.Taps of a layer whose taps may be a plain list, where nothing is masked."""
+    """masks.Taps with a mask, of a layer whose taps may be a plain list without."""
     if isinstance(taps, masks.Taps) and taps.mask is not None:
         return taps
     return masks.Taps(*masks.as_taps(taps, layer.C, layer.D))
 
 
 def ask(function, *first, **known):
-    """Call a function with `first`, and of all that is known with what it has parameters for.
+    """Call a function with `first`, and with what it has parameters for of all that is known.
 
     >>> ask(lambda x, /, K, *, gain=1: (x, K, gain), 5, K=3, T=9)
     (5, 3, 1)
@@ -303,7 +315,7 @@ def ask(function, *first, **known):
 
 @functools.lru_cache(maxsize=1000)                     # a step asks for every pixel
 def _parameters(function):
-    """(name, whether it can be given by its place only) of each parameter."""
+    """Each parameter of a function, as (name, whether it can only be given by its place)."""
     return [(name, parameter.kind is parameter.POSITIONAL_ONLY)
             for name, parameter in inspect.signature(function).parameters.items()]
 
@@ -353,7 +365,8 @@ class Wiring:
 
         shapes, init, forward, backward, start, see, step, reach = Wiring(...).functions()
 
-    network may ask for `condition` and `rng`; network_backward returns dx, or (dx, dcondition).
+    network may have the parameters `condition` and `rng`. network_backward returns dx, or
+    (dx, dcondition).
     """
     layers: Callable                                   # config -> (name, Layer), one by one
     network: Callable                                  # (f, x, config) -> outputs
@@ -410,6 +423,9 @@ class Wiring:
         return past[0] if isinstance(past, tuple) else past
 
     def reach_all(self, seen, config):
-        """The same, and where there is a condition, which of its numbers."""
+        """The answer of `reach`; for a model with a condition, a pair of it and the condition's.
+
+        The second is bool, of the shape of the maps, or NOTHING where the condition is no map.
+        """
         b = reaches(dict(self.layers(config)), config.image_shape[:-1])
         return self.network_backward(b, discrete.seen_outputs(seen, config), config)
