@@ -4,9 +4,12 @@
     blas.py         matrix products inside loops, and the threads that share out the images
     elementary.py   exp, tanh and sigmoid in loops
     memory.py       what a call will need, before it begins
-    limits.py       what a file may take; safe_npz.py: archives of arrays from anywhere
+    limits.py       how many bytes a file may become
+    safe_npz.py     archives of arrays that somebody else may have written
     whole_file.py   a file is written whole, or not at all
-    command.py      what every command line shares; progress.py, figure.py: what it shows
+    command.py      what every command line shares
+    progress.py     how far a piece of work has come, on standard error
+    figure.py       the figure that pictures are drawn on
     lazy.py         packages whose modules load at first use
     same_name.py    another package of the name mdp
 

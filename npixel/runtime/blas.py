@@ -4,24 +4,30 @@
     images_in_lanes(work, *arrays, sums)      work on the images of each lane, on a few threads
     rows_in_lanes(work, *arrays)              the same for the rows of arrays
     parallel(work, lanes)                     work(0), ..., work(lanes - 1), on a few threads
+    workspace(dtype, size)                    memory for a kernel to work in
 
 Products. NumPy's `@` is BLAS, but it cannot add to its result, and compiled loops cannot call it.
 SciPy publishes BLAS's own routines as C functions (scipy.linalg.cython_blas). Kernels call these by
-name; the name is given to the compiler when this file is imported.
+name. The compiler learns the names when this file is imported.
 
 Tiles. `add_product` hands BLAS at most TILE = 2**18 multiplications at a time. Such a tile stays in
-the first cache. It is also too small for OpenBLAS to split among threads of its own, so a kernel
+the first cache. It is also too small for OpenBLAS to split among threads of its own. So a kernel
 never wakes BLAS's threads, and no global setting has to be touched.
 
-Lanes. A lane is a fixed part of the images. There are always LANES lanes, however many threads;
-their sums are added in lane order, so the last bits never change. This holds for the threads of
-this file. What NumPy and SciPy multiply outside of kernels is another matter: BLAS may split a
-large product, and the last bits then depend on OPENBLAS_NUM_THREADS (or OMP_NUM_THREADS). That
-concerns the mixture and the L-BFGS of ride, and a model's `step` where it draws many images.
+Lanes. A lane is a part of the images: some that follow one another. Where lanes add something up,
+their number depends on the shapes alone, and their sums are added in lane order. So the last bits
+are the same with any number of threads. Where lanes add nothing up, any number of them gives the
+same bits.
 
-Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features): a core does 120 to 150
-GF/s with such tiles, since OpenBLAS multiplies small matrices without packing them. One large
-product over two threads of OpenBLAS does 200 to 240 GF/s in all. So threadpoolctl is not needed.
+This holds for the threads of this file. What NumPy and SciPy multiply outside of kernels is another
+matter: BLAS may split a large product, and the last bits then depend on OPENBLAS_NUM_THREADS (or
+OMP_NUM_THREADS). That concerns layers/linear.py, the mixture and the L-BFGS of ride, and a model's
+`step` where it draws many images.
+
+Measured on two cores (Xeon, AVX-512, OpenBLAS 0.3.30, float32, 64 features). One core does 120 to
+150 GF/s with such tiles, since OpenBLAS multiplies small matrices without packing them. One large
+product over two threads of OpenBLAS does 200 to 240 GF/s in all. So nothing is lost with tiles, and
+BLAS's threads need not be switched off.
 
 Read first: runtime/kernels.py.  Read next: runtime/elementary.py, layers/canvas.py.
 """
@@ -38,8 +44,8 @@ from .kernels import kernel, numba, plain
 KEEP, TRANSPOSE = ord("N"), ord("T")                  # what BLAS calls op
 TILE = 2**18                                           # most multiplications in one call of BLAS
 BLOCK = 64                                             # columns, and terms of a sum, in one tile
-SMALL = 4096                                           # numbers not worth a second thread
-LANES = 8                                              # parts into which a batch is split
+SMALL = 4096                                           # so few numbers get one lane
+LANES = 8                                              # lanes of a batch, if nothing else is said
 
 
 def check_dtype(dtype):
@@ -57,9 +63,11 @@ def _add_product_numpy(a, b, c, ta, tb):
 
 
 def gemm(one, *places):
-    """BLAS's product: sgemm if `one` is float32, dgemm if float64. Only inside kernels.
+    """BLAS's product: sgemm if `one` is float32, dgemm if float64. It works inside kernels only.
 
-    places   its 13 arguments; BLAS is Fortran, and wants the address of each
+    places   the addresses of its 13 arguments, which Fortran wants in place of values
+
+    NotImplementedError outside of a kernel.
     """
     raise NotImplementedError("gemm can be called from a compiled loop only")
 
@@ -85,7 +93,7 @@ if numba is not None:
 
     @intrinsic
     def place(context, value):
-        """The address of a place on the stack that holds the value."""
+        """The address of a copy of the value on the stack. It works inside kernels only."""
         def generate(context, builder, signature, arguments):
             address = cgutils.alloca_once_value(builder, arguments[0])
             return builder.bitcast(address, cgutils.voidptr_t)
@@ -126,8 +134,8 @@ def add_product(a, b, c, ta, tb):
 def workspace(dtype, size):
     """An array of at least `size` numbers for a kernel to work in, with anything in it.
 
-    Each thread has its own. It is handed out again at the next call: memory fresh from the system
-    costs more to touch than the products that fill it.
+    Each thread has one for each dtype, and is given the same one again at the next call. Memory
+    fresh from the system costs more to touch than the products that fill it.
     """
     held = _held.__dict__.setdefault(np.dtype(dtype).char, np.empty(0, dtype))
     if held.size < size:
@@ -148,8 +156,8 @@ def images_in_lanes(work, *arrays, sums=(), lanes=None):
     lanes     how many, LANES if None; no more than there are images
     returns   what the lanes have added to their zeros: one array for each in `sums`
 
-    The number of lanes does not depend on the number of threads, and their sums are added in lane
-    order. So the last bits never change.
+    Sums are added in lane order. So with sums, `lanes` must not depend on the number of threads:
+    else the last bits would.
 
     >>> x, y = np.arange(6.0).reshape(3, 2), np.empty((3, 2))
     >>> def work(x, y, total):
@@ -173,7 +181,9 @@ def images_in_lanes(work, *arrays, sums=(), lanes=None):
 
 
 def rows_in_lanes(work, *arrays):
-    """work(rows of each array), in lanes: arrays (..., width) are matrices whose rows are shared.
+    """Share rows out among lanes: work(rows of each array) for each lane.
+
+    arrays   (..., width) each, taken as matrices with rows of that width
 
     There is only one lane where there are few numbers.
 
@@ -212,9 +222,8 @@ def parallel(work, lanes):
     try:
         for _ in range(helpers):
             futures.append(_pool().submit(run))
-    # Python is ending, and starts no threads: this one does it all
     except RuntimeError:
-        pass
+        pass                                           # Python is ending: this thread does it all
     try:
         run()
     finally:
@@ -238,7 +247,8 @@ def threads():
 
 @cache
 def _pool():
-    # which refuses to be imported while Python ends
+    """The helper threads of `parallel`, made when they are first needed."""
+    # RuntimeError while Python ends: `parallel` expects it
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(max_workers=max(1, threads() - 1), thread_name_prefix="npixel")

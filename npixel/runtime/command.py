@@ -2,8 +2,8 @@
 
     main(argv) = start("npixel", parser, argv)
 
-A subcommand is a function of the parsed arguments. It returns the exit status, None meaning 0. It
-raises ValueError, OSError or ImportError for bad input, a missing file or a missing extra. `run`
+A subcommand is a function of the parsed arguments. It returns the exit status, where None means 0.
+It raises ValueError, OSError or ImportError for bad input, a missing file or a missing extra. `run`
 prints that as one line on standard error and returns 2. Sizes that do not fit (MemoryError,
 OverflowError) and nesting that is too deep (RecursionError) end in the same way.
 
@@ -11,10 +11,11 @@ OverflowError) and nesting that is too deep (RecursionError) end in the same way
     130    Ctrl-C
     141    the reader of standard output went away, as in `npixel models | head -1`; nothing is said
 
-An output is checked before any work with `check_output`: what exists is replaced only with --force,
-only by a file of the same kind, and never where it is an input of the command.
+Before any work, `check_output` checks where a command will write. A file that exists is replaced
+only with --force, and only by a file of the same kind. A file that the command reads is never
+replaced.
 
-This file imports nothing heavy, so that `start` is there before NumPy and numba are.
+This file imports nothing heavy, so `start` runs before NumPy and numba are loaded.
 
 Read first: runtime/whole_file.py, runtime/safe_npz.py.  Read next: runtime/progress.py.
 """
@@ -27,9 +28,9 @@ import sys
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-# as a shell counts signals: 128 + SIGINT, SIGPIPE
+# a shell gives signals the status 128 + number: of SIGINT and of SIGPIPE
 INTERRUPTED, READER_GONE = 130, 141
-# a stream refuses what is written
+# errors with which a stream refuses what is written
 WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 # what the help of both commands says below their list of verbs
@@ -83,10 +84,10 @@ class Parser(argparse.ArgumentParser):
 def start(prog, make, argv=None):
     """The `main` of a package: parse `argv` with the parser that make() returns, and run.
 
-    make() imports what the commands need. Ctrl-C and errors on the way are one line, too. Standard
-    streams that were closed are opened again, on nothing, so that no file of ours gets their
-    numbers. What an encoding cannot say is printed with backslashes: a finished run is never lost
-    for a name.
+    make() imports what the commands need. Ctrl-C and errors meanwhile become one line, too.
+    Standard streams that were closed are opened on the null device, so that no file of ours gets
+    their numbers. Characters that the encoding of a stream lacks are printed with backslashes. So
+    no finished run is lost because it cannot print a name.
     """
     _open_streams()
     return _in_one_line(prog, lambda: _call(make(), argv))
@@ -98,6 +99,7 @@ def run(parser, argv=None):
 
 
 def _call(parser, argv):
+    """Parse `argv` and call the chosen subcommand; the exit status."""
     arguments = parser.parse_args(argv)
     if not hasattr(arguments, "call"):
         parser.print_help()
@@ -156,9 +158,9 @@ def complain(prog, text):
 
 
 def _abandon(stream):
-    """True if a standard stream cannot be written: from now on it leads nowhere.
+    """Flush a standard stream; if it cannot be written, let it lead to the null device. True then.
 
-    Python flushes it at its end, and would complain.
+    Python flushes it at its end, and would complain otherwise.
     """
     try:
         if stream is not None:
@@ -175,6 +177,7 @@ def _abandon(stream):
 
 
 def _open_streams():
+    """Open the standard streams that were closed, on the null device."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             # a standard output that was closed refuses what is printed, as other tools find it to
@@ -192,16 +195,17 @@ def _open_streams():
 # --- outputs ---
 
 class Kind(NamedTuple):
-    """A kind of file: its name, with an article, and what tells it from others."""
-    name: str
-    is_one: Callable[[Path], bool]
+    """A kind of file."""
+    name: str                                          # with an article
+    is_one: Callable[[Path], bool]                     # whether the file at a path is of this kind
 
 
 def npz_of(name, *arrays, **texts):
-    """The Kind of .npz files that have these arrays, and texts of these values.
+    """The Kind of .npz files that have arrays of these names, and texts of these values.
 
-    npz_of("samples", "images", kind="samples") has `images`, and the text "samples" as `kind`.
-    `meta` of a checkpoint is JSON; npz_of("a checkpoint", "meta") does not look into it.
+    Files of npz_of("samples", "images", kind="samples") have an array `images`, and the text
+    "samples" as `kind`. Those of npz_of("a checkpoint", "meta") have an array `meta`, whatever is
+    in it.
     """
     def is_one(path):
         import zipfile
@@ -246,6 +250,7 @@ def beginning_with(name, *starts):
 
 
 def _is_text(path):
+    """True if a file begins with UTF-8 without zero bytes."""
     with open(path, "rb") as file:
         start = file.read(4096)
     try:
@@ -268,18 +273,20 @@ def add_force(parser, what="the file named by --out"):
 
 def check_output(path, kind, *, inputs=(), force=False,
                  hint="--force replaces it, another name keeps it"):
-    """Find an output wrong before any work is done for it; the Path.
+    """Check where a command is to write, before any work is done for it; return the Path.
 
     path      where a command is about to write; a symbolic link stands for what it leads to
     kind      the Kind that will be written: PICTURE, TEXT, or what npz_of, json_of or
               beginning_with returns
-    inputs    files and folders that the command reads; None, and what is no file, is left out
+    inputs    files and folders that the command reads; None, and names that are no files, do not
+              count
     force     True: a file of that kind, or an empty one, may be replaced
     hint      what to do about a file that exists
 
-    FileNotFoundError if its folder does not exist. ValueError if it is a folder or a device; if it
-    is an input, or a file in a folder that is one, with --force too; if it exists, without --force;
-    if it is of another kind.
+    FileNotFoundError if its folder does not exist.
+    ValueError if it is a folder or a device, or exists and is of another kind.
+    ValueError if it is an input, or a file in a folder that is an input, even with --force.
+    ValueError if it exists, without --force.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -324,6 +331,7 @@ def print_json(result):
 
 
 def _plain(value):
+    """The value, as json can write it."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -3,8 +3,8 @@
 Compiled loops call math.exp once per number, which takes 10 to 25 ns. NumPy's own functions are
 vectorised, but a scan would have to leave its loop for NumPy at every step. That costs calls, and
 memory in between. The functions here take 0.5 to 0.8 ns per float32. They differ from the true
-value by less than 3 units in the last place. tests/test_elementary.py measures it, in float32 over
-a dense part of all numbers.
+value by less than 3 units in the last place. tests/test_elementary.py measures this error over a
+dense selection of all float32 numbers.
 
     exp x  = 2^k exp r             k = round(x / log 2), |r| <= log(2) / 2; exp r is its series to
                                    r^13 in float64, a fitted polynomial in float32
@@ -13,8 +13,8 @@ a dense part of all numbers.
            = 1 - 2 / (exp 2x + 1)  else, with the sign of x
 
 The reductions, the coefficients of R and those of the float32 polynomial are Cephes's (Moshier,
-"Methods and Programs for Mathematical Functions", 1989). Outside a kernel these names are NumPy's
-functions, which is what they mean.
+"Methods and Programs for Mathematical Functions", 1989). Outside a kernel these names call the
+functions of NumPy and SciPy, which define them.
 
 Read first: runtime/kernels.py.  Read next: layers/live_taps.py.
 """

@@ -1,10 +1,10 @@
-"""The figure that the pictures of both packages are drawn on: it belongs to no window.
+"""The figure that the pictures of both packages are drawn on. It belongs to no window.
 
     fig = figure(6.0, 4.0)                   # inches
 
-As the last line of a notebook's cell it shows itself, whatever backend pyplot has there: IPython
-asks an object for _repr_png_. Names of files, models and states are shown as they are: a dollar
-sign begins no formula. matplotlib is imported when the first figure is made.
+As the last line of a notebook's cell it is shown as a picture, whatever backend pyplot has: IPython
+asks an object for _repr_png_. Names of files, models and states are shown as they are; a dollar
+sign does not begin a formula. matplotlib is imported when the first figure is made.
 
 Read first: nothing.  Read next: runtime/lazy.py.
 """
@@ -14,9 +14,13 @@ import io
 
 
 def figure(width, height, **options):
-    """An empty matplotlib Figure, in inches; ImportError, in one line, without matplotlib.
+    """An empty matplotlib Figure of this size.
 
-    options    of matplotlib.figure.Figure
+    width     inches
+    height    inches
+    options   of matplotlib.figure.Figure
+
+    ImportError, in one line, if matplotlib is not installed.
     """
     try:
         import matplotlib.figure  # noqa: F401
@@ -27,13 +31,14 @@ def figure(width, height, **options):
 
 @functools.cache
 def _class():
+    """The class of these figures. matplotlib is imported here."""
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
     class Picture(Figure):
         """A Figure that a notebook shows as a picture, and whose words are no formulas."""
 
-        __qualname__ = "Picture"                       # pickle finds it by this name: __getattr__
+        __qualname__ = "Picture"                       # pickle asks __getattr__ below for this name
 
         def draw(self, renderer):
             for text in self.findobj(Text):

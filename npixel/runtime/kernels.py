@@ -12,27 +12,30 @@ definition in the same way.
 
 Nothing is compiled at import. numba compiles a kernel at its first call with new types of
 arguments. It keeps the result beside the source, or in its user-wide cache, if it can write there.
-What is kept is used again only while everything that was compiled into it is the same: the kernel,
-the functions that it calls, in whichever files they stand, and the numbers that they name. numba
-itself compares the kernel's own file only, and would go on with the old code of what the kernel
-calls. A file that is damaged is compiled anew.
+What is kept is used again only while all that was compiled into it is the same: the kernel, the
+functions that it calls, in whichever files they stand, and the numbers that they name. numba alone
+compares the kernel's own file only. With it, a kernel would go on with old code of what it calls. A
+damaged file is replaced: the kernel is compiled anew.
 
 Kernels are serial and release the interpreter lock. So they may run in several Python threads at
 once, and they never meet another library's threads. Large matrix products are BLAS's (blas.py).
 Kernels take arrays and numbers, no options. They are compiled without fast-math: a sum is added up
 in the order written, and a division by zero is what it is in NumPy.
 
-Loops check no index: one outside its array reads or overwrites foreign memory. So every number that
-a user can set and that becomes an index is checked before a kernel sees it, in these places:
+Loops do not check indices: one outside its array reads or overwrites foreign memory. So every
+number that a user can set and that becomes an index is checked before a kernel sees it:
 
-    mdp       states, actions, rows and columns of P: MDP._store, which every form and every reader
-              passes, and MarkovChain.__init__ (given_numbers.py: indices, pointers; before 32 bits)
-    npixel    levels and targets: losses/levels.py;   classes: Model.check_condition and
-              layers/conditional_bias.py;   taps, strides and shapes: layers/live_taps.py, and
-              conv2d.read for the place of a strip;   gradients that come back: plain(dy, shape),
-              rows_in_lanes
+    mdp       states, actions, rows and columns of P     MDP._store and MarkovChain.__init__, with
+                                                         `indices` and `pointers` of
+                                                         given_numbers.py
+    npixel    levels and targets                         losses/levels.py
+              classes                                    Model.check_condition and
+                                                         layers/conditional_bias.py
+              taps, strides and shapes                   layers/live_taps.py
+              the place of a strip                       conv2d.read
+              gradients that come back                   plain(dy, shape), rows_in_lanes
 
-All others are made here: by counting, by argmax over a row, or from the shapes of arrays.
+All other indices are counted, come from argmax over a row, or from the shapes of arrays.
 
 Read first: runtime/whole_file.py.  Read next: runtime/blas.py, runtime/elementary.py.
 """
@@ -65,7 +68,7 @@ class Pair(NamedTuple):
     """A fast form and the function that defines it."""
     name: str                                          # module.function
     definition: Callable
-    compiled: Callable                                 # what runs; if kernels are off, `define`
+    compiled: Callable                                 # what runs: it, or else the definition
 
     def define(self, *arguments):
         """Call the definition with the fast form's arguments, without those that it lacks."""
@@ -99,10 +102,12 @@ def computed_by(fast):
     """Decorator: the function below it is a definition, and `fast` runs in its place.
 
         @computed_by(canvas.correlate)
-        def _correlate(x, w, b, taps): ...             reads like the equation
+        def correlate(x, w, b, offsets, stride): ...   reads like the equation
 
     fast      a Python function with the same parameters and the same result; it may call kernels
     returns   `fast`, or the definition itself when kernels are off
+
+    TypeError if the parameters differ.
     """
     def decorate(definition):
         expected, given = _parameters(definition), _parameters(fast)
@@ -114,9 +119,10 @@ def computed_by(fast):
 
 
 def _register(named, definition, fast):
-    """Add a pair, called after the function `named`; return what runs in place of that function.
+    """Add the pair of that name to PAIRS, and return what runs in place of the function `named`.
 
-    It is `fast`, or if that is None the definition, without the arguments that it does not have.
+    fast   None if kernels are off: then the definition runs. It is not given the arguments for
+           speed, which it does not have
     """
     pair = Pair(f"{named.__module__}.{named.__name__}", definition, fast)
     if fast is None:
@@ -133,6 +139,7 @@ def _parameters(function):
 
 
 def _compile(loops):
+    """The loops as numba compiles them, with a cache of our own."""
     compiled = numba.njit(loops, nogil=True, error_model="numpy")
     try:
         compiled._cache = _cache_of(loops)
@@ -161,9 +168,9 @@ def _cache_of(loops):
 class CacheFile:
     """What was compiled from one kernel, in one file.
 
-    It holds a checksum of the rest, the stamp, and {key: bytes}, pickled. Its name has no line
-    number and no version, so what is out of date is replaced and does not pile up. The three
-    methods are those through which numba's FunctionCache reads and writes.
+    It holds three things: a checksum of the other two, the stamp, and {key: bytes}, pickled. Its
+    name has no line number and no version, so what is out of date is replaced and does not pile up.
+    numba's FunctionCache reads and writes through the methods load, save and flush.
     """
 
     def __init__(self, path, stamp):
@@ -198,9 +205,10 @@ class CacheFile:
 def _stamp(loops):
     """A digest of everything that is compiled into a kernel.
 
-    It covers the loops and each function of our packages that they name, and so on: its code, the
-    file in which it stands, and the numbers that it names. A function that is overloaded for numba
-    (elementary.py) stands in one file with its overload.
+    It covers the loops, the functions of our packages that they name, those that these name, and so
+    on. Of each function it covers the code, the file in which it stands, and the numbers that it
+    names. A function that is overloaded for numba (elementary.py) stands in one file with its
+    overload.
     """
     ours = {package.partition(".")[0] for package in (__name__, loops.__module__)}
     digest = hashlib.sha256(repr((numba.__version__, _source(kernel))).encode())
@@ -259,8 +267,14 @@ def enabled():
 def plain(array, shape=None):
     """The array in memory order and writable, copied only if it is not.
 
-    Kernels are compiled for one type of array.
-    shape   what it must have, or ValueError: loops run over one array and index the others alike
+    Kernels are compiled for this one type of array.
+
+    shape   what it must have: loops run over one array and index the others alike
+
+    ValueError if the array has another shape.
+
+    >>> plain(np.zeros((2, 3)).T).flags.c_contiguous
+    True
     """
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(f"an array must have shape {tuple(shape)}, has shape {array.shape}")

@@ -2,12 +2,12 @@
 
     lazy.names(__name__, {"solve": "planning", "verify": "verify"})       in a package's __init__.py
 
-`import npixel` and `import mdp` take milliseconds: NumPy, SciPy and numba are loaded by what needs
-them. So a command can begin, and say in one line that it was interrupted, while they load.
+`import npixel` and `import mdp` take milliseconds. NumPy, SciPy and numba are loaded by the modules
+that need them. So a command begins before they are loaded. If it is interrupted meanwhile, it says
+so in one line.
 
 A function may have the name of its module, as mdp.verify has. The import system binds the module to
-that name in its package; here the function takes its place, whichever of the two is asked for
-first.
+that name in its package. Here the function takes its place, whichever is asked for first.
 
 Read first: nothing.  Read next: runtime/same_name.py.
 """
@@ -21,10 +21,11 @@ def names(package, homes):
     """Give a package its public names.
 
     package   its __name__
-    homes     {public name: the module of the package where it is defined; "" for a module itself}
+    homes     {public name: the module of the package where it is defined, or "" if it is a module}
 
-    Any other module of the package can be reached as an attribute, too, without an import of its
-    own.
+    Every other module of the package can be reached as an attribute, too. It is imported then.
+
+    AttributeError, at the use of a name that the package does not have.
 
     >>> import npixel
     >>> npixel.losses.bernoulli.__name__
@@ -56,12 +57,13 @@ def names(package, homes):
 
 
 def moved(module, homes):
-    """A `__getattr__` for a module from which names have moved to modules that import it.
+    """A `__getattr__` for a module from which names have moved to other modules.
 
     module   its __name__
     homes    {name: the module where it stands now}
 
-    So an old `from npixel.model import build` goes on working, without a circle of imports.
+    So an old `from npixel.model import build` goes on working. The new module may import the old
+    one: it is imported only when the name is asked for.
 
     >>> moved("here", {"sqrt": "math"})("sqrt")(9.0)
     3.0

@@ -1,30 +1,36 @@
-"""How many bytes a file or a source may become: asked before it is unpacked, decoded or drawn.
+"""How many bytes a file or a source of images may become.
 
-A file of a few megabytes can hold gigabytes: .npz, .gz, archives and pictures are packed. The size
-that a header states, or that a source is asked for, is compared with a limit first. The limit is
-1 GiB, or ten times the size of the file where that is more; the environment variable
-NPIXEL_DATA_LIMIT, a number of bytes, sets another. It holds for the readers of both packages.
+A file of a few megabytes can hold gigabytes: .npz, .gz, archives and pictures are packed. So the
+size that a header states, or that a source is asked for, is first compared with a limit. Only then
+is anything unpacked, decoded or drawn. The limit is 1 GiB, or ten times the size of the file where
+that is more. The environment variable NPIXEL_DATA_LIMIT, a number of bytes, sets another. It holds
+for the readers of both packages.
 
-It is about input that somebody else may have written, and is the same on every machine. What a
-computation takes is compared with the memory of this machine in memory.py (NPIXEL_MEMORY).
+The limit is for input that somebody else may have written, and it is the same on every machine.
+What a computation takes is compared with the memory of this machine in memory.py (NPIXEL_MEMORY).
 
 Read first: nothing.  Read next: runtime/safe_npz.py, data/files.py.
 """
 
 import os
 
-VARIABLE = "NPIXEL_DATA_LIMIT"               # bytes; of the environment
-LIMIT = 2**30                                # without it
-RATIO = 10                                   # a larger file may become so many times its own size
-PART = 2**24                                 # bytes that are asked for at a time
+VARIABLE = "NPIXEL_DATA_LIMIT"               # of the environment: a number of bytes
+LIMIT = 2**30                                # where that is not set
+RATIO = 10                                   # a file may become so many times its own size
+PART = 2**24                                 # bytes that are read at a time
 
 
 class LimitError(ValueError):
-    """More than the limit, or a limit that is no number: the file itself may be whole."""
+    """A file or a source is larger than the limit, or the limit is no number.
+
+    The file itself may be sound.
+    """
 
 
 def most(path=None):
-    """Bytes that the file at `path` may become; without a path, a folder or a source.
+    """How many bytes the file at `path` may become.
+
+    path   None: the answer is for a folder or a source, which have no size of their own
 
     LimitError if the environment variable is no number.
     """
@@ -37,7 +43,7 @@ def most(path=None):
 
 
 def check(origin, size, limit=None):
-    """LimitError that names `origin` if `size` bytes are more than `limit`, by default most().
+    """LimitError that names `origin` if `size` bytes are more than `limit`, most() if None.
 
     >>> check("x.png", 10**12)                         # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -49,7 +55,11 @@ def check(origin, size, limit=None):
 
 
 class Reader:
-    """A file that is unpacked while it is read, and ends with LimitError at the limit."""
+    """A file that is unpacked while it is read; LimitError once it has given more than most(path).
+
+    path   of the file
+    file   the open, unpacking file that is read
+    """
 
     def __init__(self, path, file):
         self.path, self.file, self.limit = path, file, most(path)

@@ -2,19 +2,19 @@
 
     memory.require(memory.training_bytes(model, 16), "a batch of 16", "a smaller one takes less")
 
-What is too large is refused before it begins, in one line with both numbers. The estimates come
-from what a forward pass holds (the `width` of a model: numbers for each pixel), and are rough. The
-limit is what the machine has available, or a cgroup or `ulimit -v` leaves; the environment variable
-NPIXEL_MEMORY, a number of bytes, sets another. How large the files of others may become is
-another question, which limits.py answers (NPIXEL_DATA_LIMIT).
+What is too large is refused before it begins, in one line with both numbers. The estimates are
+rough. They come from what a forward pass holds, which the `width` of a model states in numbers for
+each pixel. The limit is what the machine has available, or what a cgroup or `ulimit -v` leaves. The
+environment variable NPIXEL_MEMORY, a number of bytes, sets another. How large the files of others
+may become is another question, which limits.py answers (NPIXEL_DATA_LIMIT).
 
     memory.keep()
 
-Keeping is a setting for programs that train, never made by importing. A training step allocates and
-frees the same hundred megabytes again and again. GNU's allocator gives large blocks back to the
-system when they are freed, and every page of the next ones must be cleared again at first touch:
-about a fifth of the time of a small PixelCNN's step. The command line and the benchmarks (for every
-implementation alike) call this once at their beginning.
+This is a setting for programs that train; no import makes it. A training step allocates and frees
+the same hundred megabytes again and again. GNU's allocator gives large blocks back to the system
+when they are freed. Every page of the next blocks must then be cleared at first touch, which takes
+about a fifth of the time of a small PixelCNN's step. The command line calls this once at its
+beginning. So do the benchmarks, for every implementation alike.
 
 Read first: nothing.  Read next: runtime/whole_file.py, runtime/limits.py.
 """
@@ -29,10 +29,11 @@ import numpy as np
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3            # malloc.h
 MOST = 2**30
-VARIABLE = "NPIXEL_MEMORY"                             # bytes; of the environment
-# pixels: the side of the part of an image whose caches are counted
+VARIABLE = "NPIXEL_MEMORY"                             # of the environment: a number of bytes
+# the side, in pixels, of the part of an image whose caches are counted
 PART = 32
-# copies of caches, outputs and weights at the peak: measured on all models
+# how many copies of the caches, the outputs and the weights there are at the peak of a training
+# step: measured on all models
 BACKWARD, LOSS, WEIGHTS = 1.2, 2.75, 5
 WEIGHT_BYTES = 8                                       # they are drawn in float64
 MOST_WEIGHTS = 10**5                                   # names in a model's params
@@ -41,15 +42,15 @@ CGROUPS = (("memory.max", "memory.current"),
 
 
 def forward_bytes(model, n=1):
-    """What one forward pass over n images holds, without caches."""
+    """How many bytes one forward pass over n images holds, without caches."""
     return n * _one_image(model.module, model.config, model.dtype)
 
 
 def check_config(module, config, dtype):
     """ValueError with the estimate if a model could not hold its weights, or look at one image.
 
-    The line names the fields that are not the default ones. Nothing is allocated here. Counting
-    stops at MOST_WEIGHTS names: a model that has more is refused, too.
+    The line names the fields that are not the default ones. Nothing is allocated here. A model with
+    more than MOST_WEIGHTS names of weights is refused, too, and counting stops there.
     """
     H, W, C = config.image_shape
     name = module.__name__.rpartition(".")[2]
@@ -72,14 +73,15 @@ def check_config(module, config, dtype):
 
 
 def _one_image(module, config, dtype):
+    """Bytes that a forward pass over one image holds, without caches."""
     return math.prod(config.image_shape[:2]) * module.width(config) * dtype.itemsize
 
 
 def training_bytes(model, batch):
-    """What a step of training holds at its peak: caches, the loss, and five times the weights.
+    """How many bytes a step of training holds: caches, the loss, and five times the weights.
 
-    What two images add to one in a forward pass that keeps its caches is what each image holds.
-    Large images are represented by a part: the rest is alike.
+    Forward passes over one image and over two are made, with caches. The difference is what each
+    image holds. Of large images only a part is taken, since the rest holds as much per pixel.
     """
     H, W, C = model.image_shape
     part = model.config if H * W <= PART**2 else \
@@ -102,13 +104,13 @@ def _condition(config, n):
         return np.zeros(n, np.int64)
     if V := getattr(config, "condition_features", 0):
         return np.zeros((n, V), np.float32)
-    if M := getattr(config, "condition_maps", 0):
-        return np.zeros((n, *config.image_shape[:2], M), np.float32)
+    if V := getattr(config, "condition_maps", 0):
+        return np.zeros((n, *config.image_shape[:2], V), np.float32)
     return None
 
 
 def nbytes(tree):
-    """Bytes of the arrays in a tree of dicts, tuples and lists; what two of them share counts once.
+    """Bytes of the arrays in a tree of dicts, tuples and lists. Shared memory counts once.
 
     >>> a = np.zeros(10)
     >>> nbytes({"a": a, "b": (a[:5], [np.zeros(1)])})
@@ -131,8 +133,9 @@ def nbytes(tree):
 def require(needed, what, remedy):
     """ValueError, one line with the numbers, if `needed` bytes are more than are available.
 
-    what      is what takes them: "a batch of 16 images"
-    remedy    is what takes less
+    needed   bytes
+    what     words for what takes them: "a batch of 16 images"
+    remedy   words for what would take less: "a smaller one takes less"
     """
     left = available()
     if needed > left:
@@ -195,7 +198,7 @@ def _of_the_cgroup(root=Path("/sys/fs/cgroup")):
 
 
 def _reclaimable(used):
-    """Pages of files that count as used, and that the system gives back when asked."""
+    """Bytes of cached files, which count as used, and which the system gives up when asked."""
     for line in (used.parent / "memory.stat").read_text().splitlines():
         name, _, size = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):
@@ -216,7 +219,7 @@ def _of_the_address_space():
 def keep():
     """Ask the C library to keep freed blocks up to 1 GB for this process.
 
-    returns   True if it could be asked (GNU's can); else nothing happens
+    returns   True if it did; only GNU's can, and otherwise nothing happens
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -226,7 +229,7 @@ def keep():
 
 
 def release():
-    """Give what is kept back to the system; True if something was."""
+    """Give kept blocks back to the system; True if some were kept."""
     try:
         return bool(ctypes.CDLL(None).malloc_trim(0))
     except (OSError, AttributeError, TypeError):

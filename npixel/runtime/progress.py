@@ -6,9 +6,9 @@
         show.at(step + 1, lambda: "5.2 nats")          "step 2/60, 5.2 nats, 31 s left"
     show.close()
 
-The first piece of work may compile kernels. The rate leaves it out, so the time left is said from
-the second piece on. Nothing here ever ends the work: where standard error is closed, full or
-unread, nothing more is written.
+The first piece of work may compile kernels, so the rate leaves it out. The time left is shown from
+the second piece on. No failure here ends the work: if standard error is closed, full or unread,
+nothing more is written.
 
 Read first: nothing.  Read next: runtime/figure.py.
 """
@@ -16,11 +16,11 @@ Read first: nothing.  Read next: runtime/figure.py.
 import sys
 import time
 
-PAUSES = 5.0, 30.0                                     # seconds between lines: terminal, file
+PAUSES = 5.0, 30.0                                     # seconds between lines, on a terminal or not
 
 
 def say(text):
-    """One line on standard error.   False if it cannot be written, which is no error"""
+    """Write one line on standard error; False if it could not be written."""
     if sys.stderr is None:                             # it was closed before Python began
         return False
     try:
@@ -45,8 +45,8 @@ class Progress:
     """How far a piece of work has come.
 
     total   amount of work, an integer
-    unit    what one of it is called
-    done    what was done before
+    unit    the word for one piece of it, such as "step"
+    done    how much was done before
     on      False: nothing is ever written
     """
 
@@ -93,7 +93,7 @@ class Progress:
         return None if (rate := self.rate()) is None else (self.total - self.done) / rate
 
     def say(self, text):
-        """Write a line that is no progress."""
+        """Write a line of text between those of the progress."""
         if self.bar is not None:
             self._quietly(lambda: self.bar.write(text, file=sys.stderr))
         elif self.on:
@@ -125,10 +125,10 @@ class Progress:
         self._quietly(show)
 
     def _quietly(self, call):
+        """call(), where an error on standard error only ends the writing."""
         try:
             call()
         except (OSError, ValueError):
             if self.bar is not None:
                 self.bar.disable = True                # else its end tries once more
             self.on, self.bar = False, None
-

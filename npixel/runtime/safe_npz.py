@@ -1,16 +1,16 @@
 """Reading .npz files that somebody else may have written: sizes first, then the numbers.
 
 An .npz file is a zip of .npy arrays. The zip's list of contents says how large each array will be,
-and the header of each array says its dtype and shape. Both are read and compared before anything is
-inflated, so that a small file cannot fill the memory. Nothing is ever unpickled, and every byte is
+and the header of each array says its dtype and shape. Both are read and compared before any array
+is inflated, so a small file cannot fill the memory. Nothing is ever unpickled, and every byte is
 checked against its checksum.
 
     arrays = read(path)                      every array
     arrays = read(path, names={"images"})    these, where they are there; others are never inflated
 
-`digest` sums up arrays in one line of text. A writer that keeps it in the file lets its reader find
-contradictions that the checksums of the zip cannot show: an array that is missing, renamed, or from
-another file.
+`digest` sums up arrays in one line of text, which a writer can keep in the file. Then a reader
+finds what the checksums of the zip cannot show: an array that is missing, renamed, or from another
+file.
 
 Read first: runtime/limits.py.  Read next: checkpoint.py, data/arrays.py, runtime/command.py.
 """
@@ -33,12 +33,12 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 def read(path, *, names=None, limit=None):
     """The arrays of an .npz file: dict name -> array, in the order of the file.
 
-    names    the names that are wanted; default all. Other members are never inflated
-    limit    how many bytes the wanted arrays may take; default limits.most(path)
+    names    the names that are wanted, all if None; other arrays are never inflated
+    limit    how many bytes the wanted arrays may take, limits.most(path) if None
 
-    FileNotFoundError if there is no such file. ValueError in one line that names the file if it is
-    no .npz file, is damaged or too large, has two arrays of one name, or an array that holds
-    anything but numbers, bools and text.
+    FileNotFoundError if there is no such file. ValueError, in one line that names the file, if it
+    is no .npz file, damaged or too large. The same if two arrays have one name, or if an array
+    holds anything but numbers, bools and text.
     """
     with _opened(path) as archive:
         members = _members(archive, names)
@@ -57,13 +57,14 @@ def headers(path):
 
 
 class Header(NamedTuple):
+    """What the header of an array says."""
     shape: tuple
     dtype: np.dtype
 
 
 @contextmanager
 def _opened(path):
-    """The zip archive of that name; whatever its reader stumbles over becomes one line."""
+    """The zip archive of that name. Errors of whoever reads it become a ValueError of one line."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} not found")
@@ -122,7 +123,10 @@ def _members(archive, names):
 
 
 def _header(member, name):
-    """A .npy header -> (shape, dtype, bytes of the numbers).   ValueError for objects"""
+    """(shape, dtype, bytes of the numbers), from the header of an open .npy file.
+
+    ValueError if it holds objects, or anything else but numbers, bools and text.
+    """
     version = np.lib.format.read_magic(member)
     if version not in HEADERS:
         raise ValueError(f"{name!r} has a header of version {version}")
@@ -135,7 +139,7 @@ def _header(member, name):
 
 
 def _check_header(archive, name, info):
-    """The Header of one array, whose size is what the zip says."""
+    """The Header of one array; ValueError if its size is not what the zip says."""
     with archive.open(info) as member:
         shape, dtype, size = _header(member, name)
         if member.tell() + size != info.file_size:

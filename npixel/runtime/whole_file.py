@@ -1,11 +1,11 @@
 """Files that are written whole or not at all: checkpoints, pictures, data sets, processes,
 certificates, reports of benchmarks.
 
-The bytes go to a temporary file beside the path, reach the disk, and only then take its name:
-whatever interrupts this, the path is the old file or the new one. The temporary file,
+The bytes go to a temporary file beside the path. When they have reached the disk, that file takes
+the name. Whatever interrupts this, the path is the old file or the new one. The temporary file,
 NAME.npixel-XXXXXXXX.tmp, is made exclusively, so nothing of that name is ever followed or
-overwritten. A process that is killed on the way leaves it. The next one that writes NAME removes
-it, unless its writer still lives.
+overwritten. A process that is killed on the way leaves it there. The next process that writes NAME
+removes it, unless its writer still lives.
 
     write_whole(path, lambda file: np.savez(file, **arrays))
     write_text(path, "...")
@@ -34,12 +34,12 @@ _EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 def write_whole(path, write):
     """Call write(file), a binary file, and give what it wrote the name `path`.
 
-    A symbolic link is followed; no suffix is added. A file that is replaced hands on its
-    permissions.
+    A symbolic link is followed; no suffix is added. The new file has the permissions of the one
+    that it replaces.
 
-    FileNotFoundError if the folder of `path` does not exist; ValueError if `path` is there and no
-    file; OSError, which names the path, if the disk refuses, and whatever `write` raises. The old
-    file is left as it was in every case.
+    FileNotFoundError if the folder of `path` does not exist. ValueError if `path` exists and is no
+    file. OSError, which names the path, if the disk refuses. Whatever `write` raises is passed on.
+    The old file is left as it was in every case.
     """
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
@@ -56,13 +56,13 @@ def write_whole(path, write):
                 os.fsync(file.fileno())
                 if fcntl is None:                      # Windows renames no open file
                     file.close()
-                # while it is locked: nobody takes it for stale
+                # inside "with", so it is still locked and nobody takes it for stale
                 os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
-        # a full disk: whose file?
+        # an error of a full disk does not say which file it was
         if error.filename is None and error.errno is not None:
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
         raise
@@ -77,9 +77,9 @@ def write_text(path, text):
 def lock(path):
     """Keep `path` to this process while the block runs; ValueError if another one has it.
 
-    The lock is on a file of its own, NAME.lock, which is removed at the end. It ends with its
-    process however that dies: a file that is left behind is taken over. Where the system has no
-    locks, nothing is locked.
+    The lock is on a file of its own, NAME.lock, which is removed at the end. The lock ends with its
+    process, however that dies. A file that is left behind then is taken over. Where the system has
+    no locks, nothing is locked.
     """
     if fcntl is None:
         yield
@@ -97,6 +97,7 @@ def lock(path):
 
 
 def _open_locked(path, beside):
+    """The descriptor of the file `beside`, made if need be, which this process has locked now."""
     while True:
         descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
         try:
