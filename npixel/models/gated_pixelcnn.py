@@ -101,6 +101,7 @@ def layers(config):
     C, p, n = config.image_shape[2], config.hidden, config.layers
     within, half = mask_b(1, C), np.sqrt(1 / 2)
     K0, K = config.first_kernel, config.kernel
+    deep = min(n, 2**53)                               # NumPy has no root of an absurd n
     first = C, vertical(K0), causal_row(K0, C, first=True)
     later = p, vertical(K), causal_row(K, C)
     for i in range(1 + n):
@@ -108,9 +109,9 @@ def layers(config):
         yield f"vertical{i}", Layer(conv2d, inputs, 2 * p, above, gain=GATE if i else 1)
         yield f"link{i}", Layer(conv2d, 2 * p, 2 * p, ONE_ROW_UP, gain=half)
         yield f"horizontal{i}", Layer(conv2d, inputs, 2 * p, row, gain=half)
-        yield f"out{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(n) if i else GATE)
+        yield f"out{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(deep) if i else GATE)
         if config.skip:
-            yield f"skip{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(n + 1))
+            yield f"skip{i}", Layer(conv2d, p, p, within, gain=GATE / np.sqrt(deep + 1))
         yield from gate_layers(f"horizontal{i}", config)
         if i < n:
             yield from gate_layers(f"vertical{i}", config)
