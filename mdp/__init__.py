@@ -25,10 +25,10 @@ may be read at the end.
        planning/enumerate_policies.py, planning/bounds.py, planning/settle.py,
        planning/iterate.py, planning/value_iteration.py, planning/backward_induction.py,
        planning/gauss_seidel.py, planning/policy_iteration.py,
-       planning/policy_iteration_dense.py, planning/policy_iteration_krylov.py,
-       planning/gain.py, planning/collapse.py, planning/total.py,
-       planning/policy_iteration_total.py, planning/policy_iteration_multichain.py,
-       planning/policy_iteration_sparse.py, planning/modified_policy_iteration.py,
+       planning/policy_iteration_dense.py, planning/policy_iteration_sparse.py,
+       planning/policy_iteration_krylov.py, planning/gain.py, planning/collapse.py,
+       planning/total.py, planning/policy_iteration_total.py,
+       planning/policy_iteration_multichain.py, planning/modified_policy_iteration.py,
        planning/modified_gauss_seidel.py, planning/linear_programming.py,
        planning/linear_programming_dual.py, planning/anderson.py, planning/certify.py,
        planning/choose.py, planning/simplex.py, planning/staying.py,
@@ -36,7 +36,7 @@ may be read at the end.
        planning/prioritized_sweeping.py, planning/topological.py, planning/solve.py
     5  Fractions, certificates, the checker
        exact/__init__.py, certificate.py, exact/process.py, exact/solution.py,
-       exact/discounted.py, exact/average.py, exact/finite_horizon.py, exact/total_witness.py,
+       exact/discounted.py, exact/finite_horizon.py, exact/average.py, exact/total_witness.py,
        exact/total.py, certificate_form.py, verify_total.py, verify.py, exact/solve.py,
        tables.py, statement.py
     6  Other processes made of one; seen through observations
@@ -67,7 +67,7 @@ same_name.refuse_mixture()
 
 HOMES = {
     "MDP": "model", "MarkovChain": "chains", "MarkovRewardProcess": "chains",
-    "Evaluation": "evaluation", "ConvergenceWarning": "evaluation", "evaluate": "evaluation",
+    "Evaluation": "evaluation", "ConvergenceWarning": "convergence", "evaluate": "evaluation",
     "Solution": "planning", "Constrained": "planning", "Proof": "planning", "certify": "planning",
     "solve": "planning", "solve_constrained": "planning",
     "ExactSolution": "exact", "solve_exact": "exact", "verify": "verify",

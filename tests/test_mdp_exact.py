@@ -637,16 +637,16 @@ def test_solve_exact_and_verify_on_the_command_line(capsys, tmp_path):
 
 def test_bad_questions_get_one_line():
     m = mdp.problems.student()
-    for options, message in ((dict(criterion="mean"), "does not exist"),
+    for options, message in ((dict(criterion="mean"), "criterion must be one of"),
                              (dict(criterion="discounted"), "needs gamma < 1"),
                              (dict(horizon=-1), "horizon must be an integer >= 0"),
                              (dict(criterion="average", goal=[1]),
-                              'goal and miss belong to criterion "total"'),
+                              'goal belongs to criterion "total"'),
                               (dict(miss=1, goal=[1]), "miss must be inf or -inf"),
                              (dict(criterion="total", terminal_values=[0] * 5),
                               "terminal_values belong"),
                               (dict(horizon=1, terminal_values=[0]),
-                               r"terminal_values must be finite numbers of shape \(5,\)")):
+                               r"terminal_values must be \(5,\), has shape \(1,\)")):
         with pytest.raises(ValueError, match=message):
             mdp.solve_exact(m, **options)
 

@@ -12,6 +12,7 @@ from scipy.stats import chi2
 
 from models import NAMES, every_image, images, plant, same_bits, small
 from npixel import sampling
+from npixel.runtime import memory
 from npixel.layers import conv2d, fully_visible
 from npixel.losses import bernoulli, categorical
 from npixel.models import fvbn, pixelcnn
@@ -359,7 +360,7 @@ def test_neither_batch_nor_chunk_changes_which_number_decides_what(name, naive, 
         return start(params, shape, config)
 
     monkeypatch.setattr(model.module, "start", counted)
-    two, one = (sampling._nbytes(start(model.params, (n, 3, 4, 3), model.config)) for n in (2, 1))
+    two, one = (memory.nbytes(start(model.params, (n, 3, 4, 3), model.config)) for n in (2, 1))
     for size, chunks in [(1, [1] * 7), (3, [3, 3, 1])]:
         monkeypatch.setattr(sampling, "CACHED_BYTES", size * (two - one))
         starts.clear()

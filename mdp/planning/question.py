@@ -88,7 +88,7 @@ def _refuse(belongs, criterion, **given):
     """ValueError if one of the arguments is given."""
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f'{name} belongs to criterion "{belongs}", not to {criterion!r}')
+            raise ValueError(f'{name} belongs to criterion "{belongs}", not to "{criterion}"')
 
 
 def _goal(m, goal):

@@ -1,9 +1,9 @@
 """Another package of the name mdp: the distribution "MDP", Modular toolkit for Data Processing.
 
-Its package has the name of ours: install only one of the two. If both are installed into one folder, each overwrites files of
-the other, and its package `graph` hides our module of that name. Then no answer of mdp can be
-relied on. `import mdp` and the command mdp then end with an error that says so, and `npixel doctor`
-reports it.
+Its package has the name of ours: install only one of the two. If both are installed into one
+folder, each overwrites files of the other, and its package `graph` hides our module of that name.
+Then no answer of mdp can be relied on. `import mdp` and the command mdp then end with an error that
+says so, and `npixel doctor` reports it.
 
 `import mdp` calls `refuse_mixture`, which takes microseconds: it looks up three names in one
 folder.
