@@ -345,8 +345,6 @@ def kernel_arguments(name, draw, rng):
             return 0, 0, 0, v, column, p, 1.0, gamma
         k = int(rng.integers(0, X))
         return row[k], row[k + 1], owner[k], v, column, p, r[k], gamma
-    if name == "prioritized_sweeping._best":
-        return int(rng.integers(0, S)), v, pair_ptr, row, column, p, r, gamma
     if name == "gauss_seidel._breadth_first":
         return rng.permutation(S)[:draw(st.integers(0, S))].astype(np.int32), pair_ptr, row, column
     if name == "choose._steps_to_half":

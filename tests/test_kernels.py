@@ -208,7 +208,7 @@ for module in ("gauss_seidel.sweep", "gauss_seidel.closed_q", "gauss_seidel._bre
                "modified_gauss_seidel._sweep", "modified_gauss_seidel._size",
                "modified_gauss_seidel._close", "modified_gauss_seidel._settle",
                "choose._steps_to_half", "topological._components",
-               "prioritized_sweeping._best", "prioritized_sweeping._batch"):
+               "prioritized_sweeping._batch"):
     CASES["mdp.planning." + module] = arguments_of(module)
 
 

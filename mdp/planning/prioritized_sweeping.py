@@ -43,24 +43,11 @@ def prioritized_sweeping(m, e, *, tol, max_iterations=iterate.MOST):
             return stop.solution()
 
 
-def _best_numpy(s, v, pair_ptr, row, column, p, r, gamma):
+def _best(s, v, pair_ptr, row, column, p, r, gamma):
     """(T v)(s); v[s] where s has no pair.   Arrays as in `_batch_numpy`"""
     q = [r[k] + gamma * (p[row[k]:row[k + 1]] @ v[column[row[k]:row[k + 1]]])
          for k in range(pair_ptr[s], pair_ptr[s + 1])]
     return max(q, default=v[s])
-
-
-@kernel(defined_by=_best_numpy)
-def _best(s, v, pair_ptr, row, column, p, r, gamma):
-    if pair_ptr[s] == pair_ptr[s + 1]:
-        return v[s]
-    best = -np.inf
-    for k in range(pair_ptr[s], pair_ptr[s + 1]):
-        total = 0.0
-        for j in range(row[k], row[k + 1]):
-            total += p[j] * v[column[j]]
-        best = max(best, r[k] + gamma * total)
-    return best
 
 
 def _batch_numpy(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floor, most):
@@ -75,14 +62,14 @@ def _batch_numpy(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floo
     before    the predecessors of state s are before[before_ptr[s]:before_ptr[s+1]]
     """
     def priority_of(s):
-        return abs(_best_numpy(s, v, pair_ptr, row, column, p, r, gamma) - v[s])
+        return abs(_best(s, v, pair_ptr, row, column, p, r, gamma) - v[s])
 
     priority = np.array([priority_of(s) for s in range(v.size)])
     for _ in range(most):
         s = int(np.argmax(priority))         # ties: the smallest state
         if not priority[s] > min(floor, np.inf):
             break
-        v[s] = _best_numpy(s, v, pair_ptr, row, column, p, r, gamma)
+        v[s] = _best(s, v, pair_ptr, row, column, p, r, gamma)
         for t in (s, *before[before_ptr[s]:before_ptr[s + 1]]):
             priority[t] = priority_of(t)
     return float(priority.max(initial=0.0))
@@ -95,7 +82,13 @@ def _batch(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floor, mos
     heap = [(-1.0, 0)]
     heap.pop()
     for s in range(S):
-        target[s] = _best(s, v, pair_ptr, row, column, p, r, gamma)
+        best = -np.inf                       # (T v)(s), here and below: a call would cost more
+        for k in range(pair_ptr[s], pair_ptr[s + 1]):
+            total = 0.0
+            for j in range(row[k], row[k + 1]):
+                total += p[j] * v[column[j]]
+            best = max(best, r[k] + gamma * total)
+        target[s] = best if pair_ptr[s] < pair_ptr[s + 1] else v[s]
         priority[s] = abs(target[s] - v[s])
         if priority[s] > floor:
             heapq.heappush(heap, (-priority[s], s))
@@ -109,7 +102,13 @@ def _batch(v, pair_ptr, row, column, p, r, gamma, before_ptr, before, floor, mos
         priority[s] = 0.0
         for i in range(before_ptr[s] - 1, before_ptr[s + 1]):           # itself, then those before
             t = s if i < before_ptr[s] else before[i]
-            target[t] = _best(t, v, pair_ptr, row, column, p, r, gamma)
+            best = -np.inf
+            for k in range(pair_ptr[t], pair_ptr[t + 1]):
+                total = 0.0
+                for j in range(row[k], row[k + 1]):
+                    total += p[j] * v[column[j]]
+                best = max(best, r[k] + gamma * total)
+            target[t] = best if pair_ptr[t] < pair_ptr[t + 1] else v[t]
             changed = abs(target[t] - v[t])
             if changed != priority[t]:
                 priority[t] = changed
