@@ -53,3 +53,16 @@ def test_every_picture_of_both_packages_is_such_a_figure():
               for path in sorted((ROOT / package).rglob("*.py"))
               if re.search(r"import (Figure\b|matplotlib\.pyplot|pyplot)", path.read_text())]
     assert makers == ["npixel/runtime/figure.py"]
+
+
+def test_a_dollar_sign_in_a_name_is_shown_and_powers_of_ten_are_set_as_powers():
+    figure = npixel.runtime.figure.figure(3.0, 2.0)
+    axes = figure.add_subplot()
+    axes.semilogy([1, 2, 3], [1e-6, 1.0, 1e6])
+    axes.set_title("cost in $ and $")
+    axes.set_xticks([1, 2], ["$a$", "b"])
+    figure._repr_png_()
+    assert not axes.title.get_parse_math()
+    assert not any(label.get_parse_math() for label in axes.get_xticklabels())
+    powers = [label for label in axes.get_yticklabels() if label.get_text().startswith("$")]
+    assert len(powers) > 3 and all(label.get_parse_math() for label in powers)

@@ -4,7 +4,8 @@
 
 As the last line of a notebook's cell it is shown as a picture, whatever backend pyplot has: IPython
 asks an object for _repr_png_. Names of files, models and states are shown as they are; a dollar
-sign does not begin a formula. matplotlib is imported when the first figure is made.
+sign does not begin a formula. The powers of ten on a logarithmic axis are formulas of matplotlib's
+own, and stay so. matplotlib is imported when the first figure is made.
 
 Read first: nothing.  Read next: runtime/lazy.py.
 """
@@ -34,6 +35,7 @@ def _class():
     """The class of these figures. matplotlib is imported here."""
     from matplotlib.figure import Figure
     from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter
 
     class Picture(Figure):
         """A Figure that a notebook shows as a picture, and whose words are no formulas."""
@@ -41,8 +43,11 @@ def _class():
         __qualname__ = "Picture"                       # pickle asks __getattr__ below for this name
 
         def draw(self, renderer):
+            axes = [axis for one in self.axes for axis in (one.xaxis, one.yaxis)]
+            powers = {label for axis in axes if isinstance(axis.get_major_formatter(), LogFormatter)
+                      for label in axis.get_ticklabels(which="both")}
             for text in self.findobj(Text):
-                text.set_parse_math(False)
+                text.set_parse_math(text in powers)
             super().draw(renderer)
 
         def _repr_png_(self):
