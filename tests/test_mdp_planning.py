@@ -467,7 +467,7 @@ def test_bad_arguments_get_one_line():
         (dict(goal=[9]), "goal[0] is 9, outside [0, 5)"),
         (dict(goal=[4], miss=0), "miss must be inf or -inf, is 0"),
         (dict(miss=np.inf), "miss belongs to goal="),
-        (dict(goal=[4], horizon=3), "goal belongs to criterion .total., not to .finite_horizon."),
+        (dict(goal=[4], horizon=3), 'goal belongs to criterion "total", not to "finite_horizon"'),
         (dict(criterion="finite_horizon"), "horizon must be an integer >= 0, is None"),
         (dict(horizon=-1), "horizon must be an integer >= 0, is -1"),
         (dict(horizon=2.5), "horizon must be an integer >= 0, is 2.5"),
