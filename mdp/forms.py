@@ -69,14 +69,20 @@ def from_arrays(P, R, *, layout="SAS", terminal=None, available=None):
     return Outcomes(available, ptr, column, probability, reward, exact, exact_reward)
 
 
-def discounts_of_arrays(gamma, available):
-    """A number, or a table (S, A) -> the number, or one for each pair (X,)."""
+def discounts(gamma, pairs):
+    """A number, or a discount for each place of `pairs` -> the number, or those of the pairs (X,).
+
+    pairs   which places are pairs, in order: `available` (S, A) bool, or the `order` (X,) in which
+            pairs that were given one by one are kept
+
+    ValueError if gamma has another shape than pairs.
+    """
     if not np.ndim(gamma):
         return gamma
-    if np.shape(gamma) != available.shape:
-        raise ValueError(f"gamma must be a number or shape {available.shape}, "
+    if np.shape(gamma) != pairs.shape:
+        raise ValueError(f"gamma must be a number or shape {pairs.shape}, "
                          f"has shape {np.shape(gamma)}")
-    return np.asarray(gamma)[available]
+    return np.asarray(gamma)[pairs]
 
 
 def _rows(P, layout):
@@ -222,16 +228,6 @@ def from_pairs(state, action, P, R, *, num_states=None, num_actions=None):
     available = np.zeros((S, A), bool)
     available[state, action] = True
     return Outcomes(available, ptr, column, probability, reward, exact, exact_reward), order
-
-
-def discounts_of_pairs(gamma, order):
-    """A number, or (X,) for the pairs as given -> the number, or (X,) for the pairs in order."""
-    if not np.ndim(gamma):
-        return gamma
-    if np.shape(gamma) != order.shape:
-        raise ValueError(f"gamma must be a number or shape {order.shape}, "
-                         f"has shape {np.shape(gamma)}")
-    return np.asarray(gamma)[order]
 
 
 def _pair_indices(state, action, S, num_actions):

@@ -67,7 +67,7 @@ class MDP:
     def __init__(self, P, R, gamma, *, layout="SAS", initial=None, terminal=None, available=None,
                  costs=False):
         outcomes = forms.from_arrays(P, R, layout=layout, terminal=terminal, available=available)
-        gamma = forms.discounts_of_arrays(gamma, outcomes.available)
+        gamma = forms.discounts(gamma, outcomes.available)
         self._store(outcomes, gamma, initial, costs)
 
     @classmethod
@@ -89,7 +89,7 @@ class MDP:
         """
         outcomes, order = forms.from_pairs(state, action, P, R, num_states=num_states,
                                            num_actions=num_actions)
-        gamma = forms.discounts_of_pairs(gamma, order)
+        gamma = forms.discounts(gamma, order)
         return cls.from_outcomes(outcomes, gamma, initial=initial, costs=costs)
 
     @classmethod

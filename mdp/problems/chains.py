@@ -28,7 +28,7 @@ def random_walk(gamma=1):
 def haddad_monmege(gamma=1, *, N=20):
     """2 N + 1 states, reward 1 for each step; both ends are terminal.
 
-    From the middle one step to the left with probability 7/10.
+    From the middle one step to the left with probability 7/10. N is the paper's letter.
     """
     if isinstance(N, bool) or not isinstance(N, int) or N < 2:
         raise ValueError(f"N must be an integer >= 2, is {N!r}")
